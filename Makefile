@@ -1,0 +1,76 @@
+# What a person does with a checkout. Everything lives in .venv and node_modules; stamps keep second runs short.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+SOURCES := pyproject.toml setup.py package.json package-lock.json nbflow/_version.py \
+           $(wildcard labextension/src/*.ts labextension/src/*/*.ts labextension/style/*)
+TUTORIAL := tutorials/01-first-flow.ipynb
+
+# Without npm everything works but the JupyterLab extension: palette commands and the launcher card.
+ifeq ($(shell command -v npm),)
+export NBFLOW_SKIP_JS := 1
+endif
+
+.PHONY: help demo check test bench docs format clean
+.DEFAULT_GOAL := help
+
+help:  ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+
+demo: $(VENV)/.for-demo  ## open the first tutorial in JupyterLab (HEADLESS=1: run it here and print its outputs)
+ifeq ($(HEADLESS),1)
+	$(BIN)/python docs/run_notebook.py $(TUTORIAL)
+else
+	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) $(TUTORIAL)
+endif
+
+check: $(VENV)/.for-development node_modules/.package-lock.json  ## format, lint, types, layers, unit tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(if $(NBFLOW_SKIP_JS),@echo 'eslint: skipped, npm is not here',npm run --silent lint)
+	$(BIN)/python -m pytest -q tests --ignore=tests/e2e --ignore=tests/docs
+
+test: $(VENV)/.for-development $(VENV)/.for-browsers  ## every test: unit, documentation, browser, tutorials
+	$(BIN)/python -m pytest tests
+	$(BIN)/python -m pytest -q --nbval-lax --nbval-cell-timeout=120 --nbval-current-env tutorials
+
+bench: $(VENV)/.for-development  ## measure nbflow beside its peers
+	$(BIN)/python -m benchmarks $(BENCH)
+
+docs: $(VENV)/.for-development  ## build the site into site/
+	$(BIN)/python docs/state_machine.py
+	$(BIN)/mkdocs build --quiet --strict
+
+format: $(VENV)/.for-development  ## mend what the formatters can
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:  ## remove everything that a target made
+	rm -rf $(VENV) node_modules build site labextension/dist labextension/lib *.egg-info
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.for-demo: $(SOURCES) | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable '.[notebook,tutorials]'
+	@touch $@
+
+$(VENV)/.for-development: $(SOURCES) | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $@ $(VENV)/.for-demo
+
+node_modules/.package-lock.json: package-lock.json
+	$(if $(NBFLOW_SKIP_JS),,npm ci --ignore-scripts)
+	@mkdir -p $(@D) && touch $@
+
+# The browser tests drive Debian's chromium; without root it must be there already.
+$(VENV)/.for-browsers: | $(BIN)/python
+	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] \
+	  && apt-get update -qq \
+	  && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends \
+	       -o DPkg::Lock::Timeout=600 chromium fonts-dejavu-core >/dev/null; } \
+	  || { echo 'make test: install chromium for the browser tests' >&2; exit 1; }
+	@touch $@
