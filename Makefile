@@ -20,7 +20,8 @@ help:  ## list the targets
 
 demo: $(VENV)/.for-demo  ## open the first tutorial in JupyterLab (HEADLESS=1: run it here and print its outputs)
 ifeq ($(HEADLESS),1)
-	$(BIN)/python docs/run_notebook.py $(TUTORIAL)
+	$(BIN)/jupyter nbconvert --log-level=WARN --execute --to markdown --stdout --no-input \
+	  --NbConvertBase.display_data_priority=text/plain $(TUTORIAL)
 else
 	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) $(TUTORIAL)
 endif
@@ -49,7 +50,7 @@ format: $(VENV)/.for-development  ## mend what the formatters can
 	$(BIN)/ruff check --fix .
 
 clean:  ## remove everything that a target made
-	rm -rf $(VENV) node_modules build site labextension/dist labextension/lib *.egg-info
+	rm -rf $(VENV) benchmarks/.venv node_modules build site labextension/dist labextension/lib *.egg-info
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)

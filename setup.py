@@ -18,7 +18,13 @@ ROOT = Path(__file__).parent.resolve()
 BUNDLE = ROOT / "labextension" / "dist"  # jupyterlab.outputDir in package.json
 INSTALLED_MODULES = ROOT / "node_modules" / ".package-lock.json"  # npm's own stamp
 DESTINATION = "share/jupyter/labextensions/nbflow-labextension"  # the npm package's name
-SOURCES = ("package.json", "package-lock.json", "labextension/tsconfig.json", "labextension/src/**/*", "labextension/style/*")
+SOURCES = (
+    "package.json",
+    "package-lock.json",
+    "labextension/tsconfig.json",
+    "labextension/src/**/*",
+    "labextension/style/*",
+)
 
 
 def is_newer(path: Path, than: Path) -> bool:
