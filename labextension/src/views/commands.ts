@@ -9,7 +9,7 @@ import type { ILauncher } from '@jupyterlab/launcher';
 
 import type { Api } from '../api';
 import { STARTER_CELL, starterNotebook } from '../models/starter';
-import { nbflowIcon } from './icon';
+import { nbflowIcon, nbflowIconUrl } from './icon';
 
 const FIRST_TUTORIAL = '01-first-flow.ipynb';
 
@@ -62,7 +62,13 @@ export function offerCommands(palette: ICommandPalette | null, launcher: ILaunch
   for (const command of Object.values(Command)) {
     palette?.addItem({ command, category: 'nbflow' });
   }
-  launcher?.add({ command: Command.newNotebook, category: 'Notebook', rank: 10, args: { isLauncher: true } });
+  launcher?.add({
+    command: Command.newNotebook,
+    category: 'Notebook',
+    kernelIconUrl: nbflowIconUrl,
+    rank: 10,
+    args: { isLauncher: true }
+  });
 }
 
 /** The folder that the launcher stands in; the server's root elsewhere. */

@@ -7,3 +7,6 @@ import { LabIcon } from '@jupyterlab/ui-components';
 import svgstr from '../../style/nbflow.svg';
 
 export const nbflowIcon = new LabIcon({ name: 'nbflow:mark', svgstr });
+
+/** The mark as an image: the launcher's kernel categories show no other icon. */
+export const nbflowIconUrl = `data:image/svg+xml,${encodeURIComponent(svgstr)}`;
