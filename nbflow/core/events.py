@@ -1,0 +1,218 @@
+"""Own everything that can happen to a task. An event says what happened; the core says what follows.
+
+Slotted but not frozen: three of them are made for every task, and freezing doubles the price of each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, final
+
+from nbflow.core.ids import SlotId, TaskId, TryId
+from nbflow.core.retry import Verdict
+from nbflow.core.states import Cause
+from nbflow.core.task import Failure, Task
+
+__all__ = [
+    "TRY_EVENTS",
+    "CancelRequested",
+    "DepDone",
+    "DepFailed",
+    "Dispatched",
+    "Event",
+    "MemoHit",
+    "MemoMissed",
+    "Paused",
+    "Resumed",
+    "RetryDue",
+    "RetryRequested",
+    "Returned",
+    "Spawned",
+    "StagedIn",
+    "StagedOut",
+    "StagingFailed",
+    "Submitted",
+    "TryFailed",
+]
+
+
+@final
+@dataclass(slots=True)
+class Submitted:
+    """An app was called. `foreign` counts futures of others among its arguments that are not done."""
+
+    task: TaskId
+    node: Task
+    foreign: int = 0
+
+
+@final
+@dataclass(slots=True)
+class DepDone:
+    """One thing that the task waits for is there."""
+
+    task: TaskId
+
+
+@final
+@dataclass(slots=True)
+class DepFailed:
+    """One thing that the task waits for will not come."""
+
+    task: TaskId
+    failure: Failure
+
+
+@final
+@dataclass(slots=True)
+class MemoHit:
+    """The result of an equal call is known."""
+
+    task: TaskId
+    try_id: TryId
+    value: Any
+
+
+@final
+@dataclass(slots=True)
+class MemoMissed:
+    """No result of an equal call is known."""
+
+    task: TaskId
+    try_id: TryId
+
+
+@final
+@dataclass(slots=True)
+class StagedIn:
+    """All input files are where the try will run."""
+
+    task: TaskId
+    try_id: TryId
+
+
+@final
+@dataclass(slots=True)
+class StagedOut:
+    """All output files are where the user wants them."""
+
+    task: TaskId
+    try_id: TryId
+
+
+@final
+@dataclass(slots=True)
+class StagingFailed:
+    """A file could not be moved."""
+
+    task: TaskId
+    try_id: TryId
+    error: BaseException
+
+
+@final
+@dataclass(slots=True)
+class Dispatched:
+    """The try left for a slot."""
+
+    task: TaskId
+    try_id: TryId
+    slot: SlotId
+
+
+@final
+@dataclass(slots=True)
+class Returned:
+    """The try returned `value`; the call took `seconds` on its worker."""
+
+    task: TaskId
+    try_id: TryId
+    value: Any
+    seconds: float = 0.0
+
+
+@final
+@dataclass(slots=True)
+class Spawned:
+    """A join app returned; `children` are the tasks that it waits for, `foreign` counts other futures."""
+
+    task: TaskId
+    try_id: TryId
+    value: Any
+    children: Sequence[Task]
+    foreign: int = 0
+    seconds: float = 0.0
+
+
+@final
+@dataclass(slots=True)
+class TryFailed:
+    """The try ended without a result. `alone`: no other call shared its bundle. `verdict`: the user's handler's word."""
+
+    task: TaskId
+    try_id: TryId
+    cause: Cause
+    error: BaseException
+    alone: bool = True
+    seconds: float = 0.0
+    verdict: Verdict | None = None
+
+
+@final
+@dataclass(slots=True)
+class RetryDue:
+    """The wait before the next try is over."""
+
+    task: TaskId
+    try_id: TryId
+
+
+@final
+@dataclass(slots=True)
+class CancelRequested:
+    """Somebody wants the task to end."""
+
+    task: TaskId
+
+
+@final
+@dataclass(slots=True)
+class Paused:
+    """Nothing more shall be started for the task (its session expired, its user asked)."""
+
+    task: TaskId
+
+
+@final
+@dataclass(slots=True)
+class Resumed:
+    """The task may go on."""
+
+    task: TaskId
+
+
+@final
+@dataclass(slots=True)
+class RetryRequested:
+    """Somebody wants a final task to run again, with other `parents` if its arguments changed.
+
+    A task that failed because of others is retried through them. `is_anew` runs the body of a join app again even
+    when only a child of it failed. The graph fills in what it knows: `awaiting` counts what the task has to wait
+    for; `joining` says that its own body is done and only children are missing.
+    """
+
+    task: TaskId
+    parents: Sequence[Task] | None = None
+    is_anew: bool = False
+    awaiting: int = 0
+    joining: bool = False
+
+
+TryEvent = MemoHit | MemoMissed | StagedIn | StagedOut | StagingFailed | Dispatched | Returned | Spawned | TryFailed | RetryDue
+Event = Submitted | DepDone | DepFailed | CancelRequested | Paused | Resumed | RetryRequested | TryEvent
+
+TRY_EVENTS = frozenset(
+    (MemoHit, MemoMissed, StagedIn, StagedOut, StagingFailed, Dispatched, Returned, Spawned, TryFailed, RetryDue)
+)
+"""Events about one try: they are dropped when that try is no longer the current one."""

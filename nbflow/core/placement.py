@@ -1,0 +1,282 @@
+"""Own the choice of a slot for a task, and of the tasks that travel together.
+
+Ready tasks stay here until a slot has room (late binding). They then leave in bundles of about `BUNDLE_SECONDS` of work, by
+the measured run time of their app; a task of an app that is unmeasured or long, one with a walltime, one that needs more than
+a core, and one that was lost before travel alone, to an idle slot.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import final
+
+from nbflow.core.ids import AppId, ExecutorId, SlotId, TaskId, TryId
+from nbflow.core.states import State
+from nbflow.core.task import ONE_CORE, Options, Resources, Task
+
+__all__ = ["BUNDLE_SECONDS", "Assignment", "Capacity", "Placement"]
+
+BUNDLE_SECONDS = 0.05
+BUNDLE_LIMIT = 500
+OVERHEAD_SECONDS = 2e-5
+LEARNING_WEIGHT = 0.2
+STALL_SECONDS = 0.5
+
+NEVER = float("inf")
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """Say what an executor offers: its slots, and the resources that they share."""
+
+    slots: tuple[SlotId, ...]
+    total: Resources
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """Send these tasks to this slot, in this order."""
+
+    executor: ExecutorId
+    slot: SlotId
+    tasks: list[Task]
+
+
+class _Slot:
+    """Know what one slot has in hand, oldest first, with the seconds that each is expected to take."""
+
+    __slots__ = ("hand", "id", "is_exclusive", "need", "pool", "seconds", "touched")
+
+    def __init__(self, id: SlotId, pool: _Pool) -> None:
+        self.id = id
+        self.pool = pool
+        self.hand: dict[tuple[TaskId, TryId], float] = {}
+        self.seconds = 0.0
+        self.is_exclusive = False
+        self.need = ONE_CORE
+        self.touched = 0.0
+
+
+class _Pool:
+    """Know one executor's slots (idle; busy with room for a bundle) and its free resources."""
+
+    __slots__ = ("busy", "cores", "gpus", "id", "idle", "memory", "roomy", "slots", "total")
+
+    def __init__(self, id: ExecutorId, total: Resources) -> None:
+        self.id = id
+        self.total = total
+        self.cores, self.memory, self.gpus = total.cores, total.memory, total.gpus
+        self.slots: dict[SlotId, _Slot] = {}
+        self.idle: dict[SlotId, _Slot] = {}
+        self.roomy: dict[SlotId, _Slot] = {}
+
+    def has_free(self, need: Resources) -> bool:
+        return need.cores <= self.cores and need.memory <= self.memory and need.gpus <= self.gpus
+
+    def fits_ever(self, need: Resources) -> bool:
+        total = self.total
+        return need.cores <= total.cores and need.memory <= total.memory and need.gpus <= total.gpus
+
+    def charge(self, need: Resources, sign: int) -> None:
+        self.cores -= sign * need.cores
+        self.memory -= sign * need.memory
+        self.gpus -= sign * need.gpus
+
+
+class _Lane:
+    """Be a first-in first-out queue of tasks that may go to the same pools, at one priority."""
+
+    __slots__ = ("options", "pools", "tasks")
+
+    def __init__(self, options: Options, pools: list[_Pool]) -> None:
+        self.options = options
+        self.pools = pools
+        self.tasks: deque[Task] = deque()
+
+    def head(self) -> Task | None:
+        tasks = self.tasks
+        while tasks:
+            # Cancelled and paused tasks are not searched for in the queue: they are passed over here.
+            if tasks[0].state is State.QUEUED:
+                return tasks[0]
+            tasks.popleft()
+        return None
+
+
+@final
+class Placement:
+    """Keep queued tasks and slots, and bring them together."""
+
+    def __init__(self) -> None:
+        self._pools: dict[ExecutorId, _Pool] = {}
+        self._slots: dict[SlotId, _Slot] = {}
+        self._lanes: dict[tuple[int, Resources, frozenset[ExecutorId]], _Lane] = {}
+        self._order: list[_Lane] = []
+        self._held: dict[tuple[TaskId, TryId], _Slot] = {}
+        self._seconds: dict[AppId, float] = {}
+
+    # What there is
+
+    def open_pool(self, executor: ExecutorId, capacity: Capacity) -> None:
+        """Add an executor with its first slots; tasks that name no executor prefer the one opened first."""
+        pool = self._pools[executor] = _Pool(executor, capacity.total)
+        for slot in capacity.slots:
+            self.open_slot(executor, slot)
+        for lane in self._order:
+            lane.pools = self._pools_for(lane.options)
+        assert pool
+
+    def open_slot(self, executor: ExecutorId, slot: SlotId) -> None:
+        """Add a slot; one that is known already stays as it is."""
+        if slot not in self._slots:
+            pool = self._pools[executor]
+            pool.slots[slot] = pool.idle[slot] = self._slots[slot] = _Slot(slot, pool)
+
+    def close_slot(self, slot: SlotId) -> list[tuple[TaskId, TryId]]:
+        """Forget a slot; return the tries that it had in hand."""
+        gone = self._slots.pop(slot, None)
+        if gone is None:
+            return []
+        pool = gone.pool
+        for group in (pool.slots, pool.idle, pool.roomy):
+            group.pop(slot, None)
+        if gone.hand:
+            pool.charge(gone.need, -1)
+        for key in gone.hand:
+            del self._held[key]
+        return list(gone.hand)
+
+    def can_ever_place(self, options: Options) -> bool:
+        """Tell whether some executor that the options allow is large enough."""
+        return bool(self._pools_for(options))
+
+    def _pools_for(self, options: Options) -> list[_Pool]:
+        names = options.executors or self._pools.keys()
+        pools = (self._pools[name] for name in self._pools if name in names)
+        return [pool for pool in pools if pool.fits_ever(options.resources)]
+
+    # What there is to do
+
+    def enqueue(self, task: Task) -> None:
+        """Take a queued task; it leaves the queue by `assign`, or by itself when its state changes."""
+        options = task.options
+        key = (options.priority, options.resources, options.executors)
+        lane = self._lanes.get(key)
+        if lane is None:
+            lane = self._lanes[key] = _Lane(options, self._pools_for(options))
+            self._order = sorted(self._lanes.values(), key=lambda one: -one.options.priority)
+        lane.tasks.append(task)
+
+    def learn(self, app: AppId, seconds: float) -> None:
+        """Take the measured run time of one call (seconds) into the app's moving average."""
+        known = self._seconds.get(app)
+        if known is not None:
+            seconds = known + LEARNING_WEIGHT * (seconds - known)
+        self._seconds[app] = seconds
+
+    def release(self, task: TaskId, try_id: TryId, now: float) -> None:
+        """Note that a slot no longer has this try in hand; an unknown try is passed over."""
+        key = (task, try_id)
+        slot = self._held.pop(key, None)
+        if slot is None:
+            return
+        pool = slot.pool
+        slot.seconds -= slot.hand.pop(key)
+        slot.touched = now
+        if not slot.hand:
+            slot.seconds = 0.0
+            slot.is_exclusive = False
+            pool.charge(slot.need, -1)
+            pool.roomy.pop(slot.id, None)
+            pool.idle[slot.id] = slot
+        elif slot.seconds < BUNDLE_SECONDS and not slot.is_exclusive:
+            pool.roomy[slot.id] = slot
+
+    def assign(self, now: float) -> list[Assignment]:
+        """Return what can leave now: highest priority first, then oldest first.
+
+        When the first of a lane finds no room, no later task may take room in the pool that it waits for: large tasks
+        are not starved by small ones.
+        """
+        out: list[Assignment] = []
+        closed: set[ExecutorId] = set()
+        for lane in self._by_age():
+            while (task := lane.head()) is not None:
+                slot = self._find(lane, task, closed)
+                if slot is None:
+                    closed.update(pool.id for pool in lane.pools[:1])
+                    break
+                out.append(Assignment(slot.pool.id, slot.id, self._fill(slot, lane, now)))
+        return out
+
+    def _by_age(self) -> Iterable[_Lane]:
+        lanes = [lane for lane in self._order if lane.tasks]
+        if len(lanes) > 1:
+            lanes = [lane for lane in lanes if lane.head() is not None]
+            lanes.sort(key=lambda lane: (-lane.options.priority, lane.tasks[0].id))
+        return lanes
+
+    def _estimate(self, task: Task) -> float:
+        """Return the seconds that a task is expected to take; NEVER when it has to travel alone."""
+        options = task.options
+        if task.alone or options.walltime is not None or options.resources is not ONE_CORE:
+            return NEVER
+        return self._seconds.get(task.app, NEVER) + OVERHEAD_SECONDS
+
+    def _find(self, lane: _Lane, task: Task, closed: set[ExecutorId]) -> _Slot | None:
+        need = lane.options.resources
+        shares = self._estimate(task) < BUNDLE_SECONDS
+        for pool in lane.pools:
+            if pool.id in closed:
+                continue
+            if pool.idle and pool.has_free(need):
+                return next(iter(pool.idle.values()))
+            if shares and pool.roomy:
+                return next(iter(pool.roomy.values()))
+        return None
+
+    def _fill(self, slot: _Slot, lane: _Lane, now: float) -> list[Task]:
+        pool = slot.pool
+        if not slot.hand:
+            del pool.idle[slot.id]
+            slot.need = lane.options.resources
+            pool.charge(slot.need, 1)
+        share = min(BUNDLE_LIMIT, -(-len(lane.tasks) // (2 * len(pool.slots))))
+        tasks: list[Task] = []
+        while len(tasks) < share and (task := lane.head()) is not None:
+            seconds = self._estimate(task)
+            if tasks and slot.seconds + seconds > BUNDLE_SECONDS:
+                break
+            lane.tasks.popleft()
+            tasks.append(task)
+            if seconds > BUNDLE_SECONDS:
+                slot.is_exclusive = True
+                seconds = 0.0
+            key = (task.id, task.try_id)
+            slot.hand[key] = seconds
+            slot.seconds += seconds
+            self._held[key] = slot
+            if slot.is_exclusive:
+                break
+        slot.touched = now
+        if slot.is_exclusive or slot.seconds >= BUNDLE_SECONDS:
+            pool.roomy.pop(slot.id, None)
+        else:
+            pool.roomy[slot.id] = slot
+        return tasks
+
+    # What goes wrong
+
+    def stalled(self, now: float) -> Iterator[tuple[ExecutorId, list[tuple[TaskId, TryId]]]]:
+        """Yield tries that wait behind one that takes longer than expected while other slots are idle."""
+        for pool in self._pools.values():
+            if not pool.idle:
+                continue
+            for slot in pool.slots.values():
+                if len(slot.hand) > 1 and now - slot.touched > STALL_SECONDS:
+                    slot.touched = now
+                    yield pool.id, list(slot.hand)[1:]

@@ -1,0 +1,101 @@
+"""Own the decision whether a failed try is followed by another, and how soon."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from types import MappingProxyType
+from typing import Any, final
+
+from nbflow.core.states import Cause
+
+__all__ = ["POISON_LOSSES", "Decision", "RetryPolicy", "Verdict", "decide"]
+
+POISON_LOSSES = 3
+"""A task that was alone in this many workers when they died is not given a further one."""
+
+FREE = frozenset({Cause.EXPIRED, Cause.RECALLED})
+_NO_TYPES: Mapping[type[BaseException], int] = MappingProxyType({})
+
+
+@final
+class Decision(Enum):
+    """Name what a user's retry handler may say instead of a cost."""
+
+    RETRY = "retry"
+    """Try again and charge nothing."""
+    FAIL = "fail"
+    """Give up now."""
+
+
+Verdict = float | Decision
+"""The cost of a failure (1.0 is an ordinary retry), or a decision."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """Say how often and how soon a failed task is tried again.
+
+    `count` is what all failures of one task may cost together; an ordinary failure costs 1. The wait before the
+    n-th retry is `delay * backoff ** (n - 1)` seconds, at most `longest`. `on` are the exception types worth a retry.
+    `per_type` gives an exception type a count of its own (0: never). `handler(error, task)` is the user's own rule: it
+    returns a cost or a `Decision`, and runs in the user's process outside the loop.
+    """
+
+    count: float = 0
+    delay: float = 0.0
+    backoff: float = 2.0
+    longest: float = 300.0
+    on: tuple[type[BaseException], ...] = (Exception,)
+    per_type: Mapping[type[BaseException], int] = field(default=_NO_TYPES)
+    handler: Callable[[BaseException, Any], Verdict] | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("count", "delay", "longest"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
+                raise ValueError(f"RetryPolicy({name}={value!r}): give a number that is 0 or more")
+        if not self.backoff >= 1:
+            raise ValueError(f"RetryPolicy(backoff={self.backoff!r}): give a number that is 1 or more")
+
+    def count_for(self, error: BaseException) -> float:
+        """Return what failures like `error` may cost; the first matching type of `per_type` wins."""
+        for kind, count in self.per_type.items():
+            if isinstance(error, kind):
+                return count
+        return self.count if isinstance(error, self.on) else 0
+
+    def wait_before(self, retry: int) -> float:
+        """Return the seconds to wait before the n-th retry (n counts from 1)."""
+        if not self.delay:
+            return 0.0
+        return min(self.longest, self.delay * self.backoff ** min(retry - 1, 64))
+
+
+def decide(
+    policy: RetryPolicy,
+    *,
+    cause: Cause,
+    error: BaseException,
+    spent: float,
+    losses: int,
+    alone: bool,
+    verdict: Verdict | None = None,
+) -> tuple[float, float] | None:
+    """Return (cost, seconds to wait) of another try, or None when the task has failed.
+
+    A try that ended through no fault of its own costs nothing; so does one lost together with others (it is
+    sent alone next).
+    """
+    if cause in FREE or (cause is Cause.LOST and not alone):
+        return 0.0, 0.0
+    if cause is Cause.LOST and losses >= POISON_LOSSES:
+        return None
+    if verdict is Decision.FAIL:
+        return None
+    cost = 0.0 if verdict is Decision.RETRY else 1.0 if verdict is None else float(verdict)
+    if verdict is not Decision.RETRY and spent + cost > policy.count_for(error):
+        return None
+    return cost, policy.wait_before(int(spent) + 1)

@@ -1,0 +1,57 @@
+"""Own the states of a task and the causes of a failed try."""
+
+from __future__ import annotations
+
+from enum import IntEnum, StrEnum
+from typing import final
+
+__all__ = ["FINAL", "REOPENABLE", "Cause", "State"]
+
+
+@final
+class State(IntEnum):
+    """Name where a task stands. An IntEnum, because a state is a table index on the hot path."""
+
+    NEW = 0
+    WAITING = 1
+    READY = 2
+    STAGING_IN = 3
+    QUEUED = 4
+    RUNNING = 5
+    STAGING_OUT = 6
+    JOINING = 7
+    BACKOFF = 8
+    PAUSED = 9
+    DONE = 10
+    FAILED = 11
+    UPSTREAM_FAILED = 12
+    CANCELLED = 13
+
+    @property
+    def is_final(self) -> bool:
+        """Tell whether nothing more happens to the task by itself."""
+        return self >= State.DONE
+
+
+FINAL = frozenset(state for state in State if state.is_final)
+REOPENABLE = FINAL - {State.DONE}
+
+
+@final
+class Cause(StrEnum):
+    """Name why a try did not return."""
+
+    RAISED = "raised"
+    """The user's code raised."""
+    LOST = "lost"
+    """The process that ran it died or fell silent."""
+    TIMEOUT = "timeout"
+    """Its own walltime ended."""
+    OOM = "oom"
+    """The system killed it for want of memory."""
+    EXPIRED = "expired"
+    """The walltime of its block ended: not its fault."""
+    RECALLED = "recalled"
+    """Taken back before it started, to run elsewhere: not its fault."""
+    STAGING = "staging"
+    """A file could not be brought where it was needed."""

@@ -1,0 +1,127 @@
+"""Own what the core knows of one task: where it stands, what it waits for, what it may use.
+
+What the task computes (`call`), what it computed (`value`) and the promise to its user (`future`) pass through
+the core unread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, final
+
+from nbflow.core.ids import AppId, ExecutorId, TaskId, TryId
+from nbflow.core.retry import RetryPolicy
+from nbflow.core.states import Cause, State
+
+__all__ = ["Failure", "Options", "Resources", "Task"]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """Say what one call occupies while it runs: cores, memory (bytes), GPUs."""
+
+    cores: int = 1
+    memory: int = 0
+    gpus: int = 0
+
+
+ONE_CORE = Resources()
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """Say how tasks of an app are run; one object is shared by all calls that use the same options.
+
+    `walltime` is in seconds, of the call itself. `executors` names the only executors that may run it
+    (empty: any). A higher `priority` is placed first.
+    """
+
+    resources: Resources = ONE_CORE
+    priority: int = 0
+    walltime: float | None = None
+    retry: RetryPolicy = RetryPolicy()
+    executors: frozenset[ExecutorId] = frozenset()
+    memoized: bool = False
+    stages_in: bool = False
+    stages_out: bool = False
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Say why a task failed. `root` is the task whose failure started it (the task's own id if it did).
+
+    `error` is None when that task was cancelled.
+    """
+
+    cause: Cause | None
+    error: BaseException | None
+    root: TaskId
+
+
+class Task:
+    """Be one node of the graph.
+
+    A plain slotted class that is changed in place: there is one for each call and each of its events
+    touches it (a frozen dataclass replaced on every event costs 1.9 us an event, this 0.1 us).
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "alone",
+        "app",
+        "awaiting",
+        "call",
+        "children",
+        "delay",
+        "dependents",
+        "failure",
+        "future",
+        "held",
+        "id",
+        "losses",
+        "options",
+        "parents",
+        "spawner",
+        "spent",
+        "state",
+        "try_id",
+        "value",
+    )
+
+    def __init__(
+        self,
+        id: TaskId,
+        app: AppId,
+        options: Options,
+        *,
+        parents: Sequence[Task] = (),
+        call: Any = None,
+        future: Any = None,
+        spawner: TaskId | None = None,
+    ) -> None:
+        self.id = id
+        self.app = app
+        self.options = options
+        self.parents = parents
+        self.call = call
+        self.future = future
+        self.spawner = spawner
+        self.state = State.NEW
+        self.try_id = TryId(1)
+        self.awaiting = 0
+        self.dependents: list[Task] | None = None
+        self.children: Sequence[Task] = ()
+        self.failure: Failure | None = None
+        self.value: Any = None
+        self.spent = 0.0
+        self.losses = 0
+        self.alone = False
+        self.delay = 0.0
+        self.held = State.NEW
+
+    def __repr__(self) -> str:
+        return f"<Task {self.id} {self.state.name} try {self.try_id}>"

@@ -1,0 +1,320 @@
+"""Own a task's life as one table: in which state which event leads where, and what must be done then.
+
+A row's rule decides the next state; entering a state asks for that state's effect (`ON_ENTRY`). Rules change nothing
+but their task's own record. The documentation's diagram is drawn from `TABLE`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, final
+
+from nbflow.core.effects import (
+    Drop,
+    Effect,
+    Enqueue,
+    LookUp,
+    Reject,
+    Remember,
+    Reopen,
+    Resolve,
+    StageIn,
+    StageOut,
+    WakeLater,
+    Withdraw,
+)
+from nbflow.core.events import (
+    TRY_EVENTS,
+    CancelRequested,
+    DepDone,
+    DepFailed,
+    Dispatched,
+    Event,
+    MemoHit,
+    MemoMissed,
+    Paused,
+    Resumed,
+    RetryDue,
+    RetryRequested,
+    Returned,
+    Spawned,
+    StagedIn,
+    StagedOut,
+    StagingFailed,
+    Submitted,
+    TryFailed,
+)
+from nbflow.core.ids import TryId
+from nbflow.core.retry import decide
+from nbflow.core.states import FINAL, REOPENABLE, Cause, State
+from nbflow.core.task import Failure, Task
+
+__all__ = ["ON_ENTRY", "TABLE", "InvalidTransition", "Row", "diagram", "step"]
+
+S = State
+Rule = Callable[[Task, Any, list[Effect]], State]
+
+
+@final
+class InvalidTransition(Exception):
+    """Say that an event cannot happen in a state: a defect of nbflow, never of its user."""
+
+
+# Rules: (task, event, effects) -> next state
+
+
+def _ready(task: Task, effects: list[Effect]) -> State:
+    """Return where a task goes that waits for nothing more."""
+    if task.options.memoized:
+        return S.READY
+    return S.STAGING_IN if task.options.stages_in else S.QUEUED
+
+
+def _await(task: Task, awaiting: int, effects: list[Effect]) -> State:
+    task.awaiting = awaiting
+    return S.WAITING if awaiting else _ready(task, effects)
+
+
+def submitted(task: Task, event: Submitted, effects: list[Effect]) -> State:
+    return _await(task, task.awaiting + event.foreign, effects)
+
+
+def dep_done(task: Task, event: DepDone, effects: list[Effect]) -> State:
+    task.awaiting -= 1
+    return S.WAITING if task.awaiting else _ready(task, effects)
+
+
+def dep_failed(task: Task, event: DepFailed, effects: list[Effect]) -> State:
+    task.failure = event.failure
+    return S.UPSTREAM_FAILED
+
+
+def memo_hit(task: Task, event: MemoHit, effects: list[Effect]) -> State:
+    task.value = event.value
+    return S.DONE
+
+
+def memo_missed(task: Task, event: MemoMissed, effects: list[Effect]) -> State:
+    return S.STAGING_IN if task.options.stages_in else S.QUEUED
+
+
+def staged_in(task: Task, event: StagedIn, effects: list[Effect]) -> State:
+    return S.QUEUED
+
+
+def staging_failed(task: Task, event: StagingFailed, effects: list[Effect]) -> State:
+    failed = TryFailed(event.task, event.try_id, Cause.STAGING, event.error)
+    return try_failed(task, failed, effects)
+
+
+def dispatched(task: Task, event: Dispatched, effects: list[Effect]) -> State:
+    return S.RUNNING
+
+
+def returned(task: Task, event: Returned, effects: list[Effect]) -> State:
+    task.value = event.value
+    return S.STAGING_OUT if task.options.stages_out else _done(task, effects)
+
+
+def _done(task: Task, effects: list[Effect]) -> State:
+    if task.options.memoized:
+        effects.append(Remember(task))
+    return S.DONE
+
+
+def spawned(task: Task, event: Spawned, effects: list[Effect]) -> State:
+    task.value = event.value
+    task.awaiting += event.foreign
+    return S.JOINING if task.awaiting else _done(task, effects)
+
+
+def child_done(task: Task, event: DepDone, effects: list[Effect]) -> State:
+    task.awaiting -= 1
+    return S.JOINING if task.awaiting else _done(task, effects)
+
+
+def child_failed(task: Task, event: DepFailed, effects: list[Effect]) -> State:
+    task.failure = event.failure
+    return S.FAILED
+
+
+def staged_out(task: Task, event: StagedOut, effects: list[Effect]) -> State:
+    return _done(task, effects)
+
+
+def try_failed(task: Task, event: TryFailed, effects: list[Effect]) -> State:
+    if event.cause is Cause.LOST:
+        task.losses += event.alone
+    choice = decide(
+        task.options.retry,
+        cause=event.cause,
+        error=event.error,
+        spent=task.spent,
+        losses=task.losses,
+        alone=event.alone,
+        verdict=event.verdict,
+    )
+    if choice is None:
+        task.failure = Failure(event.cause, event.error, task.id)
+        return S.FAILED
+    cost, task.delay = choice
+    task.spent += cost
+    task.try_id = TryId(task.try_id + 1)
+    task.alone = task.alone or event.cause is Cause.LOST
+    if task.delay:
+        return S.BACKOFF
+    return S.STAGING_IN if task.options.stages_in else S.QUEUED
+
+
+def retry_due(task: Task, event: RetryDue, effects: list[Effect]) -> State:
+    return _ready(task, effects)
+
+
+def cancelled(task: Task, event: CancelRequested, effects: list[Effect]) -> State:
+    held = task.held if task.state is S.PAUSED else task.state
+    if held in (S.STAGING_IN, S.QUEUED, S.RUNNING, S.STAGING_OUT):
+        effects.append(Drop(task, task.try_id))
+    return S.CANCELLED
+
+
+def paused(task: Task, event: Paused, effects: list[Effect]) -> State:
+    task.held = task.state
+    if task.state is S.QUEUED:
+        effects.append(Drop(task, task.try_id))
+    return S.PAUSED
+
+
+def resumed(task: Task, event: Resumed, effects: list[Effect]) -> State:
+    return task.held
+
+
+def while_paused(task: Task, event: Event, effects: list[Effect]) -> State:
+    """Let what was under way go on in the held state, but start nothing new."""
+    state = RULES[task.held][type(event)](task, event, effects)
+    if state.is_final:
+        return state
+    task.held = state
+    return S.PAUSED
+
+
+def retry_requested(task: Task, event: RetryRequested, effects: list[Effect]) -> State:
+    effects.append(Reopen(task))
+    task.try_id = TryId(task.try_id + 1)
+    task.failure = None
+    task.spent = 0.0
+    task.losses = 0
+    if event.joining:
+        task.awaiting = event.awaiting
+        return S.JOINING if event.awaiting else _done(task, effects)
+    task.value = None
+    return _await(task, event.awaiting, effects)
+
+
+def stay(task: Task, event: Event, effects: list[Effect]) -> State:
+    return task.state
+
+
+# The table
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Row:
+    """In any of `states`, `event` leads to one of `targets`, as `rule` decides."""
+
+    states: tuple[State, ...]
+    event: type[Any]
+    rule: Rule
+    targets: tuple[State, ...]
+
+
+ACTIVE = tuple(state for state in S if state not in FINAL and state is not S.NEW)
+STARTS = (S.READY, S.STAGING_IN, S.QUEUED)
+AGAIN = (S.BACKOFF, S.STAGING_IN, S.QUEUED, S.FAILED)
+FINISHED = tuple(sorted(FINAL))
+
+TABLE: tuple[Row, ...] = (
+    Row((S.NEW,), Submitted, submitted, (S.WAITING, *STARTS)),
+    Row((S.WAITING,), DepDone, dep_done, (S.WAITING, *STARTS)),
+    Row((S.WAITING,), DepFailed, dep_failed, (S.UPSTREAM_FAILED,)),
+    Row((S.READY,), MemoHit, memo_hit, (S.DONE,)),
+    Row((S.READY,), MemoMissed, memo_missed, (S.STAGING_IN, S.QUEUED)),
+    Row((S.STAGING_IN,), StagedIn, staged_in, (S.QUEUED,)),
+    Row((S.STAGING_IN, S.STAGING_OUT), StagingFailed, staging_failed, AGAIN),
+    Row((S.QUEUED,), Dispatched, dispatched, (S.RUNNING,)),
+    Row((S.RUNNING,), Returned, returned, (S.STAGING_OUT, S.DONE)),
+    Row((S.RUNNING,), Spawned, spawned, (S.JOINING, S.DONE)),
+    Row((S.RUNNING,), TryFailed, try_failed, AGAIN),
+    Row((S.STAGING_OUT,), StagedOut, staged_out, (S.DONE,)),
+    Row((S.JOINING,), DepDone, child_done, (S.JOINING, S.DONE)),
+    Row((S.JOINING,), DepFailed, child_failed, (S.FAILED,)),
+    Row((S.BACKOFF,), RetryDue, retry_due, STARTS),
+    Row(ACTIVE, CancelRequested, cancelled, (S.CANCELLED,)),
+    Row(tuple(s for s in ACTIVE if s is not S.PAUSED), Paused, paused, (S.PAUSED,)),
+    Row((S.PAUSED,), Resumed, resumed, tuple(s for s in ACTIVE if s is not S.PAUSED)),
+    *(
+        Row((S.PAUSED,), kind, while_paused, (S.PAUSED, *FINISHED[:3]))
+        for kind in (DepDone, DepFailed, MemoHit, MemoMissed, StagedIn, StagedOut)
+        + (StagingFailed, Returned, Spawned, TryFailed, RetryDue)
+    ),
+    Row(tuple(sorted(REOPENABLE)), RetryRequested, retry_requested, (S.WAITING, *STARTS, S.JOINING, S.DONE)),
+    # Asked too late, asked twice, or the second of several causes: nothing changes.
+    *(Row(FINISHED, kind, stay, FINISHED) for kind in (CancelRequested, Paused, Resumed, DepDone, DepFailed)),
+    Row((S.PAUSED,), Paused, stay, (S.PAUSED,)),
+    Row(tuple(s for s in ACTIVE if s is not S.PAUSED), Resumed, stay, ACTIVE),
+)
+
+RULES: tuple[dict[type[Any], Rule], ...] = tuple(
+    {row.event: row.rule for row in TABLE if state in row.states} for state in S
+)
+
+ON_ENTRY: dict[State, Callable[[Task], Effect]] = {
+    S.READY: LookUp,
+    S.STAGING_IN: StageIn,
+    S.QUEUED: Enqueue,
+    S.STAGING_OUT: StageOut,
+    S.BACKOFF: lambda task: WakeLater(task, task.delay),
+    S.DONE: Resolve,
+    S.FAILED: Reject,
+    S.UPSTREAM_FAILED: Reject,
+    S.CANCELLED: Withdraw,
+}
+
+
+def step(task: Task, event: Event, effects: list[Effect]) -> bool:
+    """Apply `event` to `task`, append what must be done, and tell whether the state changed.
+
+    An event about another try than the current one, or about a final task's try, is dropped: networks repeat
+    and reorder. Raises InvalidTransition for any other pair that the table lacks.
+    """
+    state = task.state
+    kind = type(event)
+    if kind in TRY_EVENTS and (state >= S.DONE or event.try_id != task.try_id):  # type: ignore[union-attr]
+        return False
+    rule = RULES[state].get(kind)
+    if rule is None:
+        raise InvalidTransition(f"task {task.id} is {state.name} (try {task.try_id}) and got {event}")
+    task.state = after = rule(task, event, effects)
+    if after is state:
+        return False
+    enter = ON_ENTRY.get(after)
+    if enter is not None:
+        effects.append(enter(task))
+    return True
+
+
+def diagram() -> str:
+    """Return the table as a Mermaid state diagram; cancelling, pausing and their like are left to the text."""
+    aside = {CancelRequested, Paused, Resumed}
+    lines = ["stateDiagram-v2", "    [*] --> NEW"]
+    arrows: dict[tuple[State, State], list[str]] = {}
+    for row in TABLE:
+        if row.event in aside or row.rule in (stay, while_paused):
+            continue
+        for state in row.states:
+            for target in row.targets:
+                arrows.setdefault((state, target), []).append(row.event.__name__)
+    for (state, target), events in arrows.items():
+        lines.append(f"    {state.name} --> {target.name}: {', '.join(events)}")
+    return "\n".join(lines) + "\n"

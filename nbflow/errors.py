@@ -1,0 +1,183 @@
+"""Own every exception that nbflow raises on purpose.
+
+    NbflowError
+    ├── ConfigError                a configuration, executor name or option that cannot be right
+    │   └── InvalidResources       resources that no slot can ever give
+    ├── NotLoaded                  an app was called while no dataflow kernel is loaded
+    ├── AppTypeError               an app was declared or called with what it cannot take
+    ├── JournalError               a journal that cannot be opened, read or written
+    └── TaskError                  something happened to one task; all its errors carry `.task`
+        ├── AppTimeout             its walltime ended
+        ├── AppExited              it called sys.exit or raised a BaseException
+        ├── BashExitFailure        its command ended with a non-zero exit code
+        ├── MissingOutputs         it ended without the files that it promised
+        ├── DependencyError        a task that it waits for failed: `.root` is the first cause
+        ├── JoinError              what a join app returned cannot be waited for
+        ├── WorkerLost             its worker process died: `.reason` says how
+        ├── NotPicklable           a value that cannot travel: `.path` says where it sits
+        └── RemoteError            the original exception could not travel; this tells what it said
+
+An exception that a task's own code raised keeps its type and arrives with its remote traceback as `__cause__`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, final
+
+__all__ = [
+    "AppExited",
+    "AppTimeout",
+    "AppTypeError",
+    "BashExitFailure",
+    "ConfigError",
+    "DependencyError",
+    "InvalidResources",
+    "JoinError",
+    "JournalError",
+    "MissingOutputs",
+    "NbflowError",
+    "NotLoaded",
+    "NotPicklable",
+    "RemoteError",
+    "RemoteTraceback",
+    "TaskError",
+    "WorkerLost",
+]
+
+
+class NbflowError(Exception):
+    """Be the base of everything nbflow raises on purpose."""
+
+
+class ConfigError(NbflowError, ValueError):
+    """Say which setting cannot be right, and what would be."""
+
+
+@final
+class InvalidResources(ConfigError):
+    """Say which resource was asked for that no slot can give."""
+
+
+@final
+class NotLoaded(NbflowError, RuntimeError):
+    """Say that no dataflow kernel is loaded here, and how to load one."""
+
+
+@final
+class AppTypeError(NbflowError, TypeError):
+    """Say which argument or declaration an app cannot take."""
+
+
+@final
+class JournalError(NbflowError):
+    """Say why a journal cannot be opened, read or written."""
+
+
+class TaskError(NbflowError):
+    """Be the base of errors about one task.
+
+    `task` is the task's id in its run (0 when unknown); the text is for people.
+    """
+
+    def __init__(self, message: str = "", *, task: int = 0) -> None:
+        super().__init__(message)
+        self.task = task
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self.args, dict(self.__dict__))
+
+
+def _rebuild(kind: type[TaskError], args: tuple[Any, ...], state: dict[str, Any]) -> TaskError:
+    error = kind.__new__(kind)
+    error.args = args
+    error.__dict__.update(state)
+    return error
+
+
+@final
+class AppTimeout(TaskError, TimeoutError):
+    """Say that a task was stopped because its walltime (seconds) ended."""
+
+
+@final
+class AppExited(TaskError):
+    """Say that a task tried to end its worker: `sys.exit`, or a `BaseException` of its own."""
+
+
+@final
+class BashExitFailure(TaskError):
+    """Say with which exit code a command ended, and the end of what it wrote to stderr."""
+
+    def __init__(self, message: str = "", *, exit_code: int, task: int = 0) -> None:
+        super().__init__(message, task=task)
+        self.exit_code = exit_code
+
+
+@final
+class MissingOutputs(TaskError):
+    """Name the promised output files that are not there."""
+
+    def __init__(self, message: str = "", *, paths: tuple[str, ...] = (), task: int = 0) -> None:
+        super().__init__(message, task=task)
+        self.paths = paths
+
+
+@final
+class DependencyError(TaskError):
+    """Name the first failure that kept a task from running; `root` is that exception, `root_task` its task."""
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        root: BaseException | None = None,
+        root_task: int = 0,
+        task: int = 0,
+    ) -> None:
+        super().__init__(message, task=task)
+        self.root = root
+        self.root_task = root_task
+
+
+@final
+class JoinError(TaskError):
+    """Say why what a join app returned cannot be waited for, or which child failed."""
+
+
+@final
+class WorkerLost(TaskError):
+    """Say how the worker process of a task died: exit code, signal, out of memory."""
+
+    def __init__(self, message: str = "", *, reason: str = "unknown", task: int = 0) -> None:
+        super().__init__(message, task=task)
+        self.reason = reason
+
+
+@final
+class NotPicklable(TaskError, TypeError):
+    """Name the place inside an argument or a result (as `args[0]['model'].lock`) that cannot travel."""
+
+    def __init__(self, message: str = "", *, path: str = "", task: int = 0) -> None:
+        super().__init__(message, task=task)
+        self.path = path
+
+
+@final
+class RemoteError(TaskError):
+    """Stand for an exception that could not travel; `type_name` is the name of its original type."""
+
+    def __init__(self, message: str = "", *, type_name: str = "", task: int = 0) -> None:
+        super().__init__(message, task=task)
+        self.type_name = type_name
+
+
+@final
+class RemoteTraceback(Exception):
+    """Carry the traceback of the other side as text, shown as the cause of a task's exception."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.text = text
+
+    def __str__(self) -> str:
+        return f"\n{self.text}"
