@@ -1,0 +1,74 @@
+"""Choose which peer meets which workload at which size.
+
+The engines among the peers need about a millisecond per task, so most of their sizes are smaller;
+figures are per task, and the tables tell where a size differs. Throughput is measured at the same
+size for all.
+"""
+
+from dataclasses import dataclass
+from typing import final
+
+from benchmarks.peers import PEERS
+from benchmarks.results import Measurement
+
+__all__ = ["FULL", "QUICK", "Entry", "measurements"]
+
+NBFLOW = ("nbflow-threads", "nbflow-processes")
+STANDARD = ("standard-threads", "standard-processes")
+FAST = NBFLOW + STANDARD
+ENGINES = tuple(peer for peer in PEERS if peer not in FAST)
+EVERY = tuple(PEERS)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One workload at one size for some peers."""
+
+    workload: str
+    size: int
+    peers: tuple[str, ...]
+
+
+FULL = (
+    Entry("import", 7, EVERY),
+    Entry("start-up", 2, EVERY),
+    Entry("latency", 300, EVERY),
+    Entry("throughput", 10_000, EVERY),
+    Entry("throughput-of-main", 10_000, FAST),
+    Entry("chain", 1_000, EVERY),
+    Entry("map-reduce", 2_000, EVERY),
+    Entry("fan-in", 2_000, ENGINES),
+    Entry("fan-in", 10_000, FAST),
+    Entry("fan-in", 100_000, FAST),
+    Entry("fan-out", 2_000, ENGINES),
+    Entry("fan-out", 10_000, FAST),
+    # Not on ProcessPoolExecutor: chained by hand, the parent's callback submits all children from the
+    # pool's own thread, which then blocks for good on the pipe that it alone would empty.
+    Entry("fan-out", 100_000, (*NBFLOW, "standard-threads")),
+    Entry("memory-outstanding", 5_000, ENGINES),
+    Entry("memory-outstanding", 20_000, FAST),
+    Entry("memory-finished", 5_000, ENGINES),
+    Entry("memory-finished", 20_000, FAST),
+    Entry("memory-growth", 100_000, FAST),
+    Entry("payload", 200, EVERY),
+)
+
+QUICK = (
+    Entry("import", 3, EVERY),
+    Entry("start-up", 2, EVERY),
+    Entry("latency", 100, EVERY),
+    Entry("throughput", 1_000, ENGINES),
+    Entry("throughput", 10_000, FAST),
+    Entry("chain", 200, ENGINES),
+    Entry("chain", 1_000, FAST),
+    Entry("fan-in", 10_000, FAST),
+    Entry("fan-out", 10_000, FAST),
+    Entry("memory-finished", 10_000, FAST),
+    Entry("payload", 50, FAST),
+)
+
+
+def measurements(suite: tuple[Entry, ...]) -> list[Measurement]:
+    """Return the measurements of `suite`, workload by workload and peer after peer."""
+    return [Measurement(peer, entry.workload, entry.size) for entry in suite for peer in entry.peers]

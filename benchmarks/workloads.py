@@ -1,0 +1,256 @@
+"""Ask a peer to do something, check what it answers, and return figures; know no particular peer.
+
+A workload is a function `(peer, size) -> Figures`. Those in `STARTED` get a peer that is up and has
+run a few tasks; those in `COLD` get one of which nothing is imported yet. The names of figures end in their
+unit; `tasks_per_second` and CPU per task are what `Stopwatch.per_task` makes of every one.
+"""
+
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from benchmarks import functions
+from benchmarks.gauges import Stopwatch, resident_bytes, settled_resident_bytes
+from benchmarks.peers import Call, Peer
+
+__all__ = ["COLD", "STARTED", "WORKERS", "Figures", "Workload", "warm_up"]
+
+Figures = dict[str, float]
+Workload = Callable[[Peer, int], Figures]
+
+WORKERS = 2
+ARITY = 10
+ROUND = 1_000
+ARRAY_FLOATS = 131_072  # 1 MiB
+WARM_UP_TASKS = 20
+
+
+def warm_up(peer: Peer) -> None:
+    """Run a few tasks, so that workers are up and have seen what is common to all workloads."""
+    call = peer.independent(functions.noop)
+    _expect(peer.gather([call(number) for number in range(WARM_UP_TASKS)]), list(range(WARM_UP_TASKS)))
+
+
+def throughput(peer: Peer, size: int) -> Figures:
+    """Submit `size` no-ops one by one, then gather them."""
+    return _throughput_of(peer, functions.noop, size)
+
+
+def throughput_of_main(peer: Peer, size: int) -> Figures:
+    """Do the same with a function of `__main__`, which is what a notebook's functions are."""
+    return _throughput_of(peer, sys.modules["__main__"].noop, size)
+
+
+def _throughput_of(peer: Peer, function: Call, size: int) -> Figures:
+    call = peer.independent(function)
+    with Stopwatch() as watch:
+        began = time.perf_counter()
+        futures = [call(number) for number in range(size)]
+        submit_seconds = time.perf_counter() - began
+        results = peer.gather(futures)
+    _expect(results, list(range(size)))
+    return {"submit_microseconds": 1e6 * submit_seconds / size, **watch.per_task(size)}
+
+
+def latency(peer: Peer, size: int) -> Figures:
+    """Run `size` no-ops, each gathered before the next is submitted."""
+    call = peer.independent(functions.noop)
+    seconds = []
+    with Stopwatch() as watch:
+        for number in range(size):
+            began = time.perf_counter()
+            results = peer.gather([call(number)])
+            seconds.append(time.perf_counter() - began)
+            _expect(results, [number])
+    percentiles = statistics.quantiles(seconds, n=100)
+    return {
+        "median_milliseconds": 1e3 * statistics.median(seconds),
+        "p99_milliseconds": 1e3 * percentiles[98],
+        **watch.per_task(size),
+    }
+
+
+def chain(peer: Peer, size: int) -> Figures:
+    """Run `size` tasks, each with the one before as its argument."""
+    call = peer.dependent(functions.increment)
+    with Stopwatch() as watch:
+        future = call(0)
+        for _ in range(size - 1):
+            future = call(future)
+        results = peer.gather([future])
+    _expect(results, [size])
+    return watch.per_task(size)
+
+
+def map_reduce(peer: Peer, size: int) -> Figures:
+    """Map over `size` numbers and add them up in a tree of ten children per node."""
+    mapper, reducer = peer.dependent(functions.increment), peer.dependent(functions.add)
+    tasks = size
+    with Stopwatch() as watch:
+        level = [mapper(number) for number in range(size)]
+        while len(level) > 1:
+            level = [reducer(*level[start : start + ARITY]) for start in range(0, len(level), ARITY)]
+            tasks += len(level)
+        results = peer.gather(level)
+    _expect(results, [size * (size + 1) // 2])
+    return watch.per_task(tasks)
+
+
+def fan_in(peer: Peer, size: int) -> Figures:
+    """Run one task with `size` parents, and note the longest time one submission kept the caller."""
+    parent, child = peer.dependent(functions.noop), peer.dependent(functions.count)
+    with Stopwatch() as watch:
+        parents, pause_of_parents = _submit_each(parent, ((number,) for number in range(size)))
+        last, pause_of_child = _submit_each(child, [parents])
+        results = peer.gather(last)
+    _expect(results, [size])
+    return {"longest_pause_seconds": max(pause_of_parents, pause_of_child), **watch.per_task(size + 1)}
+
+
+def fan_out(peer: Peer, size: int) -> Figures:
+    """Run `size` tasks with one parent that waits until all are submitted, and note the longest pause."""
+    go = Path("go")
+    parent, child = peer.dependent(functions.wait_for_file), peer.dependent(functions.increment)
+    with Stopwatch() as watch:
+        first = parent(str(go.absolute()))
+        futures, pause = _submit_each(child, ((first,) for _ in range(size)))
+        go.touch()
+        results = peer.gather(futures)
+    _expect(results, [1] * size)
+    return {"longest_pause_seconds": pause, **watch.per_task(size + 1)}
+
+
+def _submit_each(call: Call, arguments: Iterable[Iterable[Any]]) -> tuple[list[Any], float]:
+    futures, longest = [], 0.0
+    before = time.perf_counter()
+    for each in arguments:
+        futures.append(call(*each))
+        after = time.perf_counter()
+        longest = max(longest, after - before)
+        before = after
+    return futures, longest
+
+
+def memory_outstanding(peer: Peer, size: int) -> Figures:
+    """Weigh `size` tasks that wait behind busy workers."""
+    go = Path("go")
+    block, call = peer.independent(functions.wait_for_file), peer.independent(functions.noop)
+    before = settled_resident_bytes()
+    with Stopwatch() as watch:
+        futures = [block(str(go.absolute())) for _ in range(WORKERS)]
+        futures += [call(number) for number in range(size)]
+        after = settled_resident_bytes()
+        go.touch()
+        peer.gather(futures)
+    return {"bytes_per_outstanding_task": (after - before) / size, **watch.per_task(size)}
+
+
+def memory_finished(peer: Peer, size: int) -> Figures:
+    """Weigh `size` finished tasks while their futures are held, then after these were dropped.
+
+    The tasks come in rounds: what they weighed while they waited is not counted again.
+    """
+    call = peer.independent(functions.noop)
+    held: list[Any] = []
+    before = settled_resident_bytes()
+    with Stopwatch() as watch:
+        for start in range(0, size, ROUND):
+            futures = [call(number) for number in range(start, min(start + ROUND, size))]
+            peer.gather(futures)
+            held += futures
+        after = settled_resident_bytes()
+    held.clear()
+    futures.clear()
+    dropped = settled_resident_bytes()
+    return {
+        "bytes_per_finished_task": (after - before) / size,
+        "bytes_per_dropped_task": (dropped - before) / size,
+        **watch.per_task(size),
+    }
+
+
+def memory_growth(peer: Peer, size: int) -> Figures:
+    """Run `size` tasks in ten rounds whose futures are dropped, and weigh what stays from the third on."""
+    call = peer.independent(functions.noop)
+    per_round = size // 10
+    with Stopwatch() as watch:
+        weights = []
+        for _ in range(10):
+            peer.gather([call(number) for number in range(per_round)])
+            weights.append(resident_bytes())
+        after = settled_resident_bytes()
+    return {"growth_bytes_per_task": (after - weights[2]) / (7 * per_round), **watch.per_task(size)}
+
+
+def payload(peer: Peer, size: int) -> Figures:
+    """Send `size` different arrays of 1 MiB and get as many back."""
+    full = import_module("numpy").full
+    call = peer.independent(functions.increment)
+    arrays = [full(ARRAY_FLOATS, float(number)) for number in range(size)]
+    peer.gather([call(arrays[0]) for _ in range(WORKERS)])
+    with Stopwatch() as watch:
+        results = peer.gather([call(array) for array in arrays])
+    _expect([float(result[0]) for result in results], [number + 1.0 for number in range(size)])
+    megabytes = 2 * size * arrays[0].nbytes / 1e6
+    return {"megabytes_per_second": megabytes / watch.wall_seconds, **watch.per_task(size)}
+
+
+def start_up(peer: Peer, size: int) -> Figures:
+    """Import and start a cold peer, get the results of `size` calls, and close it."""
+    with Stopwatch() as watch:
+        began = time.perf_counter()
+        peer.prepare()
+        imported = time.perf_counter()
+        peer.start(WORKERS)
+        call = peer.independent(functions.noop)
+        results = peer.gather([call(number) for number in range(size)])
+        first_result = time.perf_counter()
+    peer.close()
+    _expect(results, list(range(size)))
+    return {
+        "import_seconds": imported - began,
+        "first_result_seconds": first_result - imported,
+        **watch.per_task(size),
+    }
+
+
+def import_time(peer: Peer, size: int) -> Figures:
+    """Import a peer's modules in `size` fresh interpreters, after one that fills the byte-code cache."""
+    program = (
+        "import time; began = time.perf_counter()\n"
+        f"import {', '.join(peer.modules)}\n"
+        "print(time.perf_counter() - began)"
+    )
+    seconds = [_printed_number(program) for _ in range(size + 1)][1:]
+    return {"import_milliseconds": 1e3 * statistics.median(seconds)}
+
+
+def _printed_number(program: str) -> float:
+    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    return float(done.stdout)
+
+
+def _expect(results: list[Any], expected: list[Any]) -> None:
+    if results != expected:
+        raise ValueError(f"wrong results: {str(results)[:200]} instead of {str(expected)[:200]}")
+
+
+STARTED: dict[str, Workload] = {
+    "throughput": throughput,
+    "throughput-of-main": throughput_of_main,
+    "latency": latency,
+    "chain": chain,
+    "map-reduce": map_reduce,
+    "fan-in": fan_in,
+    "fan-out": fan_out,
+    "memory-outstanding": memory_outstanding,
+    "memory-finished": memory_finished,
+    "memory-growth": memory_growth,
+    "payload": payload,
+}
+COLD: dict[str, Workload] = {"start-up": start_up, "import": import_time}
