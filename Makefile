@@ -43,7 +43,7 @@ bench: $(VENV)/.for-development  ## measure nbflow beside its peers
 
 docs: $(VENV)/.for-development  ## build the site into site/
 	$(BIN)/python docs/state_machine.py
-	$(BIN)/mkdocs build --quiet --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 format: $(VENV)/.for-development  ## mend what the formatters can
 	$(BIN)/ruff format .
