@@ -3,8 +3,8 @@
     python tests/docs/session.py PAGE.md
 
 `python` and `ipython` blocks are cells, `console` blocks are shell commands after `$ `. A `text` block that
-follows is what the block before it prints, with `...` for what differs from run to run; so are the other lines
-of a console block. The first block that fails ends the session with its page and line.
+follows is what the block before it prints, with `...` for what differs from run to run; so are the other
+lines of a console block. The first block that fails ends the session with its page and line.
 """
 
 import contextlib
