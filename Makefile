@@ -3,13 +3,17 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-SOURCES := pyproject.toml setup.py package.json package-lock.json nbflow/_version.py \
-           $(wildcard labextension/src/*.ts labextension/src/*/*.ts labextension/style/*)
+SOURCES  := pyproject.toml setup.py package.json package-lock.json nbflow/_version.py \
+            $(wildcard labextension/src/*.ts labextension/src/*/*.ts labextension/style/*)
 TUTORIAL := tutorials/01-first-flow.ipynb
 
 # Without npm everything works but the JupyterLab extension: palette commands and the launcher card.
-ifeq ($(shell command -v npm),)
+ifneq ($(shell command -v npm),)
+MODULES := node_modules/.package-lock.json
+LINT_TYPESCRIPT := npm run --silent lint
+else
 export NBFLOW_SKIP_JS := 1
+LINT_TYPESCRIPT := @echo 'eslint is left out: npm is not here'
 endif
 
 .PHONY: help demo check test bench docs format clean
@@ -26,12 +30,12 @@ else
 	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) $(TUTORIAL)
 endif
 
-check: $(VENV)/.for-development node_modules/.package-lock.json  ## format, lint, types, layers, unit tests
+check: $(VENV)/.for-development $(MODULES)  ## format, lint, types, layers, unit tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(if $(NBFLOW_SKIP_JS),@echo 'eslint: skipped, npm is not here',npm run --silent lint)
+	$(LINT_TYPESCRIPT)
 	$(BIN)/python -m pytest -q tests --ignore=tests/e2e --ignore=tests/docs
 
 test: $(VENV)/.for-development $(VENV)/.for-browsers  ## every test: unit, documentation, browser, tutorials
@@ -64,8 +68,8 @@ $(VENV)/.for-development: $(SOURCES) | $(BIN)/python
 	@touch $@ $(VENV)/.for-demo
 
 node_modules/.package-lock.json: package-lock.json
-	$(if $(NBFLOW_SKIP_JS),,npm ci --ignore-scripts)
-	@mkdir -p $(@D) && touch $@
+	npm ci --silent --ignore-scripts
+	@touch $@
 
 # The browser tests drive Debian's chromium; without root it must be there already.
 $(VENV)/.for-browsers: | $(BIN)/python
