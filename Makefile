@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 SOURCES  := pyproject.toml setup.py package.json package-lock.json nbflow/_version.py \
-            $(wildcard labextension/src/*.ts labextension/src/*/*.ts labextension/style/*)
+            $(wildcard labextension/src/*.ts labextension/src/*/*.ts labextension/style/* tutorials/*.ipynb)
 TUTORIAL := tutorials/01-first-flow.ipynb
 
 # Without npm everything works but the JupyterLab extension: palette commands and the launcher card.
