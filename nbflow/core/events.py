@@ -50,9 +50,10 @@ class Submitted:
 @final
 @dataclass(slots=True)
 class DepDone:
-    """One thing that the task waits for is there."""
+    """One thing that the task waits for is there; a foreign one is a future of others."""
 
     task: TaskId
+    is_foreign: bool = False
 
 
 @final
@@ -62,6 +63,7 @@ class DepFailed:
 
     task: TaskId
     failure: Failure
+    is_foreign: bool = False
 
 
 @final

@@ -60,6 +60,8 @@ class Graph:
                 task = found
                 if kind is Spawned:
                     self._adopt(task, event)  # type: ignore[arg-type]
+                elif (kind is DepDone or kind is DepFailed) and event.is_foreign:  # type: ignore[union-attr]
+                    task.foreign -= 1
             if not step(task, event, effects):
                 continue
             self._note(task, event)
@@ -72,6 +74,7 @@ class Graph:
         task = event.node
         self.tasks[task.id] = task
         task.awaiting = _link(task, task.parents)
+        task.foreign = event.foreign
         return task
 
     def _adopt(self, task: Task, event: Spawned) -> None:
@@ -79,6 +82,7 @@ class Graph:
         if event.try_id == task.try_id and not task.state.is_final:
             task.children = event.children
             task.awaiting = _link(task, task.children)
+            task.foreign = event.foreign
 
     def _ended(self, task: Task) -> Iterable[Event]:
         dependents = task.dependents
@@ -109,9 +113,10 @@ class Graph:
                 continue
             joining = bool(task.children)
             others = task.children if joining else task.parents
-            awaiting = sum(other.state is not State.DONE for other in others)
+            awaiting = task.foreign + sum(other.state is not State.DONE for other in others)
+            dependents = task.dependents or ()  # they leave with a task that is done at once
             self._apply(RetryRequested(task.id, awaiting=awaiting, joining=joining), effects)
-            todo.extend(other for other in task.dependents or () if _is_echo(other))
+            todo.extend(other for other in dependents if _is_echo(other))
 
 
 def _link(task: Task, others: Iterable[Task]) -> int:

@@ -118,17 +118,22 @@ class Placement:
         self._order: list[_Lane] = []
         self._held: dict[tuple[TaskId, TryId], _Slot] = {}
         self._seconds: dict[AppId, float] = {}
+        self._defaults: list[ExecutorId] = []
 
     # What there is
 
-    def open_pool(self, executor: ExecutorId, capacity: Capacity) -> None:
-        """Add an executor with its first slots; tasks that name no executor prefer the one opened first."""
-        pool = self._pools[executor] = _Pool(executor, capacity.total)
+    def open_pool(self, executor: ExecutorId, capacity: Capacity, *, is_default: bool = True) -> None:
+        """Add an executor with its first slots.
+
+        Tasks that name no executor go to the default ones, and prefer the one opened first.
+        """
+        self._pools[executor] = _Pool(executor, capacity.total)
+        if is_default:
+            self._defaults.append(executor)
         for slot in capacity.slots:
             self.open_slot(executor, slot)
         for lane in self._order:
             lane.pools = self._pools_for(lane.options)
-        assert pool
 
     def open_slot(self, executor: ExecutorId, slot: SlotId) -> None:
         """Add a slot; one that is known already stays as it is."""
@@ -155,7 +160,7 @@ class Placement:
         return bool(self._pools_for(options))
 
     def _pools_for(self, options: Options) -> list[_Pool]:
-        names = options.executors or self._pools.keys()
+        names = options.executors or self._defaults
         pools = (self._pools[name] for name in self._pools if name in names)
         return [pool for pool in pools if pool.fits_ever(options.resources)]
 

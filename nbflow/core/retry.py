@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from types import MappingProxyType
 from typing import Any, final
 
 from nbflow.core.states import Cause
@@ -16,7 +15,6 @@ POISON_LOSSES = 3
 """A task that was alone in this many workers when they died is not given a further one."""
 
 FREE = frozenset({Cause.EXPIRED, Cause.RECALLED})
-_NO_TYPES: Mapping[type[BaseException], int] = MappingProxyType({})
 
 
 @final
@@ -49,7 +47,7 @@ class RetryPolicy:
     backoff: float = 2.0
     longest: float = 300.0
     on: tuple[type[BaseException], ...] = (Exception,)
-    per_type: Mapping[type[BaseException], int] = field(default=_NO_TYPES)
+    per_type: Mapping[type[BaseException], int] = field(default_factory=dict, hash=False)
     handler: Callable[[BaseException, Any], Verdict] | None = None
 
     def __post_init__(self) -> None:

@@ -79,6 +79,7 @@ class Task:
         "delay",
         "dependents",
         "failure",
+        "foreign",
         "future",
         "held",
         "id",
@@ -113,6 +114,7 @@ class Task:
         self.state = State.NEW
         self.try_id = TryId(1)
         self.awaiting = 0
+        self.foreign = 0
         self.dependents: list[Task] | None = None
         self.children: Sequence[Task] = ()
         self.failure: Failure | None = None

@@ -1,0 +1,67 @@
+"""Own the one-line picture of a call, such as `area(100, seed=3)`: bounded, and no user's `__repr__` is ever run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nbflow.flow.future import DataFuture, KernelFuture
+
+__all__ = ["describe_call", "describe_value"]
+
+CALL_LIMIT = 160
+VALUE_LIMIT = 48
+PARTS_LIMIT = 6
+
+_NUMBERS = frozenset((int, float, bool, complex, type(None)))
+
+
+def describe_call(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+    """Return `name(args)` in at most CALL_LIMIT characters."""
+    parts = [repr(value) if type(value) in _NUMBERS else describe_value(value) for value in args]
+    if kwargs:
+        parts += [f"{key}={describe_value(value)}" for key, value in kwargs.items()]
+    text = f"{name}({', '.join(parts)})"
+    return text if len(text) <= CALL_LIMIT else text[: CALL_LIMIT - 2] + "…)"
+
+
+def describe_value(value: Any, depth: int = 1) -> str:
+    """Return a short picture of a value, made from its type and size alone unless it is plain."""
+    kind = type(value)
+    if kind is int and value.bit_length() > 200:
+        return f"int of {value.bit_length()} bits"
+    if kind in _NUMBERS:
+        return repr(value)
+    if kind is str or kind is bytes:
+        return repr(value) if len(value) <= VALUE_LIMIT else repr(value[: VALUE_LIMIT - 1])[:-1] + "…" + "'"
+    if isinstance(value, DataFuture):
+        return f"<file of {value._task.id}>"
+    if isinstance(value, KernelFuture):
+        return f"<{value._task.id}>"
+    if kind in (list, tuple, set, frozenset, dict):
+        return _describe_container(value, depth)
+    name = kind.__name__
+    # Arrays and tables, by the attributes that numpy and pandas share.
+    shape = getattr(value, "shape", None) if kind.__module__.partition(".")[0] in ("numpy", "pandas", "polars") else None
+    if type(shape) is tuple:
+        return f"<{name} {'×'.join(map(str, shape))}>"
+    own = getattr(value, "__name__", None) if callable(value) and kind.__module__ == "builtins" else None
+    return f"<{own}>" if type(own) is str else f"<{name}>"
+
+
+def _describe_container(value: Any, depth: int) -> str:
+    kind = type(value).__name__
+    if depth <= 0 or len(value) > PARTS_LIMIT:
+        return f"<{kind} of {len(value)}>"
+    if isinstance(value, dict):
+        inner = ", ".join(f"{describe_value(k, 0)}: {describe_value(v, depth - 1)}" for k, v in value.items())
+        return f"{{{inner}}}"
+    inner = ", ".join(describe_value(part, depth - 1) for part in value)
+    match kind:
+        case "list":
+            return f"[{inner}]"
+        case "tuple":
+            return f"({inner}{',' if len(value) == 1 else ''})"
+        case "set":
+            return f"{{{inner}}}" if value else "set()"
+        case _:
+            return f"frozenset({{{inner}}})"

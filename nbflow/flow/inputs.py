@@ -1,0 +1,152 @@
+"""Own the futures inside arguments: finding them when a call is made, replacing them when it leaves.
+
+Lists, tuples, dicts (values), sets and dataclass instances are looked into, at any depth; other objects are not.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable
+from concurrent.futures import Future
+from dataclasses import fields, is_dataclass
+from typing import TYPE_CHECKING, Any, final
+
+from nbflow.core.task import Task
+from nbflow.flow.future import DataFuture, KernelFuture
+from nbflow.wire.functions import Function
+from nbflow.wire.messages import Arguments, Directive
+
+if TYPE_CHECKING:
+    from nbflow.flow.kernel import DataFlowKernel
+
+__all__ = ["ATOMS", "Found", "Invocation", "find_futures", "replace_futures"]
+
+ATOMS = frozenset((int, float, str, bytes, bool, complex, type(None), range, bytearray))
+"""Types that cannot hold a future: most arguments are of one, and are passed over at once."""
+
+@final
+class Found:
+    """Collect the futures inside a value, each once: tasks of this kernel, and futures of others."""
+
+    __slots__ = ("_entered", "_kernel", "foreign", "tasks")
+
+    def __init__(self, kernel: DataFlowKernel) -> None:
+        self._kernel = kernel
+        self.tasks: list[Task] = []
+        self.foreign: list[Future[Any]] = []
+        self._entered: set[int] = set()
+
+    def look_into(self, value: object) -> None:
+        """Take in the futures of one value; a container that holds itself is entered once."""
+        todo = [value]
+        while todo:
+            at = todo.pop()
+            if type(at) in ATOMS:
+                continue
+            if isinstance(at, Future):
+                self._take(at)
+            elif (parts := _parts(at)) is not None and id(at) not in self._entered:
+                self._entered.add(id(at))
+                todo.extend(part for part in parts if type(part) not in ATOMS)
+
+    def _take(self, future: Future[Any]) -> None:
+        if id(future) in self._entered:
+            return
+        self._entered.add(id(future))
+        if isinstance(future, KernelFuture) and future._kernel is self._kernel:
+            if id(future._task) not in self._entered:
+                self._entered.add(id(future._task))
+                self.tasks.append(future._task)
+        else:
+            self.foreign.append(future)
+
+def _parts(value: object) -> Iterable[object] | None:
+    if isinstance(value, list | tuple | set | frozenset):
+        return value
+    if isinstance(value, dict):
+        return value.values()
+    if is_dataclass(value) and not isinstance(value, type):
+        return [getattr(value, field.name, None) for field in fields(value)]
+    return None
+
+def find_futures(kernel: DataFlowKernel, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Found | None:
+    """Return the futures inside the arguments of a call, or None when there are none."""
+    found: Found | None = None
+    for group in (args, kwargs.values()):
+        for value in group:
+            if type(value) not in ATOMS:
+                if found is None:
+                    found = Found(kernel)
+                found.look_into(value)
+    return found if found is not None and (found.tasks or found.foreign) else None
+
+def replace_futures(value: Any) -> Any:
+    """Return `value` with every future replaced by its result; all of them must be done.
+
+    What holds no future is returned as it is, not copied. Raises what a foreign future raised.
+    """
+    return _replace(value, {})
+
+def _replace(value: Any, entered: dict[int, Any]) -> Any:
+    if type(value) in ATOMS or id(value) in entered:
+        return value
+    if isinstance(value, DataFuture):
+        return value.file
+    if isinstance(value, Future):
+        return value.result()
+    parts = _parts(value)
+    if parts is None:
+        return value
+    entered[id(value)] = value
+    old = list(parts)
+    new = [_replace(part, entered) for part in old]
+    del entered[id(value)]
+    if all(one is other for one, other in zip(old, new, strict=True)):
+        return value
+    return _rebuild(value, new)
+
+def _rebuild(value: Any, parts: list[Any]) -> Any:
+    if isinstance(value, dict):
+        twin = copy.copy(value)
+        twin.update(zip(value, parts, strict=True))
+        return twin
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return type(value)(*parts)
+    if isinstance(value, list | tuple | set | frozenset):
+        return type(value)(parts)
+    twin = copy.copy(value)
+    for field, part in zip(fields(value), parts, strict=True):
+        # A frozen dataclass is still the right type with other contents.
+        object.__setattr__(twin, field.name, part)
+    return twin
+
+@final
+class Invocation:
+    """Keep what one task calls until the task is done: a plain slotted class, one for each task."""
+
+    __slots__ = ("args", "directive", "function", "has_futures", "kwargs", "origin")
+
+    def __init__(
+        self,
+        function: Function,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        directive: Directive,
+        has_futures: bool = False,
+        origin: str | None = None,
+    ) -> None:
+        self.function = function
+        self.args = args
+        self.kwargs = kwargs
+        self.directive = directive
+        self.has_futures = has_futures
+        self.origin = origin
+
+    def arguments(self) -> Arguments:
+        """Return the arguments, futures replaced by their results."""
+        if not self.has_futures:
+            return self.args, self.kwargs
+        args = tuple(map(replace_futures, self.args))
+        return args, {name: replace_futures(value) for name, value in self.kwargs.items()}
+
+Materialize = Callable[[], Arguments]

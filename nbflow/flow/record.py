@@ -1,0 +1,140 @@
+"""Own the translation of the event stream into rows of the journal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, final
+
+from nbflow.core.events import (
+    DepFailed,
+    Dispatched,
+    Event,
+    Returned,
+    Spawned,
+    StagingFailed,
+    Submitted,
+    TryFailed,
+)
+from nbflow.core.states import Cause
+from nbflow.core.task import Failure, Task
+from nbflow.errors import RemoteTraceback, TaskError
+from nbflow.executors.protocol import Printed
+from nbflow.flow.describe import describe_call
+from nbflow.journal.rows import (
+    ARGUMENT,
+    JOIN_CHILD,
+    AppRow,
+    Detail,
+    EdgeRow,
+    EventRow,
+    OutputRow,
+    TaskRow,
+    seconds_detail,
+)
+from nbflow.journal.writer import Journal
+
+__all__ = ["Recorder", "remote_text"]
+
+
+@final
+class Recorder:
+    """Append one row to the journal for every change of a task's state.
+
+    `now` is set by the loop once for each batch of events.
+    """
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._seq = 0
+        self._slots: dict[str, str] = {}
+        self.now = 0.0
+        self._names: dict[int, str] = {}
+
+    def app(self, row: AppRow) -> None:
+        """Record an app that this run has not seen before, or whose function changed."""
+        self._names[row.app] = row.name
+        self._journal.apps.append(row)
+
+    def printed(self, output: Printed) -> None:
+        """Record what a try wrote."""
+        self._journal.outputs.append(
+            OutputRow(output.task, output.try_id, output.stream, output.text, output.nbytes)
+        )
+
+    def note(self, task: Task, event: Event) -> None:
+        """Record that `event` changed the state of `task`: the graph's one event stream ends here."""
+        self._seq = seq = self._seq + 1
+        kind = type(event)
+        if kind is Submitted:
+            self._submitted(task, seq)
+            return
+        detail = _DETAILS.get(kind)
+        text = None if detail is None else detail(self, task, event)
+        self._journal.events.append(
+            EventRow(seq, self.now, task.id, task.try_id, kind.__name__, task.state, text)
+        )
+        if kind is Spawned:
+            self._edges(task.children, task, JOIN_CHILD)
+
+    def _submitted(self, task: Task, seq: int) -> None:
+        name = self._names[task.app]
+        spec = task.call
+        label = spec.directive.label
+        call = describe_call(name, spec.args, spec.kwargs)
+        self._journal.tasks.append(
+            TaskRow(task.id, seq, self.now, task.app, label, call, task.state, task.spawner, spec.origin)
+        )
+        if task.parents:
+            self._edges(task.parents, task, ARGUMENT)
+
+    def _edges(self, others: Iterable[Task], task: Task, kind: int) -> None:
+        if kind == ARGUMENT:
+            self._journal.edges.extend(EdgeRow(other.id, task.id, kind) for other in others)
+        else:
+            self._journal.edges.extend(EdgeRow(task.id, other.id, kind) for other in others)
+
+    def _dispatched(self, task: Task, event: Dispatched) -> str:
+        text = self._slots.get(event.slot)
+        if text is None:
+            text = self._slots[event.slot] = Detail(slot=event.slot).to_json()
+        return text
+
+    def _returned(self, task: Task, event: Returned | Spawned) -> str:
+        return seconds_detail(event.seconds)
+
+    def _failed(self, task: Task, event: TryFailed | StagingFailed) -> str:
+        cause = event.cause if isinstance(event, TryFailed) else Cause.STAGING
+        seconds = event.seconds if isinstance(event, TryFailed) else None
+        return _describe_error(event.error, cause=cause, seconds=seconds, delay=task.delay or None)
+
+    def _dep_failed(self, task: Task, event: DepFailed) -> str | None:
+        failure: Failure = event.failure
+        if failure.error is None:
+            return Detail(root=failure.root, message="cancelled").to_json()
+        return Detail(root=failure.root, error=type(failure.error).__name__).to_json()
+
+
+_DETAILS: dict[type[Any], Any] = {
+    Dispatched: Recorder._dispatched,
+    Returned: Recorder._returned,
+    Spawned: Recorder._returned,
+    TryFailed: Recorder._failed,
+    StagingFailed: Recorder._failed,
+    DepFailed: Recorder._dep_failed,
+}
+
+
+def remote_text(error: BaseException) -> str | None:
+    """Return the traceback that came with an error, as text."""
+    cause = error.__cause__
+    return cause.text if isinstance(cause, RemoteTraceback) else None
+
+
+def _describe_error(error: BaseException, **more: Any) -> str:
+    text = remote_text(error)
+    if isinstance(error, TaskError):
+        message = str(error)
+    else:
+        # The last line of the traceback holds the message; the error's own __str__ is a user's code.
+        message = text.strip().rpartition("\n")[2] if text else ""
+    return Detail(error=type(error).__name__, message=message, traceback=text, **more).to_json()

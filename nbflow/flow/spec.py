@@ -1,0 +1,59 @@
+"""Own what the dataflow kernel knows of an app: its function, how its calls are run, which definition is the newest."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, final
+
+from nbflow.core.ids import AppId
+from nbflow.core.task import Options
+from nbflow.journal.rows import AppRow
+from nbflow.wire.functions import Portable
+from nbflow.wire.messages import Kind
+
+if TYPE_CHECKING:
+    from nbflow.flow.kernel import DataFlowKernel
+
+__all__ = ["AppSpec", "newest"]
+
+SOURCE_LIMIT = 20_000
+
+_newest: dict[tuple[str, str], AppSpec] = {}
+
+
+@final
+class AppSpec:
+    """Describe one definition of an app.
+
+    `seen` remembers under which id which kernel knows it: a look-up for every call otherwise.
+    """
+
+    __slots__ = ("fn", "kind", "module", "name", "options", "portable", "seen")
+
+    def __init__(self, fn: Callable[..., Any], kind: Kind, options: Options, portable: Portable | None = None) -> None:
+        self.fn = fn
+        self.kind = kind
+        self.options = options
+        self.name: str = getattr(fn, "__name__", type(fn).__name__)
+        self.module: str = getattr(fn, "__module__", None) or "__main__"
+        self.portable = portable or Portable(fn)
+        self.seen: tuple[DataFlowKernel, AppId] | None = None
+
+    def publish(self) -> None:
+        """Make this the definition that a retry of earlier calls uses: called when an app is defined."""
+        _newest[self.module, getattr(self.fn, "__qualname__", self.name)] = self
+
+    def row(self, app: AppId) -> AppRow:
+        """Describe the app for the journal, with its source where there is one."""
+        try:
+            lines, line = inspect.getsourcelines(inspect.unwrap(self.fn))
+            source: str | None = "".join(lines)[:SOURCE_LIMIT]
+        except (OSError, TypeError, ValueError):
+            source, line = None, 0
+        return AppRow(app, self.name, self.kind.value, self.module, source, line or None)
+
+
+def newest(spec: AppSpec) -> AppSpec:
+    """Return the newest definition under the same name, which may be `spec` itself."""
+    return _newest.get((spec.module, getattr(spec.fn, "__qualname__", spec.name)), spec)
