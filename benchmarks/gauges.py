@@ -8,21 +8,16 @@ from typing import Self
 
 import psutil
 
-__all__ = ["Stopwatch", "resident_bytes", "settled_resident_bytes", "stop_processes"]
+__all__ = ["Stopwatch", "settled_resident_bytes", "stop_processes"]
 
 SETTLING_SECONDS = 1.0
 
 
-def resident_bytes() -> int:
-    """Return the resident memory of this process."""
-    return int(psutil.Process().memory_info().rss)
-
-
 def settled_resident_bytes() -> int:
-    """Return the resident memory once threads in the background had time to let go of theirs."""
+    """Return the resident memory of this process once threads in the background let go of theirs."""
     time.sleep(SETTLING_SECONDS)
     gc.collect()
-    return resident_bytes()
+    return int(psutil.Process().memory_info().rss)
 
 
 def stop_processes(processes: list[psutil.Process]) -> int:

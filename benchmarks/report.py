@@ -44,12 +44,12 @@ TABLES: dict[str, tuple[Column, ...]] = {
     "Dependencies, in tasks/s": (
         Column("chain", "chain", RATE),
         Column("map-reduce", "map-reduce", RATE),
-        Column("fan-in", "fan-in", RATE, size=10_000),
-        Column("fan-in, most", "fan-in", RATE),
-        Column("longest pause, s", "fan-in", "longest_pause_seconds", 2),
-        Column("fan-out", "fan-out", RATE, size=10_000),
-        Column("fan-out, most", "fan-out", RATE),
-        Column("longest pause, s", "fan-out", "longest_pause_seconds", 2),
+        Column("fan-in of 10,000", "fan-in", RATE, size=10_000),
+        Column("of 100,000", "fan-in", RATE, size=100_000),
+        Column("longest pause, s", "fan-in", "longest_pause_seconds", 2, size=100_000),
+        Column("fan-out to 10,000", "fan-out", RATE, size=10_000),
+        Column("to 100,000", "fan-out", RATE, size=100_000),
+        Column("longest pause, s", "fan-out", "longest_pause_seconds", 2, size=100_000),
     ),
     "Memory and payload": (
         Column("outstanding, B/task", "memory-outstanding", "bytes_per_outstanding_task"),

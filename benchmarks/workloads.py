@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import functions
-from benchmarks.gauges import Stopwatch, resident_bytes, settled_resident_bytes
+from benchmarks.gauges import Stopwatch, settled_resident_bytes
 from benchmarks.peers import Call, Peer
 
 __all__ = ["COLD", "STARTED", "WORKERS", "Figures", "Workload", "warm_up"]
@@ -141,13 +141,12 @@ def memory_outstanding(peer: Peer, size: int) -> Figures:
     go = Path("go")
     block, call = peer.independent(functions.wait_for_file), peer.independent(functions.noop)
     before = settled_resident_bytes()
-    with Stopwatch() as watch:
-        futures = [block(str(go.absolute())) for _ in range(WORKERS)]
-        futures += [call(number) for number in range(size)]
-        after = settled_resident_bytes()
-        go.touch()
-        peer.gather(futures)
-    return {"bytes_per_outstanding_task": (after - before) / size, **watch.per_task(size)}
+    futures = [block(str(go.absolute())) for _ in range(WORKERS)]
+    futures += [call(number) for number in range(size)]
+    after = settled_resident_bytes()
+    go.touch()
+    peer.gather(futures)
+    return {"bytes_per_outstanding_task": (after - before) / size}
 
 
 def memory_finished(peer: Peer, size: int) -> Figures:
@@ -156,21 +155,14 @@ def memory_finished(peer: Peer, size: int) -> Figures:
     The tasks come in rounds: what they weighed while they waited is not counted again.
     """
     call = peer.independent(functions.noop)
-    held: list[Any] = []
     before = settled_resident_bytes()
-    with Stopwatch() as watch:
-        for start in range(0, size, ROUND):
-            futures = [call(number) for number in range(start, min(start + ROUND, size))]
-            peer.gather(futures)
-            held += futures
-        after = settled_resident_bytes()
+    held = [_finished(peer, call, ROUND) for _ in range(size // ROUND)]
+    after = settled_resident_bytes()
     held.clear()
-    futures.clear()
     dropped = settled_resident_bytes()
     return {
         "bytes_per_finished_task": (after - before) / size,
         "bytes_per_dropped_task": (dropped - before) / size,
-        **watch.per_task(size),
     }
 
 
@@ -178,13 +170,18 @@ def memory_growth(peer: Peer, size: int) -> Figures:
     """Run `size` tasks in ten rounds whose futures are dropped, and weigh what stays from the third on."""
     call = peer.independent(functions.noop)
     per_round = size // 10
-    with Stopwatch() as watch:
-        weights = []
-        for _ in range(10):
-            peer.gather([call(number) for number in range(per_round)])
-            weights.append(resident_bytes())
-        after = settled_resident_bytes()
-    return {"growth_bytes_per_task": (after - weights[2]) / (7 * per_round), **watch.per_task(size)}
+    for _ in range(3):
+        _finished(peer, call, per_round)
+    before = settled_resident_bytes()
+    for _ in range(7):
+        _finished(peer, call, per_round)
+    return {"growth_bytes_per_task": (settled_resident_bytes() - before) / (7 * per_round)}
+
+
+def _finished(peer: Peer, call: Call, size: int) -> list[Any]:
+    futures = [call(number) for number in range(size)]
+    peer.gather(futures)
+    return futures
 
 
 def payload(peer: Peer, size: int) -> Figures:
