@@ -29,8 +29,8 @@ SCHEMA_VERSION = 1
 BUSY_SECONDS = 2.0
 
 LARGEST_INSERT = 4096
-"""Rows in one statement. SQLite lets go of the interpreter lock twice a statement, and beside a busy thread it
-may take 5 ms each time to get it back: few large statements are a hundred times faster than many small ones."""
+"""Rows in one statement. SQLite lets go of the interpreter lock twice a statement, and beside a busy thread
+it may take 5 ms each time to get it back: few large statements are far faster than many small ones."""
 
 
 @final

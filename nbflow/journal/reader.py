@@ -1,0 +1,185 @@
+"""Own the questions to a journal. A reader never makes the writer wait, and never writes."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, Self, final
+
+from nbflow.core.states import State
+from nbflow.errors import JournalError
+from nbflow.journal.attempts import Attempt, attempts
+from nbflow.journal.rows import AppRow, EdgeRow, EventRow, OutputRow, TaskRow
+from nbflow.journal.runs import RunInfo, RunStatus, connect, locate, read_info
+from nbflow.journal.standing import Standing
+from nbflow.journal.table import Table, TaskRecord
+
+__all__ = ["Reader", "open_run"]
+
+CHUNK = 20_000
+"""Rows read at once: a short read lets the writer tidy up its side file."""
+
+
+def open_run(run: Path | str = "last") -> Reader:
+    """Open the journal of `run`: its name or the start of it, `last`, a path, or `Journal.address`.
+
+    Raises JournalError when there is no such run, or its journal cannot be read.
+    """
+    address = locate(run)
+    return Reader(connect(address), address)
+
+
+@final
+class Reader:
+    """Answer questions about one run, finished or not. A reader is for one thread at a time."""
+
+    def __init__(self, connection: sqlite3.Connection, address: Path | str) -> None:
+        self.address = address
+        self._connection = connection
+        self._standing = Standing()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._connection.close()
+
+    def info(self) -> RunInfo:
+        """Describe the run and say whether it lives."""
+        return read_info(self._connection, self.address)
+
+    def apps(self) -> list[AppRow]:
+        """List the apps of the run."""
+        return [AppRow(*row) for row in self._ask("SELECT * FROM apps ORDER BY app")]
+
+    def tasks(
+        self,
+        *,
+        state: State | str | None = None,
+        app: str | None = None,
+        label: str | None = None,
+        limit: int | None = None,
+        newest_first: bool = False,
+    ) -> Table:
+        """Tell how tasks stand: all, or those in one state, of one app, with one label; at most `limit`."""
+        wanted = {"state": None if state is None else _state_name(state), "app": app, "label": label}
+        given = {column: value for column, value in wanted.items() if value is not None}
+        where = " AND ".join(f"{column} = ?" for column in given) or "1"
+        order = "DESC" if newest_first else "ASC"
+        rows = self._ask(
+            f"SELECT {_RECORD} FROM task_states WHERE {where} ORDER BY task {order} LIMIT ?",
+            *given.values(),
+            -1 if limit is None else limit,
+        )
+        return Table([_record(row) for row in rows])
+
+    def task(self, task: int) -> TaskRecord:
+        """Tell how one task stands; raise JournalError when the run has no such task."""
+        rows = self._ask(f"SELECT {_RECORD} FROM task_states WHERE task = ?", task)
+        if not rows:
+            raise JournalError(f"the run {self.info().run} has no task {task}")
+        return _record(rows[0])
+
+    def attempts(self, task: int) -> list[Attempt]:
+        """List the tries of `task` that were made, first to last."""
+        return attempts(self.history(task))
+
+    def history(self, task: int) -> list[EventRow]:
+        """List all that happened to `task`, oldest first, beginning with its submission."""
+        return [EventRow(*row) for row in self._ask("SELECT * FROM stream WHERE task = ? ORDER BY seq", task)]
+
+    def outputs(self, task: int) -> list[OutputRow]:
+        """List what the tries of `task` wrote to stdout and stderr, as far as it was kept."""
+        return [
+            OutputRow(*row) for row in self._ask("SELECT * FROM outputs WHERE task = ? ORDER BY rowid", task)
+        ]
+
+    def edges(self, since: int = 0) -> list[EdgeRow]:
+        """List the edges but the first `since`: a reader that has seen n asks for `edges(since=n)`."""
+        return [
+            EdgeRow(*row) for row in self._ask("SELECT * FROM edges WHERE rowid > ? ORDER BY rowid", since)
+        ]
+
+    def edges_of(self, task: int) -> list[EdgeRow]:
+        """List the edges that begin or end at `task`."""
+        return [EdgeRow(*row) for row in self._ask("SELECT * FROM edges WHERE ? IN (parent, child)", task)]
+
+    def submitted(self, since: int = 0, limit: int = CHUNK) -> list[TaskRow]:
+        """List at most `limit` submissions after the event number `since`, in order."""
+        rows = self._ask("SELECT * FROM tasks WHERE seq > ? ORDER BY seq LIMIT ?", since, limit)
+        return [TaskRow(*row) for row in rows]
+
+    def events(self, since: int = 0, limit: int = CHUNK) -> list[EventRow]:
+        """List at most `limit` events after number `since`, in order; submissions come as `Submitted`."""
+        return [EventRow(*row) for row in self._ask(_EVENTS_SINCE, since, since, limit)]
+
+    def follow(self, since: int = 0, *, poll: float = 0.1) -> Iterator[EventRow]:
+        """Give the events after number `since` as they come, until the run is over."""
+        while True:
+            is_over = self.info().status in (RunStatus.ENDED, RunStatus.DIED)
+            rows = self.events(since)
+            yield from rows
+            if rows:
+                since = rows[-1].seq
+            elif is_over:
+                return
+            else:
+                time.sleep(poll)
+
+    def counts(self) -> Counter[State]:
+        """Count the tasks in each state. Asking again costs only what happened since."""
+        while rows := self._ask(_STATES_SINCE, self._standing.seq, self._standing.seq, CHUNK):
+            self._standing.apply(rows)
+        return self._standing.counts()
+
+    def last_seq(self) -> int:
+        """Give the number of the last event."""
+        query = (
+            "SELECT max(ifnull((SELECT max(seq) FROM tasks), 0), ifnull((SELECT max(seq) FROM events), 0))"
+        )
+        ((seq,),) = self._ask(query)
+        return int(seq)
+
+    def _ask(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        try:
+            return self._connection.execute(query, values).fetchall()
+        except sqlite3.Error as error:
+            raise JournalError(f"the journal {self.address} cannot be read: {error}") from error
+
+
+# Ordered here and not through the view `stream`: so SQLite merges two indexes and sorts nothing.
+_STATES_SINCE = """
+    SELECT seq, task, state FROM tasks WHERE seq > ?
+    UNION ALL SELECT seq, task, state FROM events WHERE seq > ?
+    ORDER BY seq LIMIT ?
+"""
+_EVENTS_SINCE = """
+    SELECT seq, time, task, 1 AS try_id, 'Submitted' AS event, state, NULL AS detail FROM tasks WHERE seq > ?
+    UNION ALL SELECT * FROM events WHERE seq > ?
+    ORDER BY seq LIMIT ?
+"""
+
+_RECORD = ", ".join(field.name for field in fields(TaskRecord))
+
+
+def _record(row: tuple[Any, ...]) -> TaskRecord:
+    record = dict(zip((field.name for field in fields(TaskRecord)), row, strict=True))
+    record["state"] = State[record["state"]]
+    return TaskRecord(**record)
+
+
+def _state_name(state: State | str) -> str:
+    """Give the name of `state`, however it is spelled (`failed`, `upstream-failed`)."""
+    name = state.name if isinstance(state, State) else state.upper().replace("-", "_").replace(" ", "_")
+    if name not in State.__members__:
+        known = ", ".join(member.name.lower() for member in State)
+        raise ValueError(f"{state!r} is no state of a task; these are: {known}")
+    return name

@@ -1,0 +1,128 @@
+"""Own the tables that a reader answers with: one line for each task, as text, HTML or a data frame."""
+
+from __future__ import annotations
+
+import html
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, final, overload
+
+from nbflow.core.states import State
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Table", "TaskRecord"]
+
+SHOWN_ROWS = 60
+"""How many lines a table shows by itself: nobody reads ten thousand."""
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskRecord:
+    """Say how one task stands. Times are seconds since the epoch, `seconds` is the run time of its last try.
+
+    `error` is the type of the exception of its last failure and `message` its text, also while it waits for
+    another try.
+    """
+
+    task: int
+    app: str
+    label: str
+    call: str
+    state: State
+    try_id: int
+    submitted: float
+    started: float | None
+    finished: float | None
+    seconds: float | None
+    slot: str | None
+    error: str | None
+    message: str | None
+    origin: str | None
+    spawner: int | None
+
+
+_COLUMNS: dict[str, Callable[[TaskRecord], str]] = {
+    "task": lambda record: str(record.task),
+    "app": lambda record: record.label or record.app,
+    "state": lambda record: record.state.name.lower(),
+    "try": lambda record: str(record.try_id),
+    "submitted": lambda record: time.strftime("%H:%M:%S", time.localtime(record.submitted)),
+    "seconds": lambda record: "" if record.seconds is None else f"{record.seconds:.3f}",
+    "slot": lambda record: record.slot or "",
+    "call": lambda record: _short(record.call, 48),
+    "error": lambda record: _short(": ".join(filter(None, (record.error, record.message))), 60),
+}
+
+
+@final
+class Table(Sequence[TaskRecord]):
+    """Be a list of tasks that shows itself well."""
+
+    def __init__(self, records: Sequence[TaskRecord]) -> None:
+        self._records = records
+
+    @overload
+    def __getitem__(self, index: int) -> TaskRecord: ...
+    @overload
+    def __getitem__(self, index: slice) -> Table: ...
+    def __getitem__(self, index: int | slice) -> TaskRecord | Table:
+        if isinstance(index, slice):
+            return Table(self._records[index])
+        return self._records[index]
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def __iter__(self) -> Iterator[TaskRecord]:
+        return iter(self._records)
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def __str__(self) -> str:
+        if not self._records:
+            return "no tasks"
+        lines = [list(_COLUMNS), *self._cells()]
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        aligned = ["  ".join(map(str.ljust, line, widths)).rstrip() for line in lines]
+        return "\n".join([*aligned, *self._rest()])
+
+    def _repr_html_(self) -> str:
+        if not self._records:
+            return "<p>no tasks</p>"
+        head = "".join(f"<th>{name}</th>" for name in _COLUMNS)
+        body = "".join(
+            f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in cells)}</tr>"
+            for cells in self._cells()
+        )
+        rest = "".join(f"<p>{line}</p>" for line in self._rest())
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{rest}"
+
+    def to_frame(self) -> pd.DataFrame:
+        """Make a pandas data frame of all fields, one line for each task, times as UTC timestamps."""
+        import pandas as pd
+
+        names = [field.name for field in fields(TaskRecord)]
+        frame = pd.DataFrame(
+            [[getattr(record, name) for name in names] for record in self._records], columns=names
+        )
+        frame["state"] = [record.state.name for record in self._records]
+        for name in ("submitted", "started", "finished"):
+            frame[name] = pd.to_datetime(frame[name].astype("float64"), unit="s", utc=True)
+        return frame
+
+    def _cells(self) -> list[list[str]]:
+        return [[show(record) for show in _COLUMNS.values()] for record in self._records[:SHOWN_ROWS]]
+
+    def _rest(self) -> list[str]:
+        hidden = len(self._records) - SHOWN_ROWS
+        return [f"... and {hidden} more"] if hidden > 0 else []
+
+
+def _short(text: str, length: int) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= length else f"{line[: length - 3]}..."
