@@ -1,7 +1,7 @@
 """Own the reading of a journal as it grows, for live views: all that is new, in few large steps.
 
-SQLite lets go of the interpreter lock for every row it gives, and beside a busy thread it may take 5 ms each time to get it
-back: ten thousand rows would take a minute. So SQLite itself packs thousands of rows into one text.
+SQLite lets go of the interpreter lock for every row it gives, and beside a busy thread it may take 5 ms each
+time to get it back: ten thousand rows would take a minute. So SQLite packs thousands of rows into one text.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ PACKED_ROWS = 4096
 
 
 class StateChange(NamedTuple):
-    """Say that `task` came to `state` at `time`; `seconds` is the run time of the call that ended with it, if any."""
+    """Say that `task` came to `state` at `time`; `seconds` is how long the call that ended then took."""
 
     task: int
     state: int
@@ -96,8 +96,9 @@ class Follower:
 
     def _unpacked(self, table: str, key: str, columns: str) -> Iterator[list[Any]]:
         query = (
-            f"SELECT max(key), json_group_array(json(row)) FROM (SELECT {key} AS key, json_array({columns}) AS row"
-            f" FROM {table} WHERE {key} > ? ORDER BY {key} LIMIT {PACKED_ROWS})"
+            "SELECT max(key), json_group_array(json(row)) FROM ("
+            f"SELECT {key} AS key, json_array({columns}) AS row FROM {table} "
+            f"WHERE {key} > ? ORDER BY {key} LIMIT {PACKED_ROWS})"
         )
         while True:
             ((last, text),) = self._connection.execute(query, (self._seen[table],)).fetchall()

@@ -1,0 +1,134 @@
+/** Owns the panel about one mark: a task's story with its traceback and output, or the tasks of an app. */
+
+import { inWords } from './duration.js';
+import { button, element, facts, stateIcon } from './dom.js';
+
+export class Details {
+  /** `act` is what the panel's buttons may ask for: `retry`, `show`, `toggle`, `close`. */
+  constructor(looks, act) {
+    this.looks = looks;
+    this.act = act;
+    this.root = element('aside', 'nbflow-details');
+    this.root.setAttribute('aria-label', 'Task details');
+    this.root.tabIndex = -1;
+    this.root.hidden = true;
+  }
+
+  close() {
+    this.root.hidden = true;
+    this.root.replaceChildren();
+  }
+
+  /** Shows the story of a task. */
+  showTask(story) {
+    const look = this.looks[story.state];
+    this.fill(
+      this.title(look, story.call || story.app, `task ${story.task} · ${look.word}`),
+      story.can_retry ? this.retryButton(story) : null,
+      story.failure ? this.failure(story.failure) : null,
+      this.taskFacts(story),
+      story.attempts.length > 1 ? attempts(story.attempts) : null,
+      ...story.outputs.map(output)
+    );
+    this.root.dataset.task = String(story.task);
+  }
+
+  /** Shows the tasks of an app. */
+  showApp(card) {
+    const counts = element('div', 'nbflow-standing');
+    for (const [state, count] of card.counts) {
+      counts.append(
+        stateIcon(this.looks[state]),
+        element('span', '', `${count.toLocaleString()} ${this.looks[state].word}`)
+      );
+    }
+    const title = card.is_opened ? 'Fold into one card' : `Show its ${card.total.toLocaleString()} tasks`;
+    this.fill(
+      this.title(null, card.app_name, `${card.total.toLocaleString()} tasks`),
+      counts,
+      card.can_toggle
+        ? button('nbflow-button', title, title, () => this.act.toggle(card.app))
+        : element('p', 'nbflow-muted', 'Too many to draw one by one.'),
+      card.tasks.length ? this.taskList(card) : null
+    );
+    delete this.root.dataset.task;
+  }
+
+  fill(...parts) {
+    this.root.replaceChildren(...parts.filter(part => part !== null));
+    this.root.hidden = false;
+    this.root.scrollTop = 0;
+  }
+
+  title(look, text, subtitle) {
+    const close = button('nbflow-close', '✕', 'Close the panel (Escape)', () => this.act.close());
+    const line = element('p', 'nbflow-muted', subtitle);
+    if (look) {
+      line.prepend(stateIcon(look), ' ');
+    }
+    return element('header', '', close, element('h4', '', text), line);
+  }
+
+  retryButton(story) {
+    return button('nbflow-button', 'Retry this task', 'Run this task again, and what waits for it', () =>
+      this.act.retry([story.task])
+    );
+  }
+
+  failure(failure) {
+    const words = [failure.error, failure.message].filter(Boolean).join(': ');
+    const parts = [element('p', 'nbflow-error', words || 'failed')];
+    if (failure.root) {
+      const label = `Go to task ${failure.root}, which failed first`;
+      parts.push(button('nbflow-link', label, label, () => this.act.show(failure.root)));
+    }
+    if (failure.traceback) {
+      parts.push(element('pre', 'nbflow-traceback', failure.traceback.trimEnd()));
+    }
+    return element('section', '', ...parts);
+  }
+
+  taskFacts(story) {
+    return facts([
+      ['app', story.app],
+      ['label', story.label],
+      ['submitted', clock(story.submitted)],
+      ['waited', story.waited === null ? null : inWords(story.waited)],
+      ['ran', story.seconds === null ? null : inWords(story.seconds)],
+      ['on', story.slot],
+      ['attempts', story.attempts.length || null],
+      ['called in', story.origin]
+    ]);
+  }
+
+  taskList(card) {
+    const list = element('ul', 'nbflow-tasks');
+    for (const { task, state, call } of card.tasks) {
+      const line = button('nbflow-link', '', call, () => this.act.show(task));
+      line.append(stateIcon(this.looks[state]), element('code', '', call));
+      list.append(element('li', '', line));
+    }
+    const hidden = card.total - card.tasks.length;
+    const rest = hidden > 0 ? element('p', 'nbflow-muted', `and ${hidden.toLocaleString()} more`) : null;
+    return element('section', '', list, rest);
+  }
+}
+
+function attempts(tries) {
+  const list = element('ol', 'nbflow-attempts');
+  for (const one of tries) {
+    const seconds = one.seconds === null ? '' : inWords(one.seconds);
+    const words = [one.end, seconds, one.slot, one.error].filter(Boolean).join(' · ');
+    list.append(element('li', '', words));
+  }
+  return element('section', '', element('h5', '', 'Attempts'), list);
+}
+
+function output({ stream, text, nbytes }) {
+  const size = nbytes > text.length ? `${stream} (${nbytes.toLocaleString()} bytes, shown in part)` : stream;
+  return element('section', '', element('h5', '', size), element('pre', '', text.trimEnd()));
+}
+
+function clock(time) {
+  return new Date(time * 1000).toLocaleTimeString();
+}

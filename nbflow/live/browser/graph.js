@@ -1,0 +1,283 @@
+/** Owns the graph view: it joins header, canvas and panel, and talks with the kernel. */
+
+import { Camera } from './camera.js';
+import { Details } from './details.js';
+import { button, element } from './dom.js';
+import { Hands } from './hands.js';
+import { Header } from './header.js';
+import { Painter } from './painter.js';
+import { Store } from './store.js';
+import { readTheme, wantsStillness, watchTheme } from './theme.js';
+import { Tooltip } from './tooltip.js';
+
+const REST_MILLISECONDS = 140;
+const MOST_GLIDERS = 3000;
+const APPROACH = 0.22;
+
+class GraphView {
+  constructor(model, store) {
+    this.model = model;
+    this.store = store;
+    this.camera = new Camera();
+    this.canvas = element('canvas', 'nbflow-canvas');
+    this.canvas.tabIndex = 0;
+    this.canvas.setAttribute('role', 'application');
+    this.canvas.setAttribute('aria-label', 'Task graph. Arrow keys go along edges, Enter opens, F finds failures.');
+    this.painter = new Painter(this.canvas, store, this.camera);
+    this.tooltip = new Tooltip(store);
+    this.details = new Details(store.looks, {
+      retry: tasks => this.retry(tasks),
+      show: task => this.showTask(task),
+      toggle: app => this.model.send({ kind: 'toggle', app }),
+      close: () => this.open(-1)
+    });
+    this.header = new Header(store.looks, store.order, {
+      onState: state => this.nextIn(state),
+      onRetryAll: () => this.retry(null)
+    });
+    this.word = element('p', 'nbflow-word');
+    this.word.setAttribute('role', 'status');
+    this.root = this.build();
+    this.frame = 0;
+    this.lastMove = 0;
+    this.frames = 0;
+    this.hands = new Hands(this);
+    this.ends = [
+      watchTheme(() => this.dress()),
+      this.watchSize(),
+      this.listen(this.store.listeners, isNew => this.update(isNew))
+    ];
+  }
+
+  build() {
+    const tools = element(
+      'div',
+      'nbflow-tools',
+      button('nbflow-tool', '−', 'Zoom out (-)', () => this.zoom(1 / 1.3)),
+      button('nbflow-tool', '+', 'Zoom in (+)', () => this.zoom(1.3)),
+      button('nbflow-tool', '⤢', 'Fit the whole graph (0)', () => this.fit())
+    );
+    this.stage = element('div', 'nbflow-stage', this.canvas, tools, this.tooltip.root, this.details.root);
+    const root = element('div', 'nbflow-view nbflow-graph', this.header.root, this.stage, this.word);
+    root.dataset.lmSuppressShortcuts = 'true'; // the keys belong to the graph, not to the notebook
+    root.nbflow = this;
+    return root;
+  }
+
+  listen(listeners, listener) {
+    listeners.add(listener);
+    return () => listeners.delete(listener);
+  }
+
+  watchSize() {
+    const observer = new ResizeObserver(() => {
+      const { clientWidth, clientHeight } = this.stage;
+      if (!clientWidth || !clientHeight) {
+        return;
+      }
+      const ratio = window.devicePixelRatio || 1;
+      this.canvas.width = Math.round(clientWidth * ratio);
+      this.canvas.height = Math.round(clientHeight * ratio);
+      this.camera.resize(clientWidth, clientHeight);
+      this.dress();
+    });
+    observer.observe(this.stage);
+    return () => observer.disconnect();
+  }
+
+  dress() {
+    this.painter.theme = readTheme(this.root, this.store.looks);
+    this.repaint();
+  }
+
+  /** Takes over what the store has learnt. */
+  update(isNew) {
+    const { store, painter, root } = this;
+    if (isNew) {
+      painter.hovered = painter.selected = -1;
+      this.tooltip.hide();
+    }
+    if (store.head) {
+      this.header.show(store.head);
+      Object.assign(root.dataset, {
+        done: store.head.counts[store.looks.findIndex(look => look.word === 'done')],
+        failed: store.head.failed,
+        total: store.head.total,
+        marks: store.count,
+        folded: store.isFolded
+      });
+    }
+    this.refreshDetails();
+    this.repaint();
+  }
+
+  /** Asks for the open task's story again when its state is no longer the one that is shown. */
+  refreshDetails() {
+    const task = Number(this.details.root.dataset.task ?? 0);
+    const mark = this.store.markOfTask.get(task);
+    if (!this.details.root.hidden && mark !== undefined && this.store.state[mark] !== this.shownState) {
+      this.showTask(task);
+    }
+  }
+
+  repaint() {
+    if (!this.frame) {
+      this.frame = requestAnimationFrame(now => this.paint(now));
+    }
+  }
+
+  paint(now) {
+    this.frame = 0;
+    const { store, camera, painter } = this;
+    if (!this.root.isConnected || !painter.theme || camera.width <= 1) {
+      return;
+    }
+    const isStill = wantsStillness();
+    const isGliding = store.glide(now, isStill || store.count > MOST_GLIDERS);
+    const isFitting = camera.isFitted && store.bounds && camera.approach(store.bounds, this.pace(isStill));
+    const isMoving = isGliding || isFitting || now - this.lastMove < REST_MILLISECONDS;
+    const spins = painter.paint(now, isMoving) && !isStill;
+    this.root.dataset.frames = String(++this.frames);
+    if (isMoving || spins) {
+      this.repaint();
+    }
+  }
+
+  /** The first picture stands where it belongs; later ones move there. */
+  pace(isStill) {
+    const isFirst = this.frames === 0 || this.store.count > MOST_GLIDERS;
+    return isStill || isFirst ? 1 : APPROACH;
+  }
+
+  moved() {
+    this.lastMove = performance.now();
+    this.repaint();
+  }
+
+  zoom(factor) {
+    this.camera.zoom(factor, this.store.bounds);
+    this.moved();
+  }
+
+  fit() {
+    this.camera.isFitted = true;
+    this.repaint();
+  }
+
+  hover(mark, x = 0, y = 0) {
+    if (mark !== this.painter.hovered) {
+      this.painter.hovered = mark;
+      this.canvas.classList.toggle('nbflow-over', mark >= 0);
+      this.repaint();
+    }
+    if (mark < 0) {
+      this.tooltip.hide();
+    } else {
+      this.tooltip.show(mark, x, y, this.camera.width, this.camera.height);
+    }
+  }
+
+  /** Chooses a mark, brings it into view and says what it is. */
+  select(mark) {
+    const { painter, store, camera } = this;
+    painter.selected = mark;
+    if (mark >= 0) {
+      camera.reveal(store.goal[2 * mark], store.goal[2 * mark + 1]);
+      this.word.textContent = `${store.title(mark)}, ${store.task[mark] ? store.looks[store.state[mark]].word : 'app'}`;
+    }
+    this.moved();
+  }
+
+  /** Opens the panel about a mark; -1 closes it. */
+  open(mark) {
+    this.tooltip.hide();
+    this.select(mark);
+    if (mark < 0) {
+      this.details.close();
+      this.canvas.focus({ preventScroll: true });
+    } else if (this.store.task[mark]) {
+      this.showTask(this.store.task[mark]);
+    } else {
+      this.model.send({ kind: 'card', app: this.store.app[mark] });
+    }
+  }
+
+  showTask(task) {
+    const mark = this.store.markOfTask.get(task);
+    if (mark !== undefined) {
+      this.painter.selected = mark;
+      this.shownState = this.store.state[mark];
+      this.repaint();
+    }
+    this.model.send({ kind: 'story', task });
+  }
+
+  /** Goes to the next mark in a state. */
+  nextIn(state) {
+    const { store, painter } = this;
+    for (let step = 1; step <= store.count; step++) {
+      const mark = (Math.max(0, painter.selected) + step) % store.count;
+      if (store.countsOf(mark)[state] > 0) {
+        this.open(mark);
+        return;
+      }
+    }
+  }
+
+  retry(tasks) {
+    this.model.send({ kind: 'retry', tasks });
+  }
+
+  /** Takes a message that is not about the graph itself. */
+  answer(content) {
+    if (content.kind === 'story') {
+      this.details.showTask(content);
+    } else if (content.kind === 'card') {
+      this.details.showApp(content);
+    } else if (content.kind === 'told') {
+      this.word.textContent = content.text;
+      this.word.classList.toggle('nbflow-error', content.is_error);
+    }
+  }
+
+  close() {
+    this.ends.forEach(end => end());
+    cancelAnimationFrame(this.frame);
+  }
+}
+
+const stores = new WeakMap();
+
+function storeOf(model) {
+  if (!stores.has(model)) {
+    const store = new Store(model.get('looks'));
+    store.order = model.get('order');
+    stores.set(model, store);
+  }
+  return stores.get(model);
+}
+
+export default {
+  initialize({ model }) {
+    const store = storeOf(model);
+    model.on('msg:custom', (content, buffers) => {
+      if (content.kind === 'frame' && !store.take(content, buffers)) {
+        model.send({ kind: 'open' });
+      }
+    });
+  },
+
+  render({ model, el }) {
+    const view = new GraphView(model, storeOf(model));
+    const answer = content => view.answer(content);
+    model.on('msg:custom', answer);
+    el.append(view.root);
+    view.update(false);
+    model.send({ kind: 'open' });
+    return () => {
+      view.close();
+      model.off('msg:custom', answer);
+      model.send({ kind: 'close' });
+    };
+  }
+};

@@ -1,0 +1,199 @@
+/**
+ * Owns what the browser knows of a graph: flat arrays over marks, fed by the kernel's messages.
+ *
+ * A mark is a task, or a card for all tasks of an app (its task is 0).
+ */
+
+const GLIDE_MILLISECONDS = 350;
+const STATES = 14;
+
+export class Store {
+  constructor(looks) {
+    this.looks = looks;
+    this.listeners = new Set();
+    this.head = null;
+    this.seq = -1;
+    this.clockSkew = 0;
+    this.clear();
+  }
+
+  clear() {
+    this.count = 0;
+    this.edgeCount = 0;
+    this.task = new Int32Array(256);
+    this.app = new Int32Array(256);
+    this.state = new Uint8Array(256);
+    this.started = new Float64Array(256);
+    this.seconds = new Float32Array(256);
+    this.place = new Float32Array(512); // where marks are drawn now
+    this.from = new Float32Array(512); // where they come from ...
+    this.goal = new Float32Array(512); // ... and go to
+    this.edges = new Int32Array(512);
+    this.apps = new Map();
+    this.calls = [];
+    this.cards = new Map();
+    this.blocks = [];
+    this.bounds = null;
+    this.moveStart = 0;
+    this.moves = 0;
+    this.settled = 0;
+    this.isFolded = false;
+    this.markOfTask = new Map();
+  }
+
+  /** Takes in one message; false when one before it was lost and everything has to be sent again. */
+  take(content, buffers) {
+    const scene = content.scene;
+    if (content.seq !== this.seq + 1 && !scene?.is_new) {
+      return false;
+    }
+    this.head = content.head;
+    this.clockSkew = content.now - Date.now() / 1000;
+    if (scene) {
+      if (scene.is_new) {
+        this.clear();
+      }
+      this.takeScene(scene, buffers);
+    }
+    this.seq = content.seq;
+    this.listeners.forEach(listener => listener(Boolean(scene?.is_new)));
+    return true;
+  }
+
+  takeScene(scene, buffers) {
+    const [marks, edges, places, changed, states, started, seconds] = buffers.map(copied);
+    this.isFolded = scene.is_folded;
+    for (const [app, name] of Object.entries(scene.apps)) {
+      this.apps.set(Number(app), name);
+    }
+    this.append(new Int32Array(marks), scene.calls);
+    this.appendEdges(new Int32Array(edges));
+    this.change(new Int32Array(changed), new Uint8Array(states), new Float64Array(started), new Float32Array(seconds));
+    for (const [mark, counts] of Object.entries(scene.cards)) {
+      this.cards.set(Number(mark), counts);
+    }
+    if (scene.blocks) {
+      this.blocks = scene.blocks.map(([app, x, y, width, height, count, isCard]) =>
+        ({ app, x, y, width, height, count, isCard }));
+      this.move(new Float32Array(places), scene.first);
+    }
+  }
+
+  append(pairs, calls) {
+    const count = this.count + pairs.length / 2;
+    for (const name of ['task', 'app', 'state', 'started', 'seconds']) {
+      this[name] = grown(this[name], count);
+    }
+    for (const name of ['place', 'from', 'goal']) {
+      this[name] = grown(this[name], 2 * count);
+    }
+    for (let i = 0; i < pairs.length; i += 2) {
+      const mark = this.count++;
+      this.task[mark] = pairs[i];
+      this.app[mark] = pairs[i + 1];
+      this.markOfTask.set(pairs[i], mark);
+    }
+    this.calls.push(...calls);
+  }
+
+  appendEdges(pairs) {
+    this.edges = grown(this.edges, 2 * this.edgeCount + pairs.length);
+    this.edges.set(pairs, 2 * this.edgeCount);
+    this.edgeCount += pairs.length / 2;
+  }
+
+  change(marks, states, started, seconds) {
+    marks.forEach((mark, i) => {
+      this.state[mark] = states[i];
+      this.started[mark] = started[i];
+      this.seconds[mark] = seconds[i];
+    });
+  }
+
+  /** Lets marks glide to new places; those from `first` on are new and appear where they belong. */
+  move(goals, first) {
+    this.from.set(this.place.subarray(0, goals.length));
+    this.goal.set(goals);
+    this.from.set(goals.subarray(2 * first), 2 * first);
+    this.moveStart = performance.now();
+    this.moves++;
+    this.bounds = this.blocks.reduce((all, block) => ({
+      left: Math.min(all.left, block.x),
+      right: Math.max(all.right, block.x + block.width),
+      top: Math.min(all.top, block.y - (block.isCard ? 0 : 18)),
+      bottom: Math.max(all.bottom, block.y + block.height)
+    }), { left: Infinity, right: -Infinity, top: Infinity, bottom: -Infinity });
+  }
+
+  /** Brings `place` up to date; true while marks still move. */
+  glide(now, isStill) {
+    const part = isStill ? 1 : Math.min(1, (now - this.moveStart) / GLIDE_MILLISECONDS);
+    if (this.settled === this.moves) {
+      return false;
+    }
+    const eased = 1 - (1 - part) ** 3;
+    for (let i = 0; i < 2 * this.count; i++) {
+      this.place[i] = this.from[i] + (this.goal[i] - this.from[i]) * eased;
+    }
+    if (part === 1) {
+      this.settled = this.moves;
+    }
+    return part < 1;
+  }
+
+  /** Now, by the kernel's clock, in seconds. */
+  now() {
+    return Date.now() / 1000 + this.clockSkew;
+  }
+
+  /** The seconds that a mark's task has run, or null when it has not. */
+  runTime(mark) {
+    if (this.looks[this.state[mark]].word === 'running' && this.started[mark] > 0) {
+      return Math.max(0, this.now() - this.started[mark]);
+    }
+    return this.seconds[mark] > 0 ? this.seconds[mark] : null;
+  }
+
+  /** The marks that feed a mark, and those that it feeds. */
+  neighbours(mark) {
+    const found = { parents: [], children: [] };
+    for (let i = 0; i < 2 * this.edgeCount; i += 2) {
+      if (this.edges[i] === mark) {
+        found.children.push(this.edges[i + 1]);
+      } else if (this.edges[i + 1] === mark) {
+        found.parents.push(this.edges[i]);
+      }
+    }
+    return found;
+  }
+
+  /** The name of a mark: its call, or its app when it is a card. */
+  title(mark) {
+    return this.task[mark] ? this.calls[mark] : (this.apps.get(this.app[mark]) ?? '');
+  }
+
+  /** The counts by state of the tasks behind a mark. */
+  countsOf(mark) {
+    const counts = this.cards.get(mark);
+    if (counts) {
+      return counts;
+    }
+    const single = new Array(STATES).fill(0);
+    single[this.state[mark]] = 1;
+    return single;
+  }
+}
+
+function grown(values, length) {
+  if (length <= values.length) {
+    return values;
+  }
+  const larger = new values.constructor(Math.max(length, 2 * values.length));
+  larger.set(values);
+  return larger;
+}
+
+/** The bytes of a message's buffer at an address of their own: typed arrays want them aligned. */
+function copied(view) {
+  return view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength);
+}

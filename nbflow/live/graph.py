@@ -1,0 +1,120 @@
+"""Own the live graph in the notebook: it sends frames to the browser and answers its clicks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection
+from typing import Any, final
+
+from nbflow.journal.reader import Reader
+from nbflow.live.esm import join_modules
+from nbflow.live.feed import Feed, Tick
+from nbflow.live.frames import encode
+from nbflow.live.headline import Headline
+from nbflow.live.picture import draw_progress, draw_run
+from nbflow.live.scene import Scene, Update
+from nbflow.live.source import Run
+from nbflow.live.story import tell_app, tell_task
+from nbflow.live.widgets import LiveWidget
+
+__all__ = ["GraphView"]
+
+
+@final
+class GraphView(LiveWidget):
+    """Show a run, or some of its tasks and what they need, as a graph that lives while cells run."""
+
+    _esm = join_modules("graph.js")
+
+    def __init__(self, run: Run, feed: Feed, tasks: Collection[int] | None = None) -> None:
+        super().__init__(feed, tasks)
+        self._run = run
+        self._scene: Scene | None = None
+        self._browsers = 0
+        self._was_asked = False
+        self._seq = 0
+        self.on_msg(self._receive)
+        feed.attach(self)
+
+    def wanted(self) -> Collection[int] | None:
+        """Return the tasks that are counted; None for all."""
+        return super().wanted() if self._scene is None else self._scene.tasks
+
+    def show_changes(self, tick: Tick, headline: Headline) -> None:
+        """Send a frame, if anything is to be seen of the changes."""
+        scene = self._scene
+        if scene is None:
+            scene = self._scene = Scene(tick.model, self.wanted())
+        update = scene.follow(tick.changes)
+        if update or headline != self.headline:
+            # Until the browser is heard of, it may have missed what was sent before: begin anew each time.
+            self._send_frame(update if self._was_asked else scene.whole(), headline)
+
+    def draw(self) -> str:
+        """Return the headline and the graph as HTML."""
+        if self._scene is None or self.headline is None:
+            return ""
+        if not self._scene.marks:
+            return draw_progress(self.headline)
+        return draw_run(self._scene, self.feed.model, self.headline)
+
+    def _send_frame(self, update: Update, headline: Headline) -> None:
+        content: dict[str, Any] = {
+            "kind": "frame",
+            "seq": self._seq,
+            "now": time.time(),
+            "head": headline.to_message(),
+        }
+        buffers: list[bytes] = []
+        if update and self._scene is not None:
+            content["scene"], buffers = encode(update, self._scene, self.feed.model)
+        self._seq += 1
+        self.send(content, buffers)
+
+    def _receive(self, _: object, content: dict[str, Any], __: object) -> None:
+        """Hand a message of the browser to the feed's thread: this one may be in the middle of a cell."""
+        match content.get("kind"):
+            case "open":
+                self._browsers += 1
+                self.feed.attach(self)
+            case "close":
+                self._browsers -= 1
+        self.feed.ask(lambda reader: self._answer(reader, content))
+
+    def _answer(self, reader: Reader, content: dict[str, Any]) -> None:
+        try:
+            self._act(reader, content)
+        except Exception as error:  # noqa: BLE001 - the outcome is a message
+            self._tell(f"{type(error).__name__}: {error}", is_error=True)
+
+    def _act(self, reader: Reader, content: dict[str, Any]) -> None:
+        scene, model = self._scene, self.feed.model
+        match content:
+            case {"kind": "open"}:
+                self._was_asked = True
+                self._send_whole()
+            case {"kind": "close"} if self._browsers <= 0:
+                self.feed.detach(self)
+                if scene is not None:
+                    scene.forget()
+            case {"kind": "story", "task": int(task)}:
+                self.send(tell_task(reader, task))
+            case {"kind": "card", "app": int(app)} if scene is not None:
+                self.send(tell_app(model, scene, app))
+            case {"kind": "toggle", "app": int(app)} if scene is not None:
+                scene.toggle(app)
+                self._send_whole()
+            case {"kind": "retry", "tasks": tasks}:
+                count = self._run.retry(None if tasks is None else [int(task) for task in tasks])
+                self._tell(
+                    f"{count} {'task runs' if count == 1 else 'tasks run'} again"
+                    if count
+                    else "nothing to retry: no failed task is left"
+                )
+
+    def _send_whole(self) -> None:
+        if self._scene is not None and self.headline is not None:
+            self._send_frame(self._scene.whole(), self.headline)
+
+    def _tell(self, text: str, *, is_error: bool = False) -> None:
+        self.send({"kind": "told", "text": text, "is_error": is_error})

@@ -1,0 +1,170 @@
+"""Own what a view knows of a run: the state, app and times of each task, and counts. Pure: it is fed rows.
+
+Everything per task sits in arrays indexed by the task's id, some 30 bytes a task beside the text of its call.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import final
+
+from nbflow.core.states import State
+from nbflow.journal.follower import StateChange
+from nbflow.journal.rows import AppRow, EdgeRow, TaskRow
+
+__all__ = ["SPAWNED", "Changes", "RunModel", "Summary"]
+
+SPAWNED = 2
+"""`EdgeRow.kind` in views: a join app's body made the child; beside the kinds of the journal."""
+
+MAX_CALL_LENGTH = 120
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """Say what became different: new tasks, new edges, and the tasks to which something happened."""
+
+    tasks: Sequence[int] = ()
+    edges: Sequence[EdgeRow] = ()
+    states: Sequence[int] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.tasks or self.edges or self.states)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Count tasks: in each state, all, final ones, and those that wait for a person."""
+
+    counts: tuple[int, ...]
+    total: int = field(init=False)
+    finished: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "total", sum(self.counts))
+        object.__setattr__(self, "finished", sum(self.counts[State.DONE :]))
+
+    @property
+    def left(self) -> int:
+        """Count the tasks that are not final."""
+        return self.total - self.finished
+
+    def __getitem__(self, state: State) -> int:
+        return self.counts[state]
+
+
+@final
+class RunModel:
+    """Keep the picture of one run that its views share."""
+
+    def __init__(self) -> None:
+        self.app_names: dict[int, str] = {}
+        self.calls: list[str] = [""]
+        self.labels: dict[int, str] = {}
+        self.state_of = bytearray(1)
+        self.app_of = array("l", [0])
+        self.started = array("d", [0.0])
+        self.seconds = array("d", [0.0])
+        self.by_app: dict[int, list[int]] = {}
+        self.edges: list[EdgeRow] = []
+        self.began: float | None = None
+        self.latest = 0.0
+        self._new_tasks: list[int] = []
+        self._new_edges = 0
+        self._touched: set[int] = set()
+
+    def add_apps(self, rows: Iterable[AppRow]) -> None:
+        """Take in the names of apps."""
+        for row in rows:
+            self.app_names[row.app] = row.name
+
+    def add_tasks(self, rows: Iterable[TaskRow]) -> None:
+        """Take in submissions; one that is known already is skipped."""
+        for row in rows:
+            task = row.task
+            self._make_room(task)
+            if self.app_of[task]:
+                continue
+            self.began = row.time if self.began is None else min(self.began, row.time)
+            self.app_of[task] = row.app
+            self.state_of[task] = row.state
+            self.calls[task] = row.call[:MAX_CALL_LENGTH]
+            if row.label:
+                self.labels[task] = row.label
+            self._counts(row.app)[row.state] += 1
+            self._new_tasks.append(task)
+            if row.spawner is not None:
+                self.edges.append(EdgeRow(row.spawner, task, SPAWNED))
+
+    def add_edges(self, rows: Iterable[EdgeRow]) -> None:
+        """Take in edges; both ends must have been added."""
+        self.edges.extend(rows)
+
+    def add_changes(self, changes: Iterable[StateChange]) -> None:
+        """Take in what happened to tasks, in its order. A task that was never added is skipped."""
+        state_of, app_of, touched = self.state_of, self.app_of, self._touched
+        known = len(state_of)
+        time = self.latest
+        for task, state, time, seconds in changes:
+            if not 0 < task < known or not app_of[task]:
+                continue
+            before = state_of[task]
+            if state == State.RUNNING:
+                self.started[task] = time
+                self.seconds[task] = 0.0
+            if seconds is not None:
+                self.seconds[task] = seconds
+            if before != state:
+                counts = self.by_app[app_of[task]]
+                counts[before] -= 1
+                counts[state] += 1
+                state_of[task] = state
+            touched.add(task)
+        self.latest = max(self.latest, time)
+
+    def drain(self) -> Changes:
+        """Give what changed since the last call."""
+        edges = self.edges[self._new_edges :]
+        changes = Changes(self._new_tasks, edges, sorted(self._touched))
+        self._new_tasks, self._new_edges, self._touched = [], len(self.edges), set()
+        return changes
+
+    def everything(self) -> Changes:
+        """Give all that is known, as a view that opens now has to learn it."""
+        return Changes([task for task, app in enumerate(self.app_of) if app], self.edges, ())
+
+    def summary(self, tasks: Iterable[int] | None = None) -> Summary:
+        """Count the tasks of the run, or only these."""
+        by_app = self.by_app if tasks is None else self.count_by_app(tasks)
+        rows = list(by_app.values()) or [[0] * len(State)]
+        return Summary(tuple(map(sum, zip(*rows, strict=True))))
+
+    def count_by_app(self, tasks: Iterable[int]) -> dict[int, list[int]]:
+        """Count these tasks by app and state."""
+        by_app: dict[int, list[int]] = {}
+        known = len(self.state_of)
+        for task in tasks:
+            if task < known and (app := self.app_of[task]):
+                if app not in by_app:
+                    by_app[app] = [0] * len(State)
+                by_app[app][self.state_of[task]] += 1
+        return by_app
+
+    def app_name(self, app: int) -> str:
+        """Give the name of an app."""
+        return self.app_names.get(app, f"app {app}")
+
+    def _counts(self, app: int) -> list[int]:
+        return self.by_app.setdefault(app, [0] * len(State))
+
+    def _make_room(self, task: int) -> None:
+        missing = task + 1 - len(self.state_of)
+        if missing > 0:
+            self.state_of.extend(bytes(missing))
+            self.calls.extend([""] * missing)
+            for column in (self.app_of, self.started, self.seconds):
+                column.extend([0] * missing)

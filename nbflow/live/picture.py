@@ -1,0 +1,146 @@
+"""Own the still picture of a run: an SVG for saved notebooks, small, and safe to put into any page. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from html import escape
+
+from nbflow.core.states import State
+from nbflow.live.arrange import Arrangement
+from nbflow.live.headline import Headline
+from nbflow.live.model import RunModel
+from nbflow.live.palette import LEGEND, LOOKS, Look
+from nbflow.live.scene import Scene
+
+__all__ = ["draw_progress", "draw_run"]
+
+WIDTH = 900.0
+HEIGHT = 340.0
+MARGIN = 26.0
+MOST_EDGES = 2_500
+MOST_SCALE = 1.5
+TEXT = "var(--jp-ui-font-color1, #24292f)"
+MUTED = "var(--jp-ui-font-color2, #667080)"
+LINE = "var(--jp-border-color1, #d3d7de)"
+
+
+def draw_progress(headline: Headline) -> str:
+    """Draw the headline as HTML: the numbers, each state with icon, word and count, and the pace."""
+    chips = "".join(
+        f'<span style="margin-right:12px">{_icon(LOOKS[state])} {LOOKS[state].word} <b>{count:,}</b></span>'
+        for state in LEGEND
+        if (count := headline.summary[state])
+    )
+    return (
+        f'<div style="color:{TEXT};margin:4px 0"><b>{headline.progress}</b> '
+        f'<span style="color:{MUTED}">{escape(headline.pace)}</span></div><div>{chips}</div>'
+    )
+
+
+def draw_run(scene: Scene, model: RunModel, headline: Headline) -> str:
+    """Draw a run as HTML: the headline and the graph. Under 100 kB, because large runs are folded."""
+    parts = [draw_progress(headline)]
+    if scene.marks:
+        parts.append(_draw_graph(scene, model))
+    return f'<div class="nbflow-still">{"".join(parts)}</div>'
+
+
+def _draw_graph(scene: Scene, model: RunModel) -> str:
+    arrangement = scene.arrangement
+    left, top, width, height = _bounds(arrangement)
+    scale = min(MOST_SCALE, (WIDTH - 2 * MARGIN) / width, (HEIGHT - 2 * MARGIN) / height)
+    margin = MARGIN / scale
+    width, height = width + 2 * margin, height + 2 * margin
+    return (
+        f'<svg viewBox="{left - margin:.0f} {top - margin:.0f} {width:.0f} {height:.0f}" '
+        f'width="{width * scale:.0f}" height="{height * scale:.0f}" role="img" '
+        f'style="max-width:100%;height:auto" font-family="sans-serif">'
+        f"{_edges(scene)}{_dots(scene, model)}{_cards(scene, model)}"
+        f"{_captions(arrangement, model, scale)}</svg>"
+    )
+
+
+def _bounds(arrangement: Arrangement) -> tuple[float, float, float, float]:
+    blocks = arrangement.blocks
+    left = min(block.x for block in blocks)
+    top = min(block.y for block in blocks) - 22
+    width = max(block.x + block.width for block in blocks) - left
+    height = max(block.y + block.height for block in blocks) - top
+    return left, top, width, height
+
+
+def _edges(scene: Scene) -> str:
+    x, y = scene.arrangement.x, scene.arrangement.y
+    step = -(-len(scene.edges) // MOST_EDGES) or 1
+    lines = (f"M{x[a]:.0f} {y[a]:.0f}L{x[b]:.0f} {y[b]:.0f}" for a, b in scene.edges[::step])
+    path = "".join(lines)
+    faint = 0.25 if len(scene.edges) > 500 else 0.8
+    return f'<path d="{path}" fill="none" stroke="#d3d7de" style="stroke:{LINE}" opacity="{faint}"/>'
+
+
+def _dots(scene: Scene, model: RunModel) -> str:
+    """Draw the dots of a state as one path: a line of no length with a round cap is a dot of nine bytes."""
+    by_state: dict[int, list[int]] = {}
+    for mark, (task, _) in enumerate((mark.task, mark.app) for mark in scene.marks):
+        if task:
+            by_state.setdefault(model.state_of[task], []).append(mark)
+    return "".join(
+        _dots_of(LOOKS[State(state)], marks, scene.arrangement) for state, marks in by_state.items()
+    )
+
+
+def _dots_of(look: Look, marks: Iterable[int], arrangement: Arrangement) -> str:
+    path = "".join(f"M{arrangement.x[mark]:.0f} {arrangement.y[mark]:.0f}h0" for mark in marks)
+    cap = "square" if look is LOOKS[State.FAILED] else "round"
+    strength = 1 if look.is_solid else 0.4
+    return (
+        f'<path d="{path}" stroke="{look.hex}" style="stroke:{look.css}" stroke-width="14" '
+        f'stroke-linecap="{cap}" opacity="{strength}"><title>{look.word}</title></path>'
+    )
+
+
+def _cards(scene: Scene, model: RunModel) -> str:
+    x, y = scene.arrangement.x, scene.arrangement.y
+    parts = []
+    for mark, counts in scene.card_counts(range(len(scene.marks))).items():
+        left, top = x[mark] - 88, y[mark] - 28
+        name = escape(model.app_name(scene.marks[mark].app))
+        parts.append(
+            f'<rect x="{left:.0f}" y="{top:.0f}" width="176" height="56" rx="7" fill="#ffffff" '
+            f'stroke="#d3d7de" style="fill:var(--jp-layout-color1, #ffffff);stroke:{LINE}"/>'
+            f'<text x="{left + 11:.0f}" y="{top + 23:.0f}" font-size="12" style="fill:{TEXT}">'
+            f'<tspan font-weight="600">{name[:18]}</tspan> '
+            f"{counts[State.DONE]:,} / {sum(counts):,}</text>"
+        )
+        parts.append(_bar(counts, left + 11, top + 36))
+    return "".join(parts)
+
+
+def _bar(counts: Iterable[int], left: float, top: float) -> str:
+    counts = tuple(counts)
+    total = max(1, sum(counts))
+    parts = []
+    for state in LEGEND:
+        width = 154 * counts[state] / total
+        if width:
+            look = LOOKS[state]
+            parts.append(
+                f'<rect x="{left:.1f}" y="{top:.1f}" width="{width:.1f}" height="6" fill="{look.hex}" '
+                f'style="fill:{look.css}" opacity="{1 if look.is_solid else 0.4}"/>'
+            )
+            left += width
+    return "".join(parts)
+
+
+def _captions(arrangement: Arrangement, model: RunModel, scale: float) -> str:
+    size = 11 / max(scale, 0.4)
+    return "".join(
+        f'<text x="{block.x:.0f}" y="{block.y - 6:.0f}" font-size="{size:.0f}" style="fill:{TEXT}">'
+        f"{escape(model.app_name(block.app)[:24])}{f' ×{block.count:,}' if block.count > 1 else ''}</text>"
+        for block in arrangement.blocks[:200]
+        if not block.is_card
+    )
+
+
+def _icon(look: Look) -> str:
+    return f'<span style="color:{look.css}">{look.icon}</span>'

@@ -1,0 +1,58 @@
+"""Own the way from a view to its run: the only module of this package that knows the flow."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, final
+
+if TYPE_CHECKING:
+    from nbflow.flow.kernel import DataFlowKernel
+
+__all__ = ["CurrentRun", "Run", "current_run"]
+
+
+class Run(Protocol):
+    """Be a run that views can follow and steer."""
+
+    @property
+    def address(self) -> Path | str:
+        """Return what opens its journal."""
+        ...
+
+    def tasks_of(self, futures: Iterable[Any]) -> set[int]:
+        """Return the ids of the tasks behind futures."""
+        ...
+
+    def retry(self, tasks: Collection[int] | None) -> int:
+        """Run these failed tasks again, or all (None); return how many tasks reopened."""
+        ...
+
+
+@final
+class CurrentRun:
+    """Be the run of a dataflow kernel in this process."""
+
+    def __init__(self, kernel: DataFlowKernel) -> None:
+        self._kernel = kernel
+
+    @property
+    def address(self) -> Path | str:
+        """Return what opens its journal."""
+        return self._kernel.journal.address
+
+    def tasks_of(self, futures: Iterable[Any]) -> set[int]:
+        """Return the ids of the tasks behind futures."""
+        return self._kernel.tasks_of(futures)
+
+    def retry(self, tasks: Collection[int] | None) -> int:
+        """Run these failed tasks again, or all (None); return how many tasks reopened."""
+        failed = self._kernel.failed(lambda task: tasks is None or task.id in tasks)
+        return self._kernel.retry(failed)
+
+
+def current_run() -> Run:
+    """Return the run that apps use now. Raises NotLoaded when there is none."""
+    from nbflow.flow import current  # a view of somebody else's run needs no engine
+
+    return CurrentRun(current.current())

@@ -1,0 +1,110 @@
+"""Own what the panel says about one task or one app, written for the browser as texts and numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nbflow.core.states import State
+from nbflow.journal.attempts import Attempt, attempts
+from nbflow.journal.reader import Reader
+from nbflow.journal.rows import Detail, EventRow
+from nbflow.live.model import RunModel
+from nbflow.live.scene import Scene
+
+__all__ = ["tell_app", "tell_task"]
+
+LISTED_TASKS = 50
+FAILURES = frozenset(("TryFailed", "StagingFailed", "DepFailed"))
+MAX_OUTPUT_LENGTH = 20_000
+
+
+def tell_task(reader: Reader, task: int) -> dict[str, Any]:
+    """Tell a task's story: how it stands, its tries, its failure with the traceback, what it wrote."""
+    record = reader.task(task)
+    history = reader.history(task)
+    tries = attempts(history)
+    last = tries[-1] if tries else None
+    failure = None if record.state is State.DONE else _failure(history, task)
+    return {
+        "kind": "story",
+        "task": task,
+        "state": int(record.state),
+        "app": record.app,
+        "label": record.label,
+        "call": record.call,
+        "origin": record.origin or "",
+        "submitted": record.submitted,
+        "waited": last.started - record.submitted if last and last.started else None,
+        "seconds": record.seconds,
+        "slot": record.slot or (last.slot if last else None),
+        "can_retry": record.state is State.FAILED,
+        "failure": failure,
+        "attempts": [_attempt(one) for one in tries],
+        "outputs": [
+            {"stream": row.stream, "text": row.text[-MAX_OUTPUT_LENGTH:], "nbytes": row.nbytes}
+            for row in reader.outputs(task)
+            if row.text
+        ],
+    }
+
+
+def tell_app(model: RunModel, scene: Scene, app: int) -> dict[str, Any]:
+    """Tell how the tasks of an app stand, and list some: those in trouble first, then those that run."""
+    members = [
+        task
+        for task in (range(len(model.app_of)) if scene.tasks is None else sorted(scene.tasks))
+        if task < len(model.app_of) and model.app_of[task] == app
+    ]
+    counts = model.summary(members).counts
+    listed = sorted(members, key=lambda task: (_urgency(model.state_of[task]), task))[:LISTED_TASKS]
+    return {
+        "kind": "card",
+        "app": app,
+        "app_name": model.app_name(app),
+        "total": len(members),
+        "counts": [[state, count] for state, count in enumerate(counts) if count],
+        "is_opened": app in scene.opened,
+        "can_toggle": scene.can_toggle(app),
+        "tasks": [
+            {"task": task, "state": model.state_of[task], "call": model.calls[task]} for task in listed
+        ],
+    }
+
+
+def _urgency(state: int) -> int:
+    order = (State.FAILED, State.BACKOFF, State.PAUSED, State.UPSTREAM_FAILED, State.RUNNING, State.CANCELLED)
+    return order.index(State(state)) if state in order else len(order)
+
+
+def _failure(history: list[EventRow], task: int) -> dict[str, Any] | None:
+    """Find the last failure that still holds: a retry by hand wipes out what was before it."""
+    found: EventRow | None = None
+    for event in history:
+        if event.event in FAILURES:
+            found = event
+        elif event.event == "RetryRequested":
+            found = None
+    if found is None:
+        return None
+    detail = Detail.from_json(found.detail)
+    return {
+        "error": detail.error,
+        "message": detail.message,
+        "traceback": detail.traceback,
+        "root": detail.root if detail.root != task else None,
+    }
+
+
+def _attempt(one: Attempt) -> dict[str, Any]:
+    ends = {
+        "Returned": "returned",
+        "Spawned": "returned",
+        "TryFailed": "failed",
+        "CancelRequested": "cancelled",
+    }
+    seconds = one.detail.seconds
+    if seconds is None and one.started is not None and one.ended is not None:
+        seconds = one.ended - one.started
+    error = ": ".join(filter(None, (one.detail.error, one.detail.message)))
+    end = ends.get(one.end or "", one.end) if one.end else "running"
+    return {"end": end, "seconds": seconds, "slot": one.slot, "error": error}

@@ -1,0 +1,125 @@
+"""Own progress in a terminal: a bar in its last line, or plain lines where there is no terminal."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import final
+
+from rich.console import Console
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from nbflow.core.states import State
+from nbflow.live.feed import Feed, Tick, feed_of
+from nbflow.live.headline import Headline, Tally
+from nbflow.live.palette import LEGEND, LOOKS
+
+__all__ = ["TerminalView", "progress"]
+
+LINE_SECONDS = 10.0
+BAR_WIDTH = 28
+COLOURS = {
+    State.DONE: "green",
+    State.RUNNING: "blue",
+    State.JOINING: "magenta",
+    State.FAILED: "bold red",
+    State.UPSTREAM_FAILED: "red",
+    State.BACKOFF: "yellow",
+    State.PAUSED: "yellow",
+}
+
+
+@contextmanager
+def progress(run: Path | str, *, console: Console | None = None) -> Iterator[TerminalView]:
+    """Show the progress of a run while the block lasts, on standard error or a given console.
+
+    `run` is what `open_run` takes. Raises JournalError when its journal cannot be read.
+    """
+    view = TerminalView(feed_of(run), console=console)
+    try:
+        yield view
+    finally:
+        view.close()
+
+
+@final
+class TerminalView:
+    """Show a run, or some of its tasks, in one line of a terminal; end when all of them are final."""
+
+    def __init__(
+        self, feed: Feed, tasks: Collection[int] | None = None, *, console: Console | None = None
+    ) -> None:
+        self._feed = feed
+        self._tasks = tasks
+        self._console = console or Console(stderr=True)
+        self._tally = Tally()
+        self._headline: Headline | None = None
+        self._live: Live | None = None
+        self._lined = 0.0
+        self._lock = threading.Lock()
+        self._is_closed = False
+        feed.attach(self)
+
+    def follow(self, tick: Tick) -> None:
+        """Take in what changed."""
+        headline = self._tally.sum_up(tick.model, now=tick.now, tasks=self._tasks, is_over=tick.is_over)
+        with self._lock:
+            self._headline = headline
+            if not self._is_closed and headline.summary.total:
+                self._show(headline, tick.now)
+        if headline.is_quiet:
+            self._end()
+
+    def close(self) -> None:
+        """Show the numbers of now a last time and give the line back to the terminal."""
+        self._feed.refresh(self)
+        self._end()
+
+    def __str__(self) -> str:
+        return f"nbflow: {self._headline or 'nothing is known yet'}"
+
+    def _show(self, headline: Headline, now: float) -> None:
+        if self._console.is_terminal:
+            if self._live is None:
+                self._live = Live(console=self._console, auto_refresh=False, transient=False)
+                self._live.start()
+            self._live.update(_line(headline), refresh=True)
+        elif not headline.is_quiet and now - self._lined >= LINE_SECONDS:
+            self._console.print(f"nbflow: {headline}", highlight=False, soft_wrap=True)
+            self._lined = now
+
+    def _end(self) -> None:
+        with self._lock:
+            if self._is_closed:
+                return
+            self._is_closed = True
+            if self._live is not None:
+                self._live.stop()
+            elif self._headline is not None and self._headline.summary.total:
+                self._console.print(f"nbflow: {self._headline}", highlight=False, soft_wrap=True)
+        self._feed.detach(self)
+
+
+def _line(headline: Headline) -> Table:
+    summary = headline.summary
+    line = Table.grid(padding=(0, 2, 0, 0))
+    states = Text("  ").join(
+        Text(f"{LOOKS[state].icon} {summary[state]:,} {LOOKS[state].word}", style=COLOURS.get(state, "dim"))
+        for state in LEGEND
+        if summary[state] and state is not State.DONE
+    )
+    style = "red" if summary[State.FAILED] else "green"
+    bar = ProgressBar(
+        total=max(1, summary.total),
+        completed=summary.finished,
+        width=BAR_WIDTH,
+        complete_style=style,
+        finished_style=style,
+    )
+    line.add_row(Text("nbflow", "bold"), bar, headline.progress, states, Text(headline.pace, "dim"))
+    return line

@@ -1,0 +1,67 @@
+"""Own the two words that users type: `watch` and `progress`, each in the form that fits where they are."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any
+
+from nbflow.live.feed import feed_of
+from nbflow.live.source import Run, current_run
+from nbflow.live.terminal import TerminalView
+
+if TYPE_CHECKING:
+    from nbflow.live.graph import GraphView
+    from nbflow.live.progress import ProgressView
+
+__all__ = ["progress", "watch"]
+
+Futures = Future[Any] | Iterable[Future[Any]] | None
+
+
+def watch(futures: Futures = None) -> GraphView | TerminalView:
+    """Show the task graph of the current run, live.
+
+    With `futures`, only their tasks and what these need. In a notebook the graph is shown at once, also in the
+    middle of a cell; elsewhere there is a line of progress. Raises NotLoaded before `nbflow.load()`.
+    """
+    run = current_run()
+    tasks = _tasks(run, futures)
+    if not _is_in_notebook():
+        return TerminalView(feed_of(run.address), tasks)
+    from nbflow.live.graph import GraphView
+
+    view = GraphView(run, feed_of(run.address), tasks)
+    view.show()
+    return view
+
+
+def progress(futures: Futures = None) -> ProgressView | TerminalView:
+    """Show in one line how far the current run is, how fast it goes, when it will end.
+
+    With `futures`, only for their tasks. A widget in a notebook, a bar in a terminal, a line of text now and
+    then elsewhere. Raises NotLoaded before `nbflow.load()`.
+    """
+    run = current_run()
+    tasks = _tasks(run, futures)
+    if not _is_in_notebook():
+        return TerminalView(feed_of(run.address), tasks)
+    from nbflow.live.progress import ProgressView
+
+    view = ProgressView(feed_of(run.address), tasks)
+    view.show()
+    return view
+
+
+def _tasks(run: Run, futures: Futures) -> set[int] | None:
+    if futures is None:
+        return None
+    return run.tasks_of([futures] if isinstance(futures, Future) else futures)
+
+
+def _is_in_notebook() -> bool:
+    """Tell whether a Jupyter kernel runs this code: only there are widgets shown."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
+    return hasattr(shell, "kernel")
