@@ -1,0 +1,183 @@
+"""Own the running of one call as its directive says, and the errors that say what became of it."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
+from pathlib import Path
+from types import AsyncGeneratorType, CoroutineType, GeneratorType, TracebackType
+from typing import Any, Final
+
+from nbflow.core.ids import TaskId
+from nbflow.errors import AppExited, AppTimeout, AppTypeError, BashExitFailure, MissingOutputs, TaskError
+from nbflow.wire.messages import Directive, Kind
+from nbflow.worker.bash import Command
+from nbflow.worker.capture import Output
+
+__all__ = ["attempt", "timed_out", "title", "where"]
+
+STDERR_CHARACTERS = 2_000
+
+Watch = Callable[[Command], None]
+"""Is shown a command before it starts, so that somebody else can stop it."""
+
+
+def attempt(
+    fn: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+    directive: Directive,
+    output: Output,
+    *,
+    task: TaskId,
+    watch: Watch | None = None,
+) -> tuple[Any, BaseException | None, float]:
+    """Run one call; return its value, or None and the error; and the seconds that it took. Never raises.
+
+    The list of what a generator yields stands for the generator; coroutines are run to their end.
+    """
+    start = time.perf_counter()
+    try:
+        if directive.kind is Kind.BASH or directive.stdout or directive.stderr or directive.outputs:
+            value = _directed(fn, args, kwargs, directive, output, task, watch)
+        else:
+            value = fn(*args, **kwargs)
+            settle = SETTLE.get(type(value))
+            if settle is not None:
+                value = settle(value)
+    except Exception as error:
+        return None, _told(error, task), time.perf_counter() - start
+    except BaseException as exit:
+        return None, _exited(exit, directive, task), time.perf_counter() - start
+    return value, None, time.perf_counter() - start
+
+
+def title(directive: Directive, task: TaskId) -> str:
+    """Return how a task is called in messages."""
+    return f"{directive.label or 'call'} (task {task})"
+
+
+def where() -> str:
+    """Return the place of this process, for messages."""
+    return f"in process {os.getpid()} on {os.uname().nodename}"
+
+
+def timed_out(directive: Directive, task: TaskId, place: str) -> AppTimeout:
+    """Return the error of a call whose walltime ended; `place` says where it ran."""
+    return AppTimeout(
+        f"{title(directive, task)} was stopped {place}: its walltime of {directive.walltime:g} s ended. "
+        "If it needs longer, give it more with `walltime=`.",
+        task=task,
+    )
+
+
+def _directed(
+    fn: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+    directive: Directive,
+    output: Output,
+    task: TaskId,
+    watch: Watch | None,
+) -> Any:
+    for path in directive.outputs:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    if directive.kind is Kind.BASH:
+        value = _settled(fn(*args, **kwargs))
+        if not isinstance(value, str):
+            raise AppTypeError(
+                f"{title(directive, task)} is a bash app and returned {type(value).__name__}: "
+                "it has to return the command line, a str"
+            )
+        value = _command(value, directive, output, task, watch)
+    else:
+        with output.redirected(directive.stdout, directive.stderr):
+            value = _settled(fn(*args, **kwargs))
+    missing = tuple(path for path in directive.outputs if not Path(path).exists())
+    if missing:
+        raise MissingOutputs(
+            f"{title(directive, task)} ended {where()} without what it promised in `outputs`: {', '.join(missing)}. "
+            f"Relative paths are seen from {Path.cwd()}.",
+            paths=missing,
+            task=task,
+        )
+    return value
+
+
+def _command(line: str, directive: Directive, output: Output, task: TaskId, watch: Watch | None) -> int:
+    command = Command(line, directive)
+    if watch is not None:
+        watch(command)
+    try:
+        code = command.run(output.stdout, output.stderr)
+    except TimeoutError:
+        raise timed_out(directive, task, where()) from None
+    if code:
+        said = _end_of_stderr(directive, output)
+        raise BashExitFailure(
+            f"{title(directive, task)} ended {where()} with exit code {code}: {_first_line(line)}"
+            + (f"\nThe end of its stderr:\n{said}" if said else "\nIt wrote nothing to stderr."),
+            exit_code=code,
+            task=task,
+        )
+    return 0
+
+
+def _first_line(line: str) -> str:
+    first, _, rest = line.strip().partition("\n")
+    return first[:200] + (" ..." if rest or len(first) > 200 else "")
+
+
+def _end_of_stderr(directive: Directive, output: Output) -> str:
+    if directive.stderr is None:
+        return output.stderr.text()[-STDERR_CHARACTERS:].strip()
+    with Path(directive.stderr.path).open("rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - STDERR_CHARACTERS))
+        return file.read().decode(errors="replace").strip()
+
+
+def _settled(value: Any) -> Any:
+    settle = SETTLE.get(type(value))
+    return value if settle is None else settle(value)
+
+
+def _run_coroutine(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    import asyncio  # only here: it would be a third of a worker's start
+
+    return asyncio.run(coroutine)
+
+
+async def _collect(values: AsyncGenerator[Any, None]) -> list[Any]:
+    return [value async for value in values]
+
+
+SETTLE: Final[dict[type, Callable[[Any], Any]]] = {
+    GeneratorType: list,
+    CoroutineType: _run_coroutine,
+    AsyncGeneratorType: lambda values: _run_coroutine(_collect(values)),
+}
+"""What is made of a result that is still to be computed; by exact type, because this is asked for every call."""
+
+
+def _exited(exit: BaseException, directive: Directive, task: TaskId) -> AppExited:
+    error = AppExited(
+        f"{title(directive, task)} tried to end its worker {where()}: it raised {exit!r}. "
+        "Return a value or raise an Exception instead.",
+        task=task,
+    )
+    error.__cause__ = exit.with_traceback(_user_frames(exit.__traceback__))
+    return error
+
+
+def _told(error: Exception, task: TaskId) -> Exception:
+    """Return the error with the frames of nbflow left out and, when it is one of nbflow's, its task named."""
+    if isinstance(error, TaskError) and not error.task:
+        error.task = task
+    return error.with_traceback(_user_frames(error.__traceback__))
+
+
+def _user_frames(traceback: TracebackType | None) -> TracebackType | None:
+    while traceback is not None and traceback.tb_frame.f_globals.get("__name__", "").startswith("nbflow.worker."):
+        traceback = traceback.tb_next
+    return traceback

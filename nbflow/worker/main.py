@@ -1,0 +1,35 @@
+"""Be a worker process: `python -m nbflow.worker.main SOCKET LINE`, the numbers of two inherited sockets.
+
+Over SOCKET come calls and go results (`wire.bundles`); LINE is for the keeper (`worker.keeper`). The keeper is forked
+off before anything large is imported, so that it stays small.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import socket
+import sys
+
+from nbflow.worker.keeper import fork_worker
+
+__all__ = ["main"]
+
+
+def main(arguments: list[str]) -> None:
+    """Run calls until told to stop; end at once when the supervisor is gone."""
+    sock, line = (socket.socket(fileno=int(number)) for number in arguments)
+    for inherited in (sock, line):
+        inherited.set_inheritable(False)
+    fork_worker(line)
+
+    from nbflow.worker.loop import Worker
+
+    # What the interpreter says in a crash goes past the capture, to the supervisor.
+    log = os.fdopen(os.dup(2), "w")
+    faulthandler.enable(log)
+    Worker(sock, log).run()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,421 @@
+"""Own what a pool of worker processes does: feed them, hear them, end them, replace them.
+
+It lives in one thread; commands come through an inbox, happenings leave through `post`. Encoding and decoding, which
+may run a user's code, happen in here, and never in the thread that sends.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import os
+import selectors
+import time
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Final, final
+
+from nbflow.core.events import Returned, TryFailed
+from nbflow.core.ids import ExecutorId, SlotId
+from nbflow.core.states import Cause
+from nbflow.errors import AppTimeout, TaskError
+from nbflow.wire.bundles import GivenBack, Outcome, Outcomes, Report
+from nbflow.wire.messages import Call, Kind
+from nbflow.worker.call import timed_out, title
+from nbflow.worker.happenings import Exit, Happening, Post, Printed, SlotDown, SlotUp, Try
+from nbflow.worker.inbox import Inbox
+from nbflow.worker.losses import OUT_OF_MEMORY, OomWatch, closed, lost, never_started, reason_of, recalled
+from nbflow.worker.process import Ending, WorkerProcess
+
+__all__ = ["Order", "Supervisor"]
+
+ANSWER_SECONDS = 0.3
+"""How long a worker may take to answer a recall; one that is deep in C code does not answer at all."""
+GOODBYE_SECONDS = 2.0
+"""How long a worker that was asked to stop may take: its exit handlers, its last threads."""
+BASH_GRACE_SECONDS = 2.0
+"""A worker stops a command at its walltime by itself; this is for when it does not."""
+STARTS = 3
+"""Tries to start a worker in one place before that place is given up."""
+START_DELAY_SECONDS = 0.2
+
+
+@final
+@dataclass(slots=True)
+class _Vacancy:
+    """Be a place whose worker did not get ready, until the next try; what was sent to it waits here."""
+
+    due: float
+    start: int
+    backlog: deque[Call] = field(default_factory=deque)
+
+
+@final
+class Supervisor:
+    """Keep a number of worker processes at work."""
+
+    def __init__(self, label: ExecutorId, workers: int, post: Post) -> None:
+        self._label = label
+        self._workers = workers
+        self._post = post
+        self._numbers = itertools.count(1)
+        self._crew: dict[SlotId, WorkerProcess] = {}
+        self._vacant: dict[SlotId, _Vacancy] = {}
+        self._broken: dict[SlotId, tuple[str, str]] = {}
+        self._news: list[Happening] = []
+        self._selector = selectors.DefaultSelector()
+        self._oom = OomWatch()
+        self._exit: Exit | None = None
+        self.slots: Final = tuple(self._new_slot() for _ in range(workers))
+
+    def run(self, inbox: Inbox[Order]) -> None:
+        """Serve until told to close; then nothing of the pool is left."""
+        self._selector.register(inbox, selectors.EVENT_READ)
+        try:
+            for slot in self.slots:
+                self._start(slot)
+            while self._exit is None or self._crew or self._vacant:
+                self._turn(inbox)
+        finally:
+            # Also when there is a mistake in here: every call gets its answer.
+            inbox.close()
+            self._close_all()
+            for order in inbox.take():
+                order(self)
+            self._publish()
+
+    # Orders
+
+    def send(self, slot: SlotId, calls: Sequence[Call]) -> None:
+        """Give calls to a slot, after those that it has."""
+        if slot in self._crew:
+            worker = self._crew[slot]
+            worker.backlog.extend(calls)
+            self._feed(worker)
+        elif slot in self._vacant:
+            self._vacant[slot].backlog.extend(calls)
+        elif slot in self._broken:
+            self._refuse(slot, calls)
+        elif self._exit is not None:
+            self._fail(calls, Cause.LOST, closed)
+        else:  # it went down while they were on their way
+            self._fail(calls, Cause.RECALLED, recalled)
+
+    def recall(self, tries: Collection[Try]) -> None:
+        """Give back those of the tries that have not started."""
+        for worker, wanted in self._whereabouts(set(tries)):
+            self._ask_back(worker, wanted)
+
+    def drop(self, tries: Collection[Try]) -> None:
+        """Stop the tries; nothing is reported for them."""
+        for worker, wanted in self._whereabouts(set(tries), is_silent=True):
+            worker.dropped |= wanted
+            if self._ask_back(worker, wanted):
+                worker.deadline = time.monotonic() + ANSWER_SECONDS
+
+    def close(self, how: Exit) -> None:
+        """End all workers, now or when they have done what they have in hand."""
+        self._exit = how
+        if how is Exit.STOP:
+            for slot in list(self._vacant):
+                self._fail(self._vacant.pop(slot).backlog, Cause.LOST, closed)
+            for worker in self._crew.values():
+                worker.end(Ending.CLOSED)
+            return
+        for slot in [slot for slot, vacancy in self._vacant.items() if not vacancy.backlog]:
+            del self._vacant[slot]
+        for worker in self._crew.values():
+            self._say_goodbye(worker)
+
+    def abandon(self) -> None:
+        """Close this process's copies of all sockets: in a forked child, which must not keep the workers alive."""
+        for worker in list(self._crew.values()):
+            worker.close_sockets()
+
+    # The loop
+
+    def _turn(self, inbox: Inbox[Order]) -> None:
+        for key, events in inbox.wait(self._selector, self._timeout()):
+            worker: WorkerProcess = key.data
+            if worker.slot not in self._crew:
+                continue
+            if events & selectors.EVENT_WRITE:
+                worker.send()
+                self._watch(worker)
+            if events & selectors.EVENT_READ:
+                self._hear(worker, is_keeper=key.fileobj is worker.line)
+        for order in inbox.take():
+            order(self)
+        self._act_on_time()
+        self._publish()
+
+    def _timeout(self) -> float | None:
+        due = min(
+            min((worker.deadline for worker in self._crew.values()), default=math.inf),
+            min((vacancy.due for vacancy in self._vacant.values()), default=math.inf),
+        )
+        return None if due == math.inf else max(0.0, due - time.monotonic())
+
+    def _act_on_time(self) -> None:
+        now = time.monotonic()
+        for worker in self._crew.values():
+            if worker.deadline <= now:
+                worker.end(self._why(worker))
+        for slot in [slot for slot, vacancy in self._vacant.items() if vacancy.due <= now]:
+            vacancy = self._vacant.pop(slot)
+            self._start(slot, vacancy.backlog, start=vacancy.start)
+
+    def _why(self, worker: WorkerProcess) -> Ending:
+        if worker.is_stopping:
+            return Ending.CLOSED
+        return Ending.DROPPED if worker.dropped else Ending.TIMEOUT
+
+    def _publish(self) -> None:
+        if self._news:
+            news, self._news = self._news, []
+            self._post(news)
+
+    def _watch(self, worker: WorkerProcess) -> None:
+        """Have the selector tell when the rest of what has to be sent can be sent."""
+        events = selectors.EVENT_READ | (selectors.EVENT_WRITE if worker.has_output else 0)
+        if events != worker.events and not worker.is_silent:
+            worker.events = events
+            self._selector.modify(worker.sock, events, worker)
+
+    # Feeding
+
+    def _feed(self, worker: WorkerProcess) -> None:
+        """Send what may be sent now. A call with a walltime goes alone, so that its time starts when it is sent."""
+        if not worker.backlog or worker.is_closing or worker.walltime is not None:
+            return
+        backlog, calls = worker.backlog, list[Call]()
+        while backlog and backlog[0].directive.walltime is None:
+            calls.append(backlog.popleft())
+        if not calls and not worker.hand:
+            calls.append(backlog.popleft())
+            worker.allow(_seconds_for(calls[0]))
+        if not calls:
+            return
+        try:
+            failures = worker.send_calls(calls)
+        except BaseException as error:  # noqa: BLE001 (a user's code raised it; it becomes the calls' outcome)
+            failures = [(call, error) for call in calls]
+        for call, error in failures:
+            self._news.append(TryFailed(call.task, call.try_id, Cause.RAISED, _of_task(error, call)))
+        if failures and not worker.hand:
+            worker.allow(None)
+            self._feed(worker)
+        self._watch(worker)
+
+    def _whereabouts(
+        self, tries: set[Try], *, is_silent: bool = False
+    ) -> Iterable[tuple[WorkerProcess, set[Try]]]:
+        """Take tries out of the backlogs; return the workers that hold others of them, each with those."""
+        holders = [*self._crew.values(), *self._vacant.values()]
+        for holder in holders:
+            taken = [call for call in holder.backlog if (call.task, call.try_id) in tries]
+            if taken:
+                holder.backlog = deque(call for call in holder.backlog if (call.task, call.try_id) not in tries)
+                if not is_silent:
+                    self._fail(taken, Cause.RECALLED, recalled)
+        return [(worker, tries & worker.hand.keys()) for worker in self._crew.values()]
+
+    def _ask_back(self, worker: WorkerProcess, tries: Collection[Try]) -> bool:
+        """Ask for those of the tries that have not started; return whether there is anything to ask for."""
+        if not tries or worker.ending is not None:
+            return False
+        worker.ask_back(tries)
+        self._watch(worker)
+        return True
+
+    def _refuse(self, slot: SlotId, calls: Iterable[Call]) -> None:
+        reason, log = self._broken[slot]
+        self._fail(calls, Cause.LOST, lambda call: never_started(call, reason, starts=STARTS, log=log))
+
+    def _fail(self, calls: Iterable[Call], cause: Cause, error: Callable[[Call], TaskError]) -> None:
+        self._news.extend(TryFailed(call.task, call.try_id, cause, error(call)) for call in calls)
+
+    # Hearing
+
+    def _hear(self, worker: WorkerProcess, *, is_keeper: bool) -> None:
+        if is_keeper:
+            if worker.hear_keeper():
+                self._bury(worker)
+            return
+        try:
+            reports = worker.reports()
+        except Exception:  # noqa: BLE001 (whatever a task wrote there: the worker cannot be understood any more)
+            worker.end(Ending.CORRUPT)
+            reports = []
+        if worker.is_silent or worker.ending is Ending.CORRUPT:
+            self._selector.unregister(worker.sock)
+            worker.is_silent = True
+        self._take(worker, reports)
+
+    def _take(self, worker: WorkerProcess, reports: list[Report]) -> None:
+        for report in reports:
+            if type(report) is Outcomes:
+                for outcome in report.outcomes:
+                    self._take_outcome(worker, outcome)
+            elif type(report) is GivenBack:
+                self._take_back(worker, report.tries)
+        if reports and not worker.is_ready:
+            worker.get_ready()
+        if not worker.hand:
+            worker.allow(None)
+        self._feed(worker)
+        if self._exit is Exit.FINISH:
+            self._say_goodbye(worker)
+
+    def _take_outcome(self, worker: WorkerProcess, outcome: Outcome) -> None:
+        task, try_id = key = outcome.task, outcome.try_id
+        call = worker.hand.pop(key, None)
+        if call is None:
+            return
+        if key in worker.dropped:
+            worker.forgive(key)
+            return
+        news = self._news
+        if outcome.stdout[1]:
+            news.append(Printed(task, try_id, "stdout", *outcome.stdout))
+        if outcome.stderr[1]:
+            news.append(Printed(task, try_id, "stderr", *outcome.stderr))
+        error = outcome.error
+        if error is None:
+            news.append(Returned(task, try_id, outcome.value, outcome.seconds))
+        else:
+            cause = Cause.TIMEOUT if type(error) is AppTimeout else Cause.RAISED
+            news.append(TryFailed(task, try_id, cause, _of_task(error, call), seconds=outcome.seconds))
+
+    def _take_back(self, worker: WorkerProcess, tries: Collection[Try]) -> None:
+        """Take back what had not started. A dropped try that then is still in hand has started: end it.
+
+        First ask for all others, so that nothing else is hit; what can be given back then is.
+        """
+        for key in tries:
+            call = worker.hand.pop(key, None)
+            if call is not None and key in worker.dropped:
+                worker.forgive(key)
+            elif call is not None:
+                self._fail([call], Cause.RECALLED, recalled)
+        if not worker.dropped or worker.ending is not None:
+            return
+        others = worker.hand.keys() - worker.dropped
+        if others and not worker.is_condemned:
+            worker.is_condemned = True
+            self._ask_back(worker, others)
+        else:
+            worker.end(Ending.DROPPED)
+
+    # Beginnings and endings
+
+    def _new_slot(self) -> SlotId:
+        return SlotId(f"{self._label}/{next(self._numbers)}")
+
+    def _start(self, slot: SlotId, backlog: Iterable[Call] = (), *, start: int = 1) -> None:
+        try:
+            worker = WorkerProcess(slot, start=start, share=self._workers)
+        except OSError as error:
+            self._stay_vacant(slot, deque(backlog), start, str(error), "")
+            return
+        self._crew[slot] = worker
+        self._selector.register(worker.sock, selectors.EVENT_READ, worker)
+        self._selector.register(worker.line, selectors.EVENT_READ, worker)
+        worker.events = selectors.EVENT_READ
+        worker.backlog.extend(backlog)
+        self._feed(worker)
+
+    def _say_goodbye(self, worker: WorkerProcess) -> None:
+        if worker.is_idle and not worker.is_closing:
+            worker.ask_to_stop()
+            worker.deadline = time.monotonic() + GOODBYE_SECONDS
+            self._watch(worker)
+
+    def _bury(self, worker: WorkerProcess) -> None:
+        """Take the last reports of a worker that has ended, answer for its calls, and replace it."""
+        worker.is_over = True
+        self._selector.unregister(worker.line)
+        if not worker.is_silent:
+            self._selector.unregister(worker.sock)
+        self._take(worker, worker.last_reports())
+        log = worker.bury()
+        del self._crew[worker.slot]
+        reason = worker.ending.value if worker.ending else self._reason(worker)
+        if not worker.is_ready and worker.ending is None:
+            calls = deque([*worker.hand.values(), *worker.backlog])
+            self._stay_vacant(worker.slot, calls, worker.start, reason, log)
+            return
+        self._answer(worker, reason, log)
+        self._news.append(SlotDown(worker.slot, reason))
+        if self._exit is None:
+            slot = self._new_slot()
+            self._news.append(SlotUp(self._label, slot))
+            self._start(slot)
+
+    def _reason(self, worker: WorkerProcess) -> str:
+        status = worker.status or 0
+        is_oom = os.WIFSIGNALED(status) and self._oom.has_struck()
+        return reason_of(status, is_oom=is_oom)
+
+    def _answer(self, worker: WorkerProcess, reason: str, log: str) -> None:
+        """Report what became of the calls of a worker that has ended."""
+        wanted = [call for key, call in worker.hand.items() if key not in worker.dropped]
+        match worker.ending:
+            case Ending.CLOSED:
+                self._fail([*wanted, *worker.backlog], Cause.LOST, closed)
+                return
+            case Ending.TIMEOUT:
+                self._fail(wanted, Cause.TIMEOUT, lambda call: timed_out(call.directive, call.task, worker.place))
+            case Ending.DROPPED:
+                self._fail(wanted, Cause.RECALLED, recalled)
+            case _:
+                cause = Cause.OOM if reason == OUT_OF_MEMORY else Cause.LOST
+                others = len(worker.hand) - 1
+                for call in wanted:
+                    error = lost(call, worker.place, reason, others=others, log=log)
+                    self._news.append(TryFailed(call.task, call.try_id, cause, error, alone=not others))
+        self._fail(worker.backlog, Cause.RECALLED, recalled)
+
+    def _stay_vacant(self, slot: SlotId, calls: deque[Call], start: int, reason: str, log: str) -> None:
+        """Try a place again later, or give it up. The last place stays, to answer every call with the reason."""
+        if start < STARTS and self._exit is not Exit.STOP:
+            due = time.monotonic() + START_DELAY_SECONDS * 2 ** (start - 1)
+            self._vacant[slot] = _Vacancy(due, start + 1, calls)
+        elif self._crew or self._vacant:
+            self._fail(calls, Cause.RECALLED, recalled)
+            self._news.append(SlotDown(slot, f"its worker cannot be started: {reason}"))
+        else:
+            self._broken[slot] = reason, log
+            self._refuse(slot, calls)
+
+    def _close_all(self) -> None:
+        """Let go of everything that is left: of nothing, unless the loop itself broke."""
+        self._exit = Exit.STOP
+        for worker in self._crew.values():
+            self._fail([*worker.hand.values(), *worker.backlog], Cause.LOST, closed)
+            worker.close_sockets()
+        for vacancy in self._vacant.values():
+            self._fail(vacancy.backlog, Cause.LOST, closed)
+        self._crew.clear()
+        self._vacant.clear()
+        self._selector.close()
+
+
+Order = Callable[[Supervisor], None]
+"""What a supervisor is told to do."""
+
+
+def _seconds_for(call: Call) -> float:
+    seconds = call.directive.walltime
+    assert seconds is not None
+    return seconds + BASH_GRACE_SECONDS if call.directive.kind is Kind.BASH else seconds
+
+
+def _of_task(error: BaseException, call: Call) -> BaseException:
+    """Return the error, its task named when it is one of nbflow's."""
+    if isinstance(error, TaskError) and not error.task:
+        error.task = call.task
+        if error.args and title(call.directive, call.task) not in str(error):
+            error.args = (f"{title(call.directive, call.task)}: {error.args[0]}", *error.args[1:])
+    return error
