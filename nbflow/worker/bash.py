@@ -44,7 +44,10 @@ class Command:
         if self._is_stopped:
             self.stop()
         drain = threading.Thread(
-            target=_drain, args=([(process.stdout, stdout), (process.stderr, stderr)],), name="nbflow-bash", daemon=True
+            target=_drain,
+            args=([(process.stdout, stdout), (process.stderr, stderr)],),
+            name="nbflow-bash",
+            daemon=True,
         )
         drain.start()
         try:

@@ -178,6 +178,8 @@ def _told(error: Exception, task: TaskId) -> Exception:
 
 
 def _user_frames(traceback: TracebackType | None) -> TracebackType | None:
-    while traceback is not None and traceback.tb_frame.f_globals.get("__name__", "").startswith("nbflow.worker."):
+    while traceback is not None and traceback.tb_frame.f_globals.get("__name__", "").startswith(
+        "nbflow.worker."
+    ):
         traceback = traceback.tb_next
     return traceback

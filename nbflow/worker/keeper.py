@@ -105,7 +105,9 @@ def _reap(worker: int) -> int | None:
 
 def _end_descendants(worker: int) -> None:
     """Kill what the dead worker left, generation by generation: orphans of what is killed become children of this."""
-    with suppress(ProcessLookupError, PermissionError):  # where nothing is adopted, its process group is all we know
+    with suppress(
+        ProcessLookupError, PermissionError
+    ):  # where nothing is adopted, its process group is all we know
         os.killpg(worker, signal.SIGKILL)
     give_up = time.monotonic() + END_SECONDS
     with suppress(ChildProcessError):

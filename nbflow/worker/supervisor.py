@@ -216,7 +216,9 @@ class Supervisor:
         for holder in holders:
             taken = [call for call in holder.backlog if (call.task, call.try_id) in tries]
             if taken:
-                holder.backlog = deque(call for call in holder.backlog if (call.task, call.try_id) not in tries)
+                holder.backlog = deque(
+                    call for call in holder.backlog if (call.task, call.try_id) not in tries
+                )
                 if not is_silent:
                     self._fail(taken, Cause.RECALLED, recalled)
         return [(worker, tries & worker.hand.keys()) for worker in self._crew.values()]
@@ -366,7 +368,9 @@ class Supervisor:
                 self._fail([*wanted, *worker.backlog], Cause.LOST, closed)
                 return
             case Ending.TIMEOUT:
-                self._fail(wanted, Cause.TIMEOUT, lambda call: timed_out(call.directive, call.task, worker.place))
+                self._fail(
+                    wanted, Cause.TIMEOUT, lambda call: timed_out(call.directive, call.task, worker.place)
+                )
             case Ending.DROPPED:
                 self._fail(wanted, Cause.RECALLED, recalled)
             case _:

@@ -1,0 +1,16 @@
+"""Own what an executor on this machine offers."""
+
+from __future__ import annotations
+
+import psutil
+
+from nbflow.core.ids import SlotId
+from nbflow.core.placement import Capacity
+from nbflow.core.task import Resources
+
+__all__ = ["capacity_for"]
+
+
+def capacity_for(slots: tuple[SlotId, ...]) -> Capacity:
+    """Return these slots, a core for each, and the memory of this machine."""
+    return Capacity(slots, Resources(cores=len(slots), memory=psutil.virtual_memory().total))

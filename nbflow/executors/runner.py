@@ -1,0 +1,167 @@
+"""Own one slot of the threads executor: a thread that runs one call after the other."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Collection, Iterable
+from queue import SimpleQueue
+from typing import final
+
+from nbflow.core.events import Returned, TryFailed
+from nbflow.core.ids import SlotId
+from nbflow.core.states import Cause
+from nbflow.errors import AppTimeout
+from nbflow.executors.protocol import Happening, Post, Printed, Try
+from nbflow.wire.messages import Call
+from nbflow.worker.bash import Command
+from nbflow.worker.call import attempt
+from nbflow.worker.streams import ThreadOutput
+
+__all__ = ["Runner"]
+
+POST_SECONDS = 0.005
+
+
+@final
+class Runner:
+    """Run calls in a thread of its own, in the order in which they came.
+
+    A call that runs belongs to who takes it out of `_running` first: the thread when it has ended, or whoever no
+    longer waits for it; then the thread ends after it, unheard.
+    """
+
+    def __init__(self, slot: SlotId, post: Post) -> None:
+        self.slot = slot
+        self.started = 0.0
+        self._post = post
+        self._calls: deque[Call] = deque()
+        self._bell: SimpleQueue[bool] = SimpleQueue()
+        self._running: list[Call] = []
+        self._command: Command | None = None
+        self._news: list[Happening] = []
+        self._posting = threading.Lock()
+        self._posted = 0.0
+        # A daemon: a call that never ends must not keep the interpreter from ending.
+        self._thread = threading.Thread(target=self._run, name=f"nbflow-{slot}", daemon=True)
+        self._thread.start()
+
+    @property
+    def is_busy(self) -> bool:
+        """Tell whether it runs a call, or has results that were not posted."""
+        return bool(self._running or self._calls or self._news)
+
+    def running(self) -> Call | None:
+        """Return the call that runs now."""
+        for call in self._running:
+            return call
+        return None
+
+    def send(self, calls: Iterable[Call]) -> None:
+        """Take calls, after those that it has."""
+        self._calls.extend(calls)
+        self._bell.put(True)
+
+    def take_back(self, tries: Collection[Try] | None = None) -> list[Call]:
+        """Take out and return those of the tries that have not started; all of them for None."""
+        taken = []
+        for call in list(self._calls):
+            if tries is None or (call.task, call.try_id) in tries:
+                try:
+                    self._calls.remove(call)
+                except ValueError:  # it started just now
+                    continue
+                taken.append(call)
+        return taken
+
+    def leave_alone(self, call: Call) -> bool:
+        """Give up a call that runs: stop its command if it has one, hear nothing more from the thread.
+
+        Return False when it has ended already.
+        """
+        try:
+            self._running.remove(call)
+        except ValueError:
+            return False
+        if self._command is not None:
+            self._command.stop()
+        self.post_news()
+        return True
+
+    def post_news(self) -> None:
+        """Post the results that wait; callable from any thread."""
+        with self._posting:
+            news = self._news[:]
+            if news:
+                del self._news[: len(news)]
+                self._post(news)
+                self._posted = time.perf_counter()
+
+    def finish(self) -> None:
+        """Have the thread end when it has run what it has."""
+        self._bell.put(False)
+
+    def join(self, seconds: float | None = None) -> None:
+        """Wait for the thread's end."""
+        self._thread.join(seconds)
+
+    def _run(self) -> None:
+        output = ThreadOutput()
+        try:
+            while self._bell.get():
+                if not self._run_calls(output):
+                    return
+                self.post_news()
+        finally:
+            output.close()
+
+    def _run_calls(self, output: ThreadOutput) -> bool:
+        """Run all calls that are there; return False when nobody waits for this thread any longer."""
+        calls, running, news = self._calls, self._running, self._news
+        while calls:
+            try:
+                call = calls.popleft()
+            except IndexError:  # the last one was taken back just now
+                break
+            self.started = time.perf_counter()
+            running.append(call)
+            value, error, seconds = self._call(call, output)
+            self._command = None
+            written = output.collect()
+            try:
+                running.remove(call)
+            except ValueError:
+                return False
+            task, try_id = call.task, call.try_id
+            if written is not None:
+                (out, out_nbytes), (err, err_nbytes) = written
+                if out_nbytes:
+                    news.append(Printed(task, try_id, "stdout", out, out_nbytes))
+                if err_nbytes:
+                    news.append(Printed(task, try_id, "stderr", err, err_nbytes))
+            if error is None:
+                news.append(Returned(task, try_id, value, seconds))
+            else:
+                news.append(TryFailed(task, try_id, _cause(error), error, seconds=seconds))
+            if time.perf_counter() - self._posted > POST_SECONDS:
+                self.post_news()
+        return True
+
+    def _call(self, call: Call, output: ThreadOutput) -> tuple[object, BaseException | None, float]:
+        try:
+            args, kwargs = call.arguments()
+        except BaseException as error:  # noqa: BLE001 (a user's code raised it; it becomes the call's outcome)
+            return None, error, 0.0
+        return attempt(
+            call.function.fn, args, kwargs, call.directive, output, task=call.task, watch=self._note_command
+        )
+
+    def _note_command(self, command: Command) -> None:
+        self._command = command
+        if not self._running:  # given up before the command was there
+            command.stop()
+
+
+def _cause(error: BaseException) -> Cause:
+    return Cause.TIMEOUT if type(error) is AppTimeout else Cause.RAISED
