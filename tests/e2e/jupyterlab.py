@@ -33,7 +33,7 @@ FOLDERS = {  # what the server would otherwise look for in the user's home
     "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
 }
 
-QUIET = {"fetchNews": "false", "checkForUpdates": "false"}
+QUIET = {"fetchNews": "false", "checkForUpdates": False}
 START_SECONDS = 60
 
 

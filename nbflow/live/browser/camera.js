@@ -11,6 +11,7 @@ export class Camera {
     this.y = 0;
     this.width = 1;
     this.height = 1;
+    this.inset = 0; // pixels at the right that the panel covers
     this.isFitted = true; // follows the graph until a person takes over
   }
 
@@ -23,14 +24,15 @@ export class Camera {
   fitting(bounds) {
     const width = Math.max(1, bounds.right - bounds.left);
     const height = Math.max(1, bounds.bottom - bounds.top);
+    const room = this.width - this.inset;
     const scale = Math.min(
       FITTED_ZOOM,
-      Math.max(1, this.width - 2 * MARGIN) / width,
+      Math.max(1, room - 2 * MARGIN) / width,
       Math.max(1, this.height - 2 * MARGIN) / height
     );
     return {
       scale,
-      x: this.width / 2 - (scale * (bounds.left + bounds.right)) / 2,
+      x: room / 2 - (scale * (bounds.left + bounds.right)) / 2,
       y: this.height / 2 - (scale * (bounds.top + bounds.bottom)) / 2
     };
   }
@@ -67,7 +69,7 @@ export class Camera {
   reveal(worldX, worldY) {
     const x = worldX * this.scale + this.x;
     const y = worldY * this.scale + this.y;
-    const dx = Math.max(0, MARGIN - x) + Math.min(0, this.width - MARGIN - x);
+    const dx = Math.max(0, MARGIN - x) + Math.min(0, this.width - this.inset - MARGIN - x);
     const dy = Math.max(0, MARGIN - y) + Math.min(0, this.height - MARGIN - y);
     if (dx || dy) {
       this.pan(dx, dy);

@@ -54,7 +54,8 @@ function paintBar({ context, theme, store }, counts, total, box) {
   context.fillStyle = theme.line;
   context.fillRect(box.left, box.top, box.width, box.height);
   let left = box.left;
-  for (const state of store.order) {
+  const waiting = store.looks.findIndex(look => look.word === 'waiting');
+  for (const state of store.order.filter(one => one !== waiting)) {
     const width = (box.width * counts[state]) / Math.max(1, total);
     context.fillStyle = theme.states[state];
     context.globalAlpha = store.looks[state].is_solid ? 1 : 0.35;

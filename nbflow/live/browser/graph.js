@@ -11,6 +11,7 @@ import { readTheme, wantsStillness, watchTheme } from './theme.js';
 import { Tooltip } from './tooltip.js';
 
 const REST_MILLISECONDS = 140;
+const OPEN_MILLISECONDS = 250;
 const MOST_GLIDERS = 3000;
 const APPROACH = 0.22;
 
@@ -134,6 +135,7 @@ class GraphView {
     }
     const isStill = wantsStillness();
     const isGliding = store.glide(now, isStill || store.count > MOST_GLIDERS);
+    camera.inset = this.coveredWidth();
     const isFitting = camera.isFitted && store.bounds && camera.approach(store.bounds, this.pace(isStill));
     const isMoving = isGliding || isFitting || now - this.lastMove < REST_MILLISECONDS;
     const spins = painter.paint(now, isMoving) && !isStill;
@@ -147,6 +149,12 @@ class GraphView {
   pace(isStill) {
     const isFirst = this.frames === 0 || this.store.count > MOST_GLIDERS;
     return isStill || isFirst ? 1 : APPROACH;
+  }
+
+  /** The panel covers the graph's right side, unless there is too little beside it. */
+  coveredWidth() {
+    const { offsetWidth, hidden } = this.details.root;
+    return hidden || this.camera.width < 1.6 * offsetWidth ? 0 : offsetWidth;
   }
 
   moved() {
@@ -230,6 +238,7 @@ class GraphView {
 
   /** Takes a message that is not about the graph itself. */
   answer(content) {
+    this.repaint();
     if (content.kind === 'story') {
       this.details.showTask(content);
     } else if (content.kind === 'card') {
@@ -246,38 +255,38 @@ class GraphView {
   }
 }
 
-const stores = new WeakMap();
+/** Makes the widget of one model; its views share one store. */
+export default () => {
+  let store;
+  return {
+    initialize({ model }) {
+      store = new Store(model.get('looks'), model.get('order'));
+      model.on('msg:custom', (content, buffers) => {
+        if (content.kind === 'frame' && !store.take(content, buffers)) {
+          model.send({ kind: 'open' });
+        }
+      });
+    },
 
-function storeOf(model) {
-  if (!stores.has(model)) {
-    const store = new Store(model.get('looks'));
-    store.order = model.get('order');
-    stores.set(model, store);
-  }
-  return stores.get(model);
-}
-
-export default {
-  initialize({ model }) {
-    const store = storeOf(model);
-    model.on('msg:custom', (content, buffers) => {
-      if (content.kind === 'frame' && !store.take(content, buffers)) {
+    render({ model, el }) {
+      const view = new GraphView(model, store);
+      const answer = content => view.answer(content);
+      model.on('msg:custom', answer);
+      el.append(view.root);
+      view.update(false);
+      // A little later JupyterLab has a way to the kernel that a busy cell does not block.
+      let opening = setTimeout(() => {
+        opening = null;
         model.send({ kind: 'open' });
-      }
-    });
-  },
-
-  render({ model, el }) {
-    const view = new GraphView(model, storeOf(model));
-    const answer = content => view.answer(content);
-    model.on('msg:custom', answer);
-    el.append(view.root);
-    view.update(false);
-    model.send({ kind: 'open' });
-    return () => {
-      view.close();
-      model.off('msg:custom', answer);
-      model.send({ kind: 'close' });
-    };
-  }
+      }, OPEN_MILLISECONDS);
+      return () => {
+        view.close();
+        model.off('msg:custom', answer);
+        if (opening === null) {
+          model.send({ kind: 'close' });
+        }
+        clearTimeout(opening);
+      };
+    }
+  };
 };

@@ -23,8 +23,9 @@ export class Header {
     this.root = element(
       'header',
       'nbflow-head',
-      element('div', 'nbflow-line', numbers, this.legend, this.pace, onRetryAll ? this.retry : null),
-      this.bar
+      element('div', 'nbflow-line', numbers, this.pace),
+      this.bar,
+      element('div', 'nbflow-line', this.legend, onRetryAll ? this.retry : null)
     );
   }
 

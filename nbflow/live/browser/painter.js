@@ -82,7 +82,7 @@ export class Painter {
     context.fillStyle = context.strokeStyle = theme.states[state];
     if (radius < SMALL) {
       const side = Math.max(1.4, radius * 1.75);
-      context.globalAlpha = look.is_solid ? 1 : 0.42;
+      context.globalAlpha = look.is_solid ? 1 : 0.55;
       marks.forEach(mark => context.fillRect(this.x(mark) - side / 2, this.y(mark) - side / 2, side, side));
       context.globalAlpha = 1;
       return;

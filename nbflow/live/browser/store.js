@@ -8,8 +8,10 @@ const GLIDE_MILLISECONDS = 350;
 const STATES = 14;
 
 export class Store {
-  constructor(looks) {
+  /** `looks` tells how each state is shown, `order` in which order people read the states. */
+  constructor(looks, order) {
     this.looks = looks;
+    this.order = order;
     this.listeners = new Set();
     this.head = null;
     this.seq = -1;

@@ -46,7 +46,7 @@ function strokeEdges(painter, context) {
   const blocked = store.looks.findIndex(look => look.word === 'upstream failed');
   context.strokeStyle = theme.line;
   context.lineWidth = Math.min(1.4, Math.max(0.7, camera.scale));
-  context.globalAlpha = store.edgeCount > MANY ? 0.16 : store.edgeCount > 500 ? 0.5 : 0.9;
+  context.globalAlpha = store.edgeCount > MANY ? 0.1 : store.edgeCount > 500 ? 0.4 : store.edgeCount > 60 ? 0.6 : 0.9;
   context.beginPath();
   for (let i = 0; i < 2 * store.edgeCount; i += 2) {
     const child = store.edges[i + 1];
