@@ -84,7 +84,7 @@ class Feed:
         self._jobs.put(lambda _: None)
 
     def refresh(self, view: View) -> None:
-        """Look now, tell `view` and the others, and return when that is done; nothing happens without a thread."""
+        """Look now, tell `view` and the others, and return when that is done."""
         is_done = threading.Event()
 
         def look(_: Reader) -> None:
@@ -117,6 +117,8 @@ class Feed:
                 self._look()
                 pause = max(PERIOD_SECONDS, PAUSE_PER_WORK * (time.thread_time() - used))
                 self._serve(reader, pause)
+            while not self._jobs.empty():
+                self._try(partial(self._jobs.get(), reader))
         if self._is_closed:
             self._look()
             self._follower.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, final
 
@@ -20,8 +20,8 @@ class Run(Protocol):
         """Return what opens its journal."""
         ...
 
-    def tasks_of(self, futures: Iterable[Any]) -> set[int]:
-        """Return the ids of the tasks behind futures."""
+    def tasks_of(self, futures: Any) -> set[int]:
+        """Return the ids of the tasks behind futures, in whatever arrangement these are."""
         ...
 
     def retry(self, tasks: Collection[int] | None) -> int:
@@ -41,9 +41,11 @@ class CurrentRun:
         """Return what opens its journal."""
         return self._kernel.journal.address
 
-    def tasks_of(self, futures: Iterable[Any]) -> set[int]:
-        """Return the ids of the tasks behind futures."""
-        return self._kernel.tasks_of(futures)
+    def tasks_of(self, futures: Any) -> set[int]:
+        """Return the ids of the tasks behind futures, in whatever arrangement these are."""
+        from nbflow.flow.inputs import walk_futures
+
+        return self._kernel.tasks_of(walk_futures(futures))
 
     def retry(self, tasks: Collection[int] | None) -> int:
         """Run these failed tasks again, or all (None); return how many tasks reopened."""

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
-from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
 from nbflow.live.feed import feed_of
@@ -13,17 +11,16 @@ from nbflow.live.terminal import TerminalView
 
 if TYPE_CHECKING:
     from nbflow.live.graph import GraphView
-    from nbflow.live.progress import ProgressView
+    from nbflow.live.progress_view import ProgressView
 
 __all__ = ["progress", "watch"]
 
-Futures = Future[Any] | Iterable[Future[Any]] | None
 
-
-def watch(futures: Futures = None) -> GraphView | TerminalView:
+def watch(futures: Any = None) -> GraphView | TerminalView:
     """Show the task graph of the current run, live.
 
-    With `futures`, only their tasks and what these need. In a notebook the graph is shown at once, also in the
+    With `futures` (one, or any arrangement of them), only their tasks and what these need. In a notebook the
+    graph is shown at once, also in the
     middle of a cell; elsewhere there is a line of progress. Raises NotLoaded before `nbflow.load()`.
     """
     run = current_run()
@@ -37,7 +34,7 @@ def watch(futures: Futures = None) -> GraphView | TerminalView:
     return view
 
 
-def progress(futures: Futures = None) -> ProgressView | TerminalView:
+def progress(futures: Any = None) -> ProgressView | TerminalView:
     """Show in one line how far the current run is, how fast it goes, when it will end.
 
     With `futures`, only for their tasks. A widget in a notebook, a bar in a terminal, a line of text now and
@@ -47,17 +44,15 @@ def progress(futures: Futures = None) -> ProgressView | TerminalView:
     tasks = _tasks(run, futures)
     if not _is_in_notebook():
         return TerminalView(feed_of(run.address), tasks)
-    from nbflow.live.progress import ProgressView
+    from nbflow.live.progress_view import ProgressView
 
     view = ProgressView(feed_of(run.address), tasks)
     view.show()
     return view
 
 
-def _tasks(run: Run, futures: Futures) -> set[int] | None:
-    if futures is None:
-        return None
-    return run.tasks_of([futures] if isinstance(futures, Future) else futures)
+def _tasks(run: Run, futures: Any) -> set[int] | None:
+    return None if futures is None else run.tasks_of(futures)
 
 
 def _is_in_notebook() -> bool:

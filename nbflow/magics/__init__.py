@@ -1,0 +1,30 @@
+"""Magics of IPython: cells that become apps, and `%nbflow` for a look at the run.
+
+Importing this package costs nothing; `register` brings in IPython.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["register", "unregister"]
+
+
+def register(ipython: Any) -> None:
+    """Give an IPython shell the magics of nbflow: what `%load_ext nbflow` does."""
+    from nbflow.magics.apps import AppMagics
+    from nbflow.magics.line import LineMagics
+
+    ipython.register_magics(AppMagics)
+    ipython.register_magics(LineMagics)
+
+
+def unregister(ipython: Any) -> None:
+    """Take the magics away again: what `%unload_ext nbflow` does."""
+    from nbflow.magics.apps import AppMagics
+    from nbflow.magics.line import LineMagics
+
+    for magics in (AppMagics, LineMagics):
+        for kind, names in magics.magics.items():
+            for name in names:
+                ipython.magics_manager.magics[kind].pop(name, None)

@@ -1,0 +1,142 @@
+"""Own `%nbflow`: a look at the run, and a hand on it, in one line."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from collections.abc import Callable
+from typing import Any, final
+
+from IPython.core.error import UsageError
+from IPython.core.magic import Magics, line_magic, magics_class, no_var_expand
+
+from nbflow import live
+from nbflow.core.states import State
+from nbflow.flow import current
+from nbflow.flow.load import load
+from nbflow.journal.reader import open_run
+from nbflow.live.headline import Headline
+from nbflow.live.model import Summary
+from nbflow.live.source import current_run
+
+__all__ = ["LineMagics", "Said"]
+
+
+@final
+class Said(str):
+    """Be a text that a notebook shows as it is, without quotes."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+@final
+@magics_class
+class LineMagics(Magics):
+    """Look at the current run, and steer it."""
+
+    @no_var_expand
+    @line_magic
+    def nbflow(self, line: str) -> Any:
+        """Look at the current run, and steer it.
+
+        Examples::
+
+            %nbflow load threads --workers 8   start a dataflow kernel (by default processes on this machine)
+            %nbflow status                     count the tasks of the run by state
+            %nbflow watch                      show the live graph; `%nbflow progress` shows one line
+            %nbflow tasks failed               list tasks, here those in one state
+            %nbflow retry                      run all failed tasks again, and what waits for them
+            %nbflow cancel train               cancel the unfinished tasks of an app; without a name all of
+            them %nbflow clear                      end the run: cancel what is unfinished, stop all processes
+
+        Without a word it does what `status` does.
+        """
+        parts = shlex.split(line) or ["status"]
+        command = _COMMANDS.get(parts[0])
+        if command is None:
+            raise UsageError(f"%nbflow {parts[0]}: there is {', '.join(_COMMANDS)}; see %nbflow?")
+        return command(parts[1:])
+
+
+def _status(words: list[str]) -> Said:
+    _take(words, 0)
+    if not current.is_loaded():
+        return Said("nothing is loaded; %nbflow load starts a dataflow kernel")
+    kernel = current.current()
+    kernel.journal.flush(timeout=1)
+    with open_run(kernel.journal.address) as reader:
+        counts = reader.counts()
+    summary = Summary(tuple(counts[state] for state in State))
+    return Said(f"{load()}\n{Headline(summary=summary)}")
+
+
+def _load(words: list[str]) -> Any:
+    parser = _Parser(prog="%nbflow load", add_help=False)
+    parser.add_argument("executors", nargs="*")
+    parser.add_argument("--workers", type=int)
+    parser.add_argument("--retries", type=int)
+    given = parser.parse_args(words)
+    return load(given.executors or None, workers=given.workers, retries=given.retries)
+
+
+def _watch(words: list[str]) -> None:
+    _take(words, 0)
+    live.watch()
+
+
+def _progress(words: list[str]) -> None:
+    _take(words, 0)
+    live.progress()
+
+
+def _tasks(words: list[str]) -> Any:
+    state = _take(words, 1)
+    kernel = current.current()
+    kernel.journal.flush(timeout=1)
+    with open_run(kernel.journal.address) as reader:
+        return reader.tasks(state=state)
+
+
+def _cancel(words: list[str]) -> Said:
+    cancelled = current.current().cancel_all(_take(words, 1))
+    return Said(f"cancelled {cancelled} {'task' if cancelled == 1 else 'tasks'}")
+
+
+def _retry(words: list[str]) -> Said:
+    _take(words, 0)
+    reopened = current_run().retry(None)
+    return Said(f"{reopened} {'task runs' if reopened == 1 else 'tasks run'} again")
+
+
+def _clear(words: list[str]) -> None:
+    _take(words, 0)
+    current.clear()
+
+
+_COMMANDS: dict[str, Callable[[list[str]], Any]] = {
+    "status": _status,
+    "watch": _watch,
+    "progress": _progress,
+    "tasks": _tasks,
+    "retry": _retry,
+    "cancel": _cancel,
+    "load": _load,
+    "clear": _clear,
+}
+
+
+def _take(words: list[str], most: int) -> str | None:
+    if len(words) > most:
+        raise UsageError(f"%nbflow: {' '.join(words[most:])!r} is too much; see %nbflow?")
+    return words[0] if words else None
+
+
+@final
+class _Parser(argparse.ArgumentParser):
+    """Raise instead of ending the process."""
+
+    def error(self, message: str) -> Any:
+        raise UsageError(f"{self.prog}: {message}")
