@@ -10,8 +10,6 @@ from typing import final
 
 from rich.console import Console
 from rich.live import Live
-from rich.progress_bar import ProgressBar
-from rich.table import Table
 from rich.text import Text
 
 from nbflow.core.states import State
@@ -22,7 +20,7 @@ from nbflow.live.palette import LEGEND, LOOKS
 __all__ = ["TerminalView", "progress"]
 
 LINE_SECONDS = 10.0
-BAR_WIDTH = 28
+BAR_WIDTH = 20
 COLOURS = {
     State.DONE: "green",
     State.RUNNING: "blue",
@@ -105,21 +103,18 @@ class TerminalView:
         self._feed.detach(self)
 
 
-def _line(headline: Headline) -> Table:
+def _line(headline: Headline) -> Text:
+    """Write everything in one line, what matters least last: a narrow terminal cuts it off."""
     summary = headline.summary
-    line = Table.grid(padding=(0, 2, 0, 0))
-    states = Text("  ").join(
-        Text(f"{LOOKS[state].icon} {summary[state]:,} {LOOKS[state].word}", style=COLOURS.get(state, "dim"))
-        for state in LEGEND
-        if summary[state] and state is not State.DONE
-    )
     style = "red" if summary[State.FAILED] else "green"
-    bar = ProgressBar(
-        total=max(1, summary.total),
-        completed=summary.finished,
-        width=BAR_WIDTH,
-        complete_style=style,
-        finished_style=style,
+    filled = BAR_WIDTH * summary.finished // max(1, summary.total)
+    line = Text(no_wrap=True, overflow="ellipsis")
+    line.append("nbflow ", "bold").append("━" * filled, style).append(
+        "━" * (BAR_WIDTH - filled), "bright_black"
     )
-    line.add_row(Text("nbflow", "bold"), bar, headline.progress, states, Text(headline.pace, "dim"))
-    return line
+    line.append(f"  {headline.progress}")
+    for state in reversed(LEGEND):
+        if summary[state] and state is not State.DONE:
+            look = LOOKS[state]
+            line.append(f"  {look.icon} {summary[state]:,} {look.word}", COLOURS.get(state, "dim"))
+    return line.append(f"  {headline.pace}", "dim")

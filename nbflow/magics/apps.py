@@ -31,6 +31,7 @@ _DECLARATIONS = (
     argument("--executors", nargs="*", help="labels of the executors that may run it"),
     argument("--priority", type=int, help="higher goes first"),
     argument("--label", help="what views show instead of the app's name"),
+    argument("--strict", action="store_true", default=None, help="a command runs with set -e -u -o pipefail"),
 )
 
 
@@ -51,7 +52,6 @@ class AppMagics(Magics):
     @magic_arguments()
     @_declared
     @argument("--bash", action="store_true", help="the cell is a command for bash")
-    @argument("--strict", action="store_true", default=None, help="with --bash: set -e -u -o pipefail")
     @cell_magic
     def nbflow_app(self, line: str, cell: str) -> None:
         """Make the body of the cell a Python app; the value of its last line is the app's result.
@@ -77,7 +77,6 @@ class AppMagics(Magics):
     @magic_arguments()
     @_declared
     @argument("--bash", action="store_true", help="the cell is a command for bash")
-    @argument("--strict", action="store_true", default=None, help="with --bash: set -e -u -o pipefail")
     @cell_magic
     def parsl_app(self, line: str, cell: str) -> None:
         """Make the body of the cell a Python app: another name for %%nbflow_app.
@@ -92,7 +91,6 @@ class AppMagics(Magics):
     @no_var_expand
     @magic_arguments()
     @_declared
-    @argument("--strict", action="store_true", default=None, help="run with set -e -u -o pipefail")
     @cell_magic
     def bash_app(self, line: str, cell: str) -> None:
         """Make the cell a bash app: its text is the command, {name} in it is a parameter.

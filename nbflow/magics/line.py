@@ -44,13 +44,15 @@ class LineMagics(Magics):
 
         Examples::
 
-            %nbflow load threads --workers 8   start a dataflow kernel (by default processes on this machine)
+            %nbflow load                       start a dataflow kernel: processes on this machine
+            %nbflow load threads --workers 8   start one with threads instead
             %nbflow status                     count the tasks of the run by state
-            %nbflow watch                      show the live graph; `%nbflow progress` shows one line
+            %nbflow watch                      show the live graph
+            %nbflow progress                   show one line
             %nbflow tasks failed               list tasks, here those in one state
             %nbflow retry                      run all failed tasks again, and what waits for them
-            %nbflow cancel train               cancel the unfinished tasks of an app; without a name all of
-            them %nbflow clear                      end the run: cancel what is unfinished, stop all processes
+            %nbflow cancel train               cancel the unfinished tasks of an app; without a name, all
+            %nbflow clear                      end the run: cancel what is unfinished, stop all processes
 
         Without a word it does what `status` does.
         """

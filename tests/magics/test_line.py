@@ -1,0 +1,58 @@
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from IPython.core.error import UsageError
+from IPython.core.interactiveshell import InteractiveShell
+
+from nbflow.flow import current
+from nbflow.flow.load import load
+from nbflow.magics.line import LineMagics
+
+
+@pytest.fixture
+def say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """The line magic, with threads loaded."""
+    monkeypatch.setenv("NBFLOW_STATE_DIR", str(tmp_path))
+    load("threads", workers=1)
+    yield LineMagics(InteractiveShell()).nbflow
+    current.clear()
+
+
+def fail() -> None:
+    raise ValueError("not today")
+
+
+def test_status_counts_tasks(say: Any) -> None:
+    current.current()
+    text = repr(say("status"))
+    assert "0 of 0 tasks done" in text
+    assert repr(say("")) == text
+
+
+def test_tasks_are_listed_by_state(say: Any) -> None:
+    from nbflow.apps.decorators import python_app
+
+    future = python_app(fail)()
+    future.exception(timeout=5)
+    assert [record.state.name for record in say("tasks failed")] == ["FAILED"]
+    assert len(say("tasks done")) == 0
+    assert repr(say("retry")) == "1 task runs again"
+    future.exception(timeout=5)
+    assert "1 failed" in repr(say("status"))
+    assert repr(say("cancel")) == "cancelled 0 tasks"
+
+
+def test_the_run_can_be_ended_and_loaded(say: Any) -> None:
+    say("clear")
+    assert not current.is_loaded()
+    assert "nothing is loaded" in repr(say("status"))
+    say("load threads --workers 1")
+    assert current.is_loaded()
+
+
+@pytest.mark.parametrize("line", ["fly", "status now", "load --speed 3"])
+def test_what_is_not_understood_says_so(say: Any, line: str) -> None:
+    with pytest.raises(UsageError, match="%nbflow"):
+        say(line)
