@@ -11,7 +11,7 @@ from nbflow.live.esm import join_modules
 from nbflow.live.feed import Feed, Tick
 from nbflow.live.frames import encode
 from nbflow.live.headline import Headline
-from nbflow.live.picture import draw_progress, draw_run
+from nbflow.live.picture import draw_run
 from nbflow.live.scene import Scene, Update
 from nbflow.live.source import Run
 from nbflow.live.story import tell_app, tell_task
@@ -54,8 +54,6 @@ class GraphView(LiveWidget):
         """Return the headline and the graph as HTML."""
         if self._scene is None or self.headline is None:
             return ""
-        if not self._scene.marks:
-            return draw_progress(self.headline)
         return draw_run(self._scene, self.feed.model, self.headline)
 
     def _send_frame(self, update: Update, headline: Headline) -> None:
@@ -104,6 +102,7 @@ class GraphView(LiveWidget):
             case {"kind": "toggle", "app": int(app)} if scene is not None:
                 scene.toggle(app)
                 self._send_whole()
+                self.send(tell_app(model, scene, app))
             case {"kind": "retry", "tasks": tasks}:
                 count = self._run.retry(None if tasks is None else [int(task) for task in tasks])
                 self._tell(

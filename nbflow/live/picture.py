@@ -39,10 +39,7 @@ def draw_progress(headline: Headline) -> str:
 
 def draw_run(scene: Scene, model: RunModel, headline: Headline) -> str:
     """Draw a run as HTML: the headline and the graph. Under 100 kB, because large runs are folded."""
-    parts = [draw_progress(headline)]
-    if scene.marks:
-        parts.append(_draw_graph(scene, model))
-    return f'<div class="nbflow-still">{"".join(parts)}</div>'
+    return draw_progress(headline) + (_draw_graph(scene, model) if scene.marks else "")
 
 
 def _draw_graph(scene: Scene, model: RunModel) -> str:

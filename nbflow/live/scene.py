@@ -123,7 +123,7 @@ class Scene:
 
     def can_toggle(self, app: int) -> bool:
         """Tell whether the card of an app can be opened or closed: not with more tasks than can be drawn."""
-        return app in self._opened or len(self.marks) + sum(self._model.by_app.get(app, ())) <= MOST_MARKS
+        return app in self._opened or len(self.marks) - 1 + sum(self._model.by_app.get(app, ())) <= MOST_MARKS
 
     def toggle(self, app: int) -> None:
         """Open the card of an app, or close it again, where that can be."""

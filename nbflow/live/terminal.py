@@ -15,12 +15,14 @@ from rich.text import Text
 from nbflow.core.states import State
 from nbflow.live.feed import Feed, Tick, feed_of
 from nbflow.live.headline import Headline, Tally
+from nbflow.live.model import Summary
 from nbflow.live.palette import LEGEND, LOOKS
 
 __all__ = ["TerminalView", "progress"]
 
 LINE_SECONDS = 10.0
 BAR_WIDTH = 20
+URGENT = (State.FAILED, State.UPSTREAM_FAILED, State.BACKOFF, State.PAUSED, State.RUNNING, State.JOINING)
 COLOURS = {
     State.DONE: "green",
     State.RUNNING: "blue",
@@ -112,9 +114,17 @@ def _line(headline: Headline) -> Text:
     line.append("nbflow ", "bold").append("━" * filled, style).append(
         "━" * (BAR_WIDTH - filled), "bright_black"
     )
-    line.append(f"  {headline.progress}")
-    for state in reversed(LEGEND):
-        if summary[state] and state is not State.DONE:
-            look = LOOKS[state]
-            line.append(f"  {look.icon} {summary[state]:,} {look.word}", COLOURS.get(state, "dim"))
-    return line.append(f"  {headline.pace}", "dim")
+    line.append(f"  {summary[State.DONE]:,}/{summary.total:,} done")
+    for state in URGENT:
+        _append_count(line, summary, state)
+    line.append(f"  {headline.pace}", "dim")
+    for state in LEGEND:
+        if state not in URGENT and state is not State.DONE:
+            _append_count(line, summary, state)
+    return line
+
+
+def _append_count(line: Text, summary: Summary, state: State) -> None:
+    if summary[state]:
+        look = LOOKS[state]
+        line.append(f"  {look.icon} {summary[state]:,} {look.word}", COLOURS.get(state, "dim"))

@@ -24,7 +24,7 @@ def shown(run: SampleRun, *, is_terminal: bool) -> str:
 def test_a_terminal_gets_a_bar(run: SampleRun) -> None:
     text = shown(run, is_terminal=True)
     assert "━" in text
-    assert "2 of 3 tasks done" in text
+    assert "2/3 done" in text
     assert "✕ 1 failed" in text
 
 

@@ -30,7 +30,7 @@ class GraphView {
       retry: tasks => this.retry(tasks),
       show: task => this.showTask(task),
       toggle: app => this.model.send({ kind: 'toggle', app }),
-      close: () => this.open(-1)
+      close: () => this.back()
     });
     this.header = new Header(store.looks, store.order, {
       onState: state => this.nextIn(state),
@@ -196,18 +196,27 @@ class GraphView {
     this.moved();
   }
 
-  /** Opens the panel about a mark; -1 closes it. */
+  /** Chooses a mark and opens the panel about it; -1 closes the panel. */
   open(mark) {
     this.tooltip.hide();
     this.select(mark);
     if (mark < 0) {
       this.details.close();
-      this.canvas.focus({ preventScroll: true });
     } else if (this.store.task[mark]) {
       this.showTask(this.store.task[mark]);
     } else {
       this.model.send({ kind: 'card', app: this.store.app[mark] });
     }
+  }
+
+  /** Closes the panel; without one, chooses nothing. */
+  back() {
+    if (this.details.root.hidden) {
+      this.select(-1);
+    }
+    this.details.close();
+    this.canvas.focus({ preventScroll: true });
+    this.repaint();
   }
 
   showTask(task) {
@@ -249,6 +258,7 @@ class GraphView {
     }
   }
 
+  /** Ends the view. */
   close() {
     this.ends.forEach(end => end());
     cancelAnimationFrame(this.frame);

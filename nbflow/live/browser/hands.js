@@ -78,7 +78,7 @@ export class Hands {
       0: () => view.fit(),
       f: () => view.nextIn(view.painter.failed),
       Enter: () => view.open(view.painter.selected),
-      Escape: () => view.open(-1),
+      Escape: () => view.back(),
       ArrowLeft: () => view.select(this.along('parents')),
       ArrowRight: () => view.select(this.along('children')),
       ArrowUp: () => view.select(this.beside(-1)),
