@@ -26,6 +26,7 @@ Workload = Callable[[Peer, int], Figures]
 WORKERS = 2
 ARITY = 10
 ROUND = 1_000
+FILLING_ROUNDS = 3
 ARRAY_FLOATS = 131_072  # 1 MiB
 WARM_UP_TASKS = 20
 
@@ -152,9 +153,12 @@ def memory_outstanding(peer: Peer, size: int) -> Figures:
 def memory_finished(peer: Peer, size: int) -> Figures:
     """Weigh `size` finished tasks while their futures are held, then after these were dropped.
 
-    The tasks come in rounds: what they weighed while they waited is not counted again.
+    The tasks come in rounds, so that what they weighed while they waited is not counted again. The first
+    rounds only fill what is kept once for all tasks.
     """
     call = peer.independent(functions.noop)
+    for _ in range(FILLING_ROUNDS):
+        _finished(peer, call, ROUND)
     before = settled_resident_bytes()
     held = [_finished(peer, call, ROUND) for _ in range(size // ROUND)]
     after = settled_resident_bytes()
@@ -167,15 +171,16 @@ def memory_finished(peer: Peer, size: int) -> Figures:
 
 
 def memory_growth(peer: Peer, size: int) -> Figures:
-    """Run `size` tasks in ten rounds whose futures are dropped, and weigh what stays from the third on."""
+    """Run `size` tasks in ten rounds whose futures are dropped, and weigh what stays after three."""
     call = peer.independent(functions.noop)
     per_round = size // 10
-    for _ in range(3):
+    for _ in range(FILLING_ROUNDS):
         _finished(peer, call, per_round)
     before = settled_resident_bytes()
-    for _ in range(7):
+    weighed = 10 - FILLING_ROUNDS
+    for _ in range(weighed):
         _finished(peer, call, per_round)
-    return {"growth_bytes_per_task": (settled_resident_bytes() - before) / (7 * per_round)}
+    return {"growth_bytes_per_task": (settled_resident_bytes() - before) / (weighed * per_round)}
 
 
 def _finished(peer: Peer, call: Call, size: int) -> list[Any]:
