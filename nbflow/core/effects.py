@@ -115,15 +115,5 @@ class Reopen:
 
 
 Effect = (
-    LookUp
-    | StageIn
-    | StageOut
-    | Enqueue
-    | Drop
-    | WakeLater
-    | Remember
-    | Resolve
-    | Reject
-    | Withdraw
-    | Reopen
+    LookUp | StageIn | StageOut | Enqueue | Drop | WakeLater | Remember | Resolve | Reject | Withdraw | Reopen
 )

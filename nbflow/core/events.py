@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, final
+from typing import Any, final, get_args
 
 from nbflow.core.ids import SlotId, TaskId, TryId
 from nbflow.core.retry import Verdict
@@ -59,7 +59,7 @@ class DepDone:
 @final
 @dataclass(slots=True)
 class DepFailed:
-    """One thing that the task waits for will not come."""
+    """One thing that the task waits for will not come, as things stand."""
 
     task: TaskId
     failure: Failure
@@ -150,7 +150,10 @@ class Spawned:
 @final
 @dataclass(slots=True)
 class TryFailed:
-    """The try ended without a result. `alone`: no other call shared its bundle. `verdict`: the user's handler's word."""
+    """The try ended without a result.
+
+    `alone` tells that no other call shared its bundle; `verdict` is the word of the user's retry handler.
+    """
 
     task: TaskId
     try_id: TryId
@@ -197,24 +200,32 @@ class Resumed:
 @final
 @dataclass(slots=True)
 class RetryRequested:
-    """Somebody wants a final task to run again, with other `parents` if its arguments changed.
+    """Somebody wants a final task to run again.
 
-    A task that failed because of others is retried through them. `is_anew` runs the body of a join app again even
-    when only a child of it failed. The graph fills in what it knows: `awaiting` counts what the task has to wait
-    for; `joining` says that its own body is done and only children are missing.
+    `parents` is given when its arguments changed; `foreign` then counts the futures of others among them that
+    are not done. `is_anew` runs the body of a join app again even when only a child of it failed. A task that
+    failed because of others is retried through them.
     """
 
     task: TaskId
     parents: Sequence[Task] | None = None
     is_anew: bool = False
-    awaiting: int = 0
-    joining: bool = False
+    foreign: int = 0
 
 
-TryEvent = MemoHit | MemoMissed | StagedIn | StagedOut | StagingFailed | Dispatched | Returned | Spawned | TryFailed | RetryDue
+TryEvent = (
+    MemoHit
+    | MemoMissed
+    | StagedIn
+    | StagedOut
+    | StagingFailed
+    | Dispatched
+    | Returned
+    | Spawned
+    | TryFailed
+    | RetryDue
+)
 Event = Submitted | DepDone | DepFailed | CancelRequested | Paused | Resumed | RetryRequested | TryEvent
 
-TRY_EVENTS = frozenset(
-    (MemoHit, MemoMissed, StagedIn, StagedOut, StagingFailed, Dispatched, Returned, Spawned, TryFailed, RetryDue)
-)
+TRY_EVENTS = frozenset(get_args(TryEvent))
 """Events about one try: they are dropped when that try is no longer the current one."""

@@ -1,13 +1,13 @@
 """Own the task graph of one run: who waits for whom, counted, and what one event sets off.
 
-Finished tasks leave the graph at once: whoever still needs a result holds its future. Failed and cancelled tasks
-stay, because a retry may reopen them.
+Finished tasks leave the graph at once: whoever still needs a result holds its future. Failed and cancelled
+tasks stay, because a retry may reopen them; what they wait for goes on being counted.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import final
 
 from nbflow.core.effects import Effect
@@ -60,8 +60,8 @@ class Graph:
                 task = found
                 if kind is Spawned:
                     self._adopt(task, event)  # type: ignore[arg-type]
-                elif (kind is DepDone or kind is DepFailed) and event.is_foreign:  # type: ignore[union-attr]
-                    task.foreign -= 1
+                elif (kind is DepDone or kind is DepFailed) and not _count(task, event):  # type: ignore[arg-type]
+                    continue
             if not step(task, event, effects):
                 continue
             self._note(task, event)
@@ -73,16 +73,17 @@ class Graph:
     def _admit(self, event: Submitted) -> Task:
         task = event.node
         self.tasks[task.id] = task
-        task.awaiting = _link(task, task.parents)
         task.foreign = event.foreign
+        task.awaiting = _link(task, task.parents) + event.foreign
         return task
 
     def _adopt(self, task: Task, event: Spawned) -> None:
-        # A late Spawned of another try must not touch the links.
-        if event.try_id == task.try_id and not task.state.is_final:
+        # A late Spawned of another try, or one that is said again, must not touch the links.
+        state = task.held if task.state is State.PAUSED else task.state
+        if event.try_id == task.try_id and state is State.RUNNING:
             task.children = event.children
-            task.awaiting = _link(task, task.children)
             task.foreign = event.foreign
+            task.awaiting = _link(task, task.children) + event.foreign
 
     def _ended(self, task: Task) -> Iterable[Event]:
         dependents = task.dependents
@@ -98,25 +99,38 @@ class Graph:
         asked = self.tasks.get(request.task)
         if asked is None or asked.state not in REOPENABLE:
             return
+        if request.is_anew or request.parents is not None:
+            _forget_children(asked)
         if request.parents is not None:
-            _unlink(asked, asked.parents)
-            asked.parents = request.parents
-            _link(asked, asked.parents)
-        if request.is_anew:
-            _unlink(asked, asked.children)
-            asked.children = ()
+            _change_parents(asked, request.parents, request.foreign)
         todo = deque(_failed_ancestry(asked))
         while todo:
             task = todo.popleft()
-            held_up = any(other.state in REOPENABLE for other in (*task.parents, *task.children))
-            if task.state not in REOPENABLE or held_up:
+            if task.blocked or task.state not in REOPENABLE:
                 continue
-            joining = bool(task.children)
-            others = task.children if joining else task.parents
-            awaiting = task.foreign + sum(other.state is not State.DONE for other in others)
             dependents = task.dependents or ()  # they leave with a task that is done at once
-            self._apply(RetryRequested(task.id, awaiting=awaiting, joining=joining), effects)
-            todo.extend(other for other in dependents if _is_echo(other))
+            for other in dependents:
+                other.blocked -= 1
+            self._apply(RetryRequested(task.id), effects)
+            todo.extend(filter(_is_echo, dependents))
+
+
+def _count(task: Task, event: DepDone | DepFailed) -> bool:
+    """Count what came or failed; return False when it is about arguments that were changed since."""
+    if event.is_foreign:
+        if not task.foreign:
+            return False
+        task.foreign -= 1
+    if type(event) is DepDone:
+        task.awaiting -= 1
+    elif event.is_foreign:
+        # It cannot be retried, so it is not waited for again: a further try meets it among its arguments, and
+        # a join has to spawn anew.
+        task.awaiting -= 1
+        _forget_children(task)
+    else:
+        task.blocked += 1
+    return True
 
 
 def _link(task: Task, others: Iterable[Task]) -> int:
@@ -130,6 +144,21 @@ def _link(task: Task, others: Iterable[Task]) -> int:
             else:
                 other.dependents.append(task)
     return awaiting
+
+
+def _forget_children(task: Task) -> None:
+    if task.children:
+        _unlink(task, task.children)
+        task.children = ()
+        task.awaiting = task.blocked = task.foreign = 0
+
+
+def _change_parents(task: Task, parents: Sequence[Task], foreign: int) -> None:
+    _unlink(task, task.parents)
+    task.parents = parents
+    task.foreign = foreign
+    task.awaiting = _link(task, parents) + foreign
+    task.blocked = sum(other.state in REOPENABLE for other in parents)
 
 
 def _failed_already(task: Task, others: Iterable[Task]) -> Iterator[Event]:

@@ -1,15 +1,17 @@
 """Own the choice of a slot for a task, and of the tasks that travel together.
 
-Ready tasks stay here until a slot has room (late binding). They then leave in bundles of about `BUNDLE_SECONDS` of work, by
-the measured run time of their app; a task of an app that is unmeasured or long, one with a walltime, one that needs more than
-a core, and one that was lost before travel alone, to an idle slot.
+Ready tasks stay here until a slot has room (late binding). They then leave in bundles of about
+`BUNDLE_SECONDS` of work, by the measured run time of their app. A task travels alone, to an idle slot, when
+its app is unmeasured or long, when it has a walltime or needs more than a core, and when it was lost before.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from heapq import heappop, heappush
+from itertools import count
 from typing import final
 
 from nbflow.core.ids import AppId, ExecutorId, SlotId, TaskId, TryId
@@ -90,19 +92,24 @@ class _Pool:
 class _Lane:
     """Be a first-in first-out queue of tasks that may go to the same pools, at one priority."""
 
-    __slots__ = ("options", "pools", "tasks")
+    __slots__ = ("is_listed", "is_shared", "options", "pools", "tasks")
 
     def __init__(self, options: Options, pools: list[_Pool]) -> None:
         self.options = options
         self.pools = pools
         self.tasks: deque[Task] = deque()
+        self.is_shared = options.resources == ONE_CORE
+        self.is_listed = False
 
     def head(self) -> Task | None:
         tasks = self.tasks
         while tasks:
-            # Cancelled and paused tasks are not searched for in the queue: they are passed over here.
-            if tasks[0].state is State.QUEUED:
-                return tasks[0]
+            # A task that was cancelled, paused or changed lanes is not searched for: it is passed over here.
+            task = tasks[0]
+            if task.lane is self:
+                if task.state is State.QUEUED:
+                    return task
+                task.lane = None
             tasks.popleft()
         return None
 
@@ -115,7 +122,10 @@ class Placement:
         self._pools: dict[ExecutorId, _Pool] = {}
         self._slots: dict[SlotId, _Slot] = {}
         self._lanes: dict[tuple[int, Resources, frozenset[ExecutorId]], _Lane] = {}
-        self._order: list[_Lane] = []
+        self._recent: tuple[Options | None, _Lane | None] = None, None
+        # The lanes that hold tasks, by priority, then by the age of their first task.
+        self._order: list[tuple[int, TaskId, int, _Lane]] = []
+        self._tie = count()
         self._held: dict[tuple[TaskId, TryId], _Slot] = {}
         self._seconds: dict[AppId, float] = {}
         self._defaults: list[ExecutorId] = []
@@ -132,7 +142,7 @@ class Placement:
             self._defaults.append(executor)
         for slot in capacity.slots:
             self.open_slot(executor, slot)
-        for lane in self._order:
+        for lane in self._lanes.values():
             lane.pools = self._pools_for(lane.options)
 
     def open_slot(self, executor: ExecutorId, slot: SlotId) -> None:
@@ -159,6 +169,14 @@ class Placement:
         """Tell whether some executor that the options allow is large enough."""
         return bool(self._pools_for(options))
 
+    def describe_largest(self) -> str:
+        """Return what the largest default executor offers, for a message."""
+        pools = (self._pools[name] for name in self._defaults)
+        total = max(
+            (pool.total for pool in pools), key=lambda one: (one.cores, one.memory), default=Resources(0)
+        )
+        return f"cores={total.cores}, memory={total.memory}, gpus={total.gpus}"
+
     def _pools_for(self, options: Options) -> list[_Pool]:
         names = options.executors or self._defaults
         pools = (self._pools[name] for name in self._pools if name in names)
@@ -167,14 +185,31 @@ class Placement:
     # What there is to do
 
     def enqueue(self, task: Task) -> None:
-        """Take a queued task; it leaves the queue by `assign`, or by itself when its state changes."""
-        options = task.options
+        """Take a queued task; it leaves the queue by `assign`, or by itself when its state changes.
+
+        One that was paused or cancelled and comes back before that has kept its place.
+        """
+        options, lane = self._recent
+        if lane is None or options is not task.options:
+            lane = self._lane_for(task.options)
+            self._recent = task.options, lane
+        if task.lane is lane:
+            return
+        task.lane = lane
+        lane.tasks.append(task)
+        if not lane.is_listed:
+            self._list(lane, task)
+
+    def _lane_for(self, options: Options) -> _Lane:
         key = (options.priority, options.resources, options.executors)
         lane = self._lanes.get(key)
         if lane is None:
             lane = self._lanes[key] = _Lane(options, self._pools_for(options))
-            self._order = sorted(self._lanes.values(), key=lambda one: -one.options.priority)
-        lane.tasks.append(task)
+        return lane
+
+    def _list(self, lane: _Lane, head: Task) -> None:
+        lane.is_listed = True
+        heappush(self._order, (-lane.options.priority, head.id, next(self._tie), lane))
 
     def learn(self, app: AppId, seconds: float) -> None:
         """Take the measured run time of one call (seconds) into the app's moving average."""
@@ -201,40 +236,58 @@ class Placement:
         elif slot.seconds < BUNDLE_SECONDS and not slot.is_exclusive:
             pool.roomy[slot.id] = slot
 
+    def executor_of(self, task: TaskId, try_id: TryId) -> ExecutorId | None:
+        """Return the executor that has this try in hand, or None."""
+        slot = self._held.get((task, try_id))
+        return None if slot is None else slot.pool.id
+
+    def is_busy(self) -> bool:
+        """Tell whether any slot has a try in hand."""
+        return bool(self._held)
+
     def assign(self, now: float) -> list[Assignment]:
         """Return what can leave now: highest priority first, then oldest first.
 
-        When the first of a lane finds no room, no later task may take room in the pool that it waits for: large tasks
-        are not starved by small ones.
+        When the first of a lane finds no room, no later task may take room in the pool that it waits for:
+        large tasks are not starved by small ones.
         """
         out: list[Assignment] = []
         closed: set[ExecutorId] = set()
-        for lane in self._by_age():
-            while (task := lane.head()) is not None:
-                slot = self._find(lane, task, closed)
-                if slot is None:
-                    closed.update(pool.id for pool in lane.pools[:1])
-                    break
+        waiting: list[tuple[_Lane, Task]] = []
+        while self._order and self._has_room(closed):
+            _, age, _, lane = heappop(self._order)
+            task = lane.head()
+            if task is None or task.id != age:
+                self._relist(lane)
+            elif (slot := self._find(lane, task, closed)) is None:
+                closed.update(pool.id for pool in lane.pools[:1])
+                waiting.append((lane, task))
+            else:
                 out.append(Assignment(slot.pool.id, slot.id, self._fill(slot, lane, now)))
+                self._relist(lane)
+        for lane, task in waiting:
+            self._list(lane, task)
         return out
 
-    def _by_age(self) -> Iterable[_Lane]:
-        lanes = [lane for lane in self._order if lane.tasks]
-        if len(lanes) > 1:
-            lanes = [lane for lane in lanes if lane.head() is not None]
-            lanes.sort(key=lambda lane: (-lane.options.priority, lane.tasks[0].id))
-        return lanes
+    def _relist(self, lane: _Lane) -> None:
+        head = lane.head()
+        if head is None:
+            lane.is_listed = False
+        else:
+            self._list(lane, head)
 
-    def _estimate(self, task: Task) -> float:
+    def _has_room(self, closed: set[ExecutorId]) -> bool:
+        return any((pool.idle or pool.roomy) and pool.id not in closed for pool in self._pools.values())
+
+    def _estimate(self, lane: _Lane, task: Task) -> float:
         """Return the seconds that a task is expected to take; NEVER when it has to travel alone."""
-        options = task.options
-        if task.alone or options.walltime is not None or options.resources is not ONE_CORE:
+        if task.alone or not lane.is_shared or task.options.walltime is not None:
             return NEVER
         return self._seconds.get(task.app, NEVER) + OVERHEAD_SECONDS
 
     def _find(self, lane: _Lane, task: Task, closed: set[ExecutorId]) -> _Slot | None:
         need = lane.options.resources
-        shares = self._estimate(task) < BUNDLE_SECONDS
+        shares = self._estimate(lane, task) < BUNDLE_SECONDS
         for pool in lane.pools:
             if pool.id in closed:
                 continue
@@ -253,10 +306,11 @@ class Placement:
         share = min(BUNDLE_LIMIT, -(-len(lane.tasks) // (2 * len(pool.slots))))
         tasks: list[Task] = []
         while len(tasks) < share and (task := lane.head()) is not None:
-            seconds = self._estimate(task)
+            seconds = self._estimate(lane, task)
             if tasks and slot.seconds + seconds > BUNDLE_SECONDS:
                 break
             lane.tasks.popleft()
+            task.lane = None
             tasks.append(task)
             if seconds > BUNDLE_SECONDS:
                 slot.is_exclusive = True

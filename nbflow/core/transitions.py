@@ -1,7 +1,7 @@
 """Own a task's life as one table: in which state which event leads where, and what must be done then.
 
-A row's rule decides the next state; entering a state asks for that state's effect (`ON_ENTRY`). Rules change nothing
-but their task's own record. The documentation's diagram is drawn from `TABLE`.
+A row's rule decides the next state; entering a state asks for that state's effect (`ON_ENTRY`). Rules change
+nothing but their task's own record. The documentation's diagram is drawn from `TABLE`.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ from nbflow.core.events import (
     TryFailed,
 )
 from nbflow.core.ids import TryId
-from nbflow.core.retry import decide
+from nbflow.core.retry import NO_RETRY, decide
 from nbflow.core.states import FINAL, REOPENABLE, Cause, State
 from nbflow.core.task import Failure, Task
 
@@ -71,17 +71,11 @@ def _ready(task: Task, effects: list[Effect]) -> State:
     return S.STAGING_IN if task.options.stages_in else S.QUEUED
 
 
-def _await(task: Task, awaiting: int, effects: list[Effect]) -> State:
-    task.awaiting = awaiting
-    return S.WAITING if awaiting else _ready(task, effects)
-
-
 def submitted(task: Task, event: Submitted, effects: list[Effect]) -> State:
-    return _await(task, task.awaiting + event.foreign, effects)
+    return S.WAITING if task.awaiting else _ready(task, effects)
 
 
 def dep_done(task: Task, event: DepDone, effects: list[Effect]) -> State:
-    task.awaiting -= 1
     return S.WAITING if task.awaiting else _ready(task, effects)
 
 
@@ -125,12 +119,10 @@ def _done(task: Task, effects: list[Effect]) -> State:
 
 def spawned(task: Task, event: Spawned, effects: list[Effect]) -> State:
     task.value = event.value
-    task.awaiting += event.foreign
     return S.JOINING if task.awaiting else _done(task, effects)
 
 
 def child_done(task: Task, event: DepDone, effects: list[Effect]) -> State:
-    task.awaiting -= 1
     return S.JOINING if task.awaiting else _done(task, effects)
 
 
@@ -147,7 +139,7 @@ def try_failed(task: Task, event: TryFailed, effects: list[Effect]) -> State:
     if event.cause is Cause.LOST:
         task.losses += event.alone
     choice = decide(
-        task.options.retry,
+        task.options.retry or NO_RETRY,
         cause=event.cause,
         error=event.error,
         spent=task.spent,
@@ -180,21 +172,31 @@ def cancelled(task: Task, event: CancelRequested, effects: list[Effect]) -> Stat
 
 def paused(task: Task, event: Paused, effects: list[Effect]) -> State:
     task.held = task.state
-    if task.state is S.QUEUED:
+    task.is_due = task.state is S.QUEUED
+    if task.is_due:
         effects.append(Drop(task, task.try_id))
     return S.PAUSED
 
 
 def resumed(task: Task, event: Resumed, effects: list[Effect]) -> State:
+    # What was under way all the time must not be asked for twice.
+    if task.is_due and (enter := ON_ENTRY.get(task.held)):
+        effects.append(enter(task))
     return task.held
 
 
 def while_paused(task: Task, event: Event, effects: list[Effect]) -> State:
     """Let what was under way go on in the held state, but start nothing new."""
-    state = RULES[task.held][type(event)](task, event, effects)
-    if state.is_final:
-        return state
-    task.held = state
+    rule = RULES[task.held].get(type(event))
+    if rule is None:
+        raise InvalidTransition(f"task {task.id} is PAUSED, held {task.held.name}, and got {event}")
+    task.state = task.held
+    after = rule(task, event, effects)
+    if after.is_final:
+        return after
+    if after is not task.held:
+        task.held = after
+        task.is_due = True
     return S.PAUSED
 
 
@@ -204,11 +206,11 @@ def retry_requested(task: Task, event: RetryRequested, effects: list[Effect]) ->
     task.failure = None
     task.spent = 0.0
     task.losses = 0
-    if event.joining:
-        task.awaiting = event.awaiting
-        return S.JOINING if event.awaiting else _done(task, effects)
+    if task.children:
+        # Its own body is done; only children are missing.
+        return S.JOINING if task.awaiting else _done(task, effects)
     task.value = None
-    return _await(task, event.awaiting, effects)
+    return S.WAITING if task.awaiting else _ready(task, effects)
 
 
 def stay(task: Task, event: Event, effects: list[Effect]) -> State:
@@ -233,6 +235,7 @@ ACTIVE = tuple(state for state in S if state not in FINAL and state is not S.NEW
 STARTS = (S.READY, S.STAGING_IN, S.QUEUED)
 AGAIN = (S.BACKOFF, S.STAGING_IN, S.QUEUED, S.FAILED)
 FINISHED = tuple(sorted(FINAL))
+PAUSED_TOO = (MemoHit, MemoMissed, StagedIn, StagedOut, StagingFailed, Returned, Spawned, TryFailed, RetryDue)
 
 TABLE: tuple[Row, ...] = (
     Row((S.NEW,), Submitted, submitted, (S.WAITING, *STARTS)),
@@ -255,12 +258,16 @@ TABLE: tuple[Row, ...] = (
     Row((S.PAUSED,), Resumed, resumed, tuple(s for s in ACTIVE if s is not S.PAUSED)),
     *(
         Row((S.PAUSED,), kind, while_paused, (S.PAUSED, *FINISHED[:3]))
-        for kind in (DepDone, DepFailed, MemoHit, MemoMissed, StagedIn, StagedOut)
-        + (StagingFailed, Returned, Spawned, TryFailed, RetryDue)
+        for kind in (DepDone, DepFailed, *PAUSED_TOO)
     ),
     Row(tuple(sorted(REOPENABLE)), RetryRequested, retry_requested, (S.WAITING, *STARTS, S.JOINING, S.DONE)),
-    # Asked too late, asked twice, or the second of several causes: nothing changes.
+    # Asked too late or asked twice, the second of several causes, or a worker's word said again.
     *(Row(FINISHED, kind, stay, FINISHED) for kind in (CancelRequested, Paused, Resumed, DepDone, DepFailed)),
+    *(
+        Row((state,), kind, stay, (state,))
+        for state in (S.STAGING_OUT, S.JOINING)
+        for kind in (Returned, Spawned, TryFailed)
+    ),
     Row((S.PAUSED,), Paused, stay, (S.PAUSED,)),
     Row(tuple(s for s in ACTIVE if s is not S.PAUSED), Resumed, stay, ACTIVE),
 )
@@ -283,10 +290,11 @@ ON_ENTRY: dict[State, Callable[[Task], Effect]] = {
 
 
 def step(task: Task, event: Event, effects: list[Effect]) -> bool:
-    """Apply `event` to `task`, append what must be done, and tell whether the state changed.
+    """Apply `event` to `task`, append what must be done, and tell whether it is worth noting.
 
-    An event about another try than the current one, or about a final task's try, is dropped: networks repeat
-    and reorder. Raises InvalidTransition for any other pair that the table lacks.
+    That is every change of state, and what ends a step of a paused task. An event about another try than
+    the current one, or about a final task's try, is dropped: networks repeat and reorder. Raises
+    InvalidTransition for any other pair that the table lacks.
     """
     state = task.state
     kind = type(event)
@@ -297,15 +305,15 @@ def step(task: Task, event: Event, effects: list[Effect]) -> bool:
         raise InvalidTransition(f"task {task.id} is {state.name} (try {task.try_id}) and got {event}")
     task.state = after = rule(task, event, effects)
     if after is state:
-        return False
+        return state is S.PAUSED and kind in TRY_EVENTS
     enter = ON_ENTRY.get(after)
-    if enter is not None:
+    if enter is not None and kind is not Resumed:
         effects.append(enter(task))
     return True
 
 
 def diagram() -> str:
-    """Return the table as a Mermaid state diagram; cancelling, pausing and their like are left to the text."""
+    """Return the table as a Mermaid state diagram; cancelling and pausing are left to the text."""
     aside = {CancelRequested, Paused, Resumed}
     lines = ["stateDiagram-v2", "    [*] --> NEW"]
     arrows: dict[tuple[State, State], list[str]] = {}
