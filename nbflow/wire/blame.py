@@ -1,0 +1,85 @@
+"""Own the words for what cannot travel: where it sits inside a value, why, and what to do."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import Any
+
+from nbflow.errors import NotPicklable
+
+__all__ = ["blame", "not_picklable"]
+
+_PROBES = 400
+"""At most so many parts are tried: the search must end, also inside large values."""
+_ITEMS = 100
+"""Items of one container that are tried."""
+
+Step = tuple[str, Any]
+
+
+def blame(path: str, value: Any, travels: Callable[[Any], bool]) -> Step:
+    """Return the innermost part of `value` that does not travel, and its path from `path` on.
+
+    Of several, the first is named. Stops at what has no parts, or when every part travels by itself.
+    """
+    probes = iter(range(_PROBES))
+    entered: set[int] = set()
+    while id(value) not in entered:
+        entered.add(id(value))
+        for step, part in _parts(value):
+            if next(probes, None) is None:
+                return path, value
+            if not travels(part):
+                path, value = path + step, part
+                break
+    return path, value
+
+
+def not_picklable(
+    error: BaseException, path: str, value: Any, travels: Callable[[Any], bool]
+) -> NotPicklable:
+    """Return the error to raise for a value at `path` whose pickling raised `error`."""
+    if isinstance(error, RecursionError):
+        reason = f"{path} is nested too deeply to travel: flatten it, or write it to a file and pass the path"
+        return NotPicklable(reason, path=path)
+    path, part = blame(path, value, travels)
+    kind = f"{type(part).__module__}.{type(part).__qualname__}".removeprefix("builtins.")
+    return NotPicklable(
+        f"{path} cannot travel to a worker process: {_first_line(error)} [{kind}]. Make it inside the function, "
+        "pass what it is made from, or use an executor of threads",
+        path=path,
+    )
+
+
+def _first_line(error: BaseException) -> str:
+    text = str(error).strip().partition("\n")[0][:300]
+    return text if isinstance(error, pickle.PicklingError) and text else f"{type(error).__name__}: {text}"
+
+
+def _parts(value: Any) -> Iterator[Step]:
+    """Give the parts of a value with the text that leads to each."""
+    if isinstance(value, dict):
+        yield from ((f"[{_key(key)}]", item) for key, item in islice(value.items(), _ITEMS))
+        yield from ((f".keys()[{number}]", key) for number, key in enumerate(islice(value, _ITEMS)))
+    elif isinstance(value, list | tuple):
+        yield from ((f"[{number}]", item) for number, item in enumerate(value[:_ITEMS]))
+    elif isinstance(value, set | frozenset):
+        yield from ((f"[{number}]", item) for number, item in enumerate(islice(value, _ITEMS)))
+    elif not isinstance(value, type):
+        yield from ((f".{name}", item) for name, item in _attributes(value).items())
+
+
+def _key(key: Any) -> str:
+    return repr(key) if isinstance(key, str | int | float | bytes | bool) else f"<{type(key).__name__}>"
+
+
+def _attributes(value: Any) -> dict[str, Any]:
+    found = dict(getattr(value, "__dict__", None) or {})
+    for kind in type(value).__mro__:
+        slots = kind.__dict__.get("__slots__", ())
+        for name in (slots,) if isinstance(slots, str) else slots:
+            if hasattr(value, name):
+                found[name] = getattr(value, name)
+    return found

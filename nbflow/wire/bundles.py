@@ -1,0 +1,326 @@
+"""Own the messages between an executor and a worker process, and how each call in them stays independent.
+
+Executor to worker: a bundle of calls, a recall, stop. Worker to executor: outcomes, calls given back. Each becomes
+frames: a head, then large buffers as they are in memory. Calls whose arguments are plain all ride in the head; any
+other call is pickled by itself, so that what cannot travel or cannot be read fails that call alone.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, cast, final
+
+from nbflow.core.ids import TaskId, TryId
+from nbflow.errors import NbflowError, NotPicklable
+from nbflow.wire.failures import decode_error, encode_error
+from nbflow.wire.frames import Buffer
+from nbflow.wire.functions import Function
+from nbflow.wire.messages import Arguments, Call, Directive
+from nbflow.wire.pickling import LARGE
+from nbflow.wire.values import Definitions, Encoded, decode, encode, is_plain
+
+__all__ = [
+    "Bundle",
+    "GivenBack",
+    "Outcome",
+    "Outcomes",
+    "Parcel",
+    "Place",
+    "Recall",
+    "Stop",
+    "Try",
+    "decode_order",
+    "decode_report",
+    "encode_bundle",
+    "encode_given_back",
+    "encode_outcomes",
+    "encode_place",
+    "encode_recall",
+    "encode_stop",
+]
+
+Try = tuple[TaskId, TryId]
+Frames = list[Buffer]
+Text = tuple[str, int]
+"""What was kept of a stream, and how many bytes it was in all."""
+
+SILENT: Text = ("", 0)
+
+
+@final
+class Parcel:
+    """Be one call as it arrived in a worker process, its function and arguments still packed.
+
+    A plain slotted class: one is made for each call.
+    """
+
+    __slots__ = ("_arguments", "_definitions", "_token", "directive", "task", "try_id")
+
+    def __init__(
+        self,
+        task: TaskId,
+        try_id: TryId,
+        directive: Directive,
+        token: int,
+        arguments: Arguments | Encoded,
+        definitions: Definitions,
+    ) -> None:
+        self.task = task
+        self.try_id = try_id
+        self.directive = directive
+        self._token = token
+        self._arguments = arguments
+        self._definitions = definitions
+
+    def open(self) -> tuple[Callable[..., Any], Arguments]:
+        """Return the function and its arguments. Raises NbflowError when either cannot be read here."""
+        fn = self._definitions.get(self._token)
+        arguments = self._arguments
+        if type(arguments) is Encoded:
+            return fn, cast("Arguments", decode(arguments.data, arguments.buffers, self._definitions))
+        return fn, cast("Arguments", arguments)
+
+
+@final
+class Outcome:
+    """Say what came of one try: a value, or an error when `error` is not None.
+
+    A value that may change later can be handed over `Encoded`. `seconds` is the time of the call alone; `stdout` and
+    `stderr` are (kept text, bytes in all). A plain slotted class: one is made for each call.
+    """
+
+    __slots__ = ("error", "seconds", "stderr", "stdout", "task", "try_id", "value")
+
+    def __init__(
+        self,
+        task: TaskId,
+        try_id: TryId,
+        value: Any,
+        error: BaseException | None = None,
+        seconds: float = 0.0,
+        stdout: Text = SILENT,
+        stderr: Text = SILENT,
+    ) -> None:
+        self.task = task
+        self.try_id = try_id
+        self.value = value
+        self.error = error
+        self.seconds = seconds
+        self.stdout = stdout
+        self.stderr = stderr
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """Run these calls, in order."""
+
+    parcels: Sequence[Parcel]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """Give back those of these tries that have not started."""
+
+    tries: Collection[Try]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Run what comes from here on in this directory, importing from these paths."""
+
+    directory: str
+    import_paths: Sequence[str]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """End after the calls in hand."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Outcomes:
+    """Report what came of calls."""
+
+    outcomes: Sequence[Outcome]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class GivenBack:
+    """Report tries that will not be run here: they had not started when they were recalled."""
+
+    tries: Collection[Try]
+
+
+Order = Bundle | Recall | Place | Stop
+Report = Outcomes | GivenBack
+
+
+def encode_bundle(calls: Iterable[Call], known: set[int]) -> tuple[Frames, list[tuple[Call, NbflowError]]]:
+    """Encode calls for a worker that knows the definitions `known` (brought up to date here).
+
+    Returns the frames, and the calls that cannot travel, each with its reason. The frames may hold an empty bundle.
+    """
+    luggage = _Luggage(known)
+    directives: dict[int, int] = {}
+    distinct: list[Directive] = []
+    items: list[tuple[Any, ...]] = []
+    failures: list[tuple[Call, NbflowError]] = []
+    for call in calls:
+        try:
+            packed = _pack_call(call, luggage)
+        except NbflowError as error:
+            failures.append((call, error))
+            continue
+        number = directives.get(id(call.directive))
+        if number is None:
+            number = directives[id(call.directive)] = len(distinct)
+            distinct.append(call.directive)
+        items.append((call.task, call.try_id, number, call.function.token, packed))
+    return _frames((Bundle, luggage.definitions, distinct, items)), failures
+
+
+def encode_recall(tries: Collection[Try]) -> Frames:
+    """Encode the wish to have tries back that have not started."""
+    return _frames((Recall, list(tries)))
+
+
+def encode_place(place: Place) -> Frames:
+    """Encode where the calls of later bundles run."""
+    return _frames((Place, place.directory, place.import_paths))
+
+
+def encode_stop() -> Frames:
+    """Encode the wish that the worker ends after the calls in hand."""
+    return _frames((Stop,))
+
+
+def decode_order(frames: Sequence[Buffer], definitions: Definitions) -> Order:
+    """Decode what an executor sent; calls stay packed until they are opened."""
+    kind, *content = pickle.loads(frames[0], buffers=frames[1:])
+    if kind is Bundle:
+        learned, directives, items = content
+        definitions.learn(learned)
+        return Bundle(
+            [
+                Parcel(task, try_id, directives[number], token, packed, definitions)
+                for task, try_id, number, token, packed in items
+            ]
+        )
+    return cast("Order", kind(*content))
+
+
+def encode_outcomes(outcomes: Iterable[Outcome], definitions: Definitions, known: set[int]) -> Frames:
+    """Encode what came of calls; `definitions` are this worker's, `known` those of its own that it sent before.
+
+    Never fails: a value that cannot travel becomes a NotPicklable error of its call.
+    """
+    luggage = _Luggage(known)
+    items = [_pack_outcome(outcome, definitions, luggage) for outcome in outcomes]
+    return _frames((Outcomes, luggage.definitions, items))
+
+
+def encode_given_back(tries: Collection[Try]) -> Frames:
+    """Encode the tries that will not be run here."""
+    return _frames((GivenBack, list(tries)))
+
+
+def decode_report(frames: Sequence[Buffer], definitions: Definitions) -> Report:
+    """Decode what a worker sent; a value that cannot be read here becomes the error of its call."""
+    kind, *content = pickle.loads(frames[0], buffers=frames[1:])
+    if kind is Outcomes:
+        learned, items = content
+        definitions.learn(learned)
+        return Outcomes([_unpack_outcome(item, definitions) for item in items])
+    return cast("Report", kind(*content))
+
+
+@final
+class _Luggage:
+    """Collect the definitions that have to go along, each before those that need it."""
+
+    def __init__(self, known: set[int]) -> None:
+        self.definitions: list[tuple[Any, ...]] = []
+        self._known = known
+
+    def add(self, functions: Iterable[Function]) -> None:
+        """Pack those of the functions, and of what they need, that the other side does not know."""
+        waiting = [function for function in functions if function.token not in self._known]
+        while waiting:
+            definition = waiting.pop().definition()
+            if definition.token in self._known:
+                continue
+            self._known.add(definition.token)
+            self.definitions.append(
+                (definition.token, _wrap(definition.payload), [need.token for need in definition.needs])
+            )
+            waiting.extend(definition.needs)
+
+
+_NO_KEYWORDS: dict[str, Any] = {}
+
+
+def _pack_call(call: Call, luggage: _Luggage) -> Any:
+    """Return the arguments as they are when they are plain, else encoded. Raises NbflowError."""
+    try:
+        arguments = call.arguments()
+    except Exception as error:
+        raise NotPicklable(f"the arguments could not be put together: {error!r}", path="args") from error
+    luggage.add((call.function,))
+    args, kwargs = arguments
+    if is_plain(args) and (not kwargs or is_plain(tuple(kwargs.values()))):
+        return args, kwargs or _NO_KEYWORDS
+    encoded = encode((args, dict(kwargs)), what=("args", "kwargs"))
+    luggage.add(encoded.needs)
+    return _pack(encoded)
+
+
+def _pack(encoded: Encoded) -> Any:
+    return Encoded(_wrap(encoded.data), tuple(map(_wrap, encoded.buffers)))
+
+
+def _pack_outcome(outcome: Outcome, definitions: Definitions, luggage: _Luggage) -> tuple[Any, ...]:
+    value, error, failed = outcome.value, outcome.error, None
+    if error is None and not is_plain(value):
+        try:
+            encoded = value if type(value) is Encoded else encode(value, what="result", known=definitions)
+            luggage.add(encoded.needs)
+            value = _pack(encoded)
+        except NbflowError as reason:
+            error = reason
+    if error is not None:
+        encoded = encode_error(error, known=definitions)
+        luggage.add(encoded.needs)
+        value, failed = None, _pack(encoded)
+    return outcome.task, outcome.try_id, value, failed, outcome.seconds, outcome.stdout, outcome.stderr
+
+
+def _unpack_outcome(item: tuple[Any, ...], definitions: Definitions) -> Outcome:
+    task, try_id, value, failed, seconds, stdout, stderr = item
+    error: BaseException | None = None
+    if failed is not None:
+        error = decode_error(failed, definitions)
+    elif type(value) is Encoded:
+        try:
+            value = decode(value.data, value.buffers, definitions)
+        except NbflowError as reason:
+            value, error = None, reason
+    return Outcome(task, try_id, value, error, seconds, stdout, stderr)
+
+
+def _wrap(data: Buffer) -> Any:
+    """Let large data travel as a frame of its own."""
+    return pickle.PickleBuffer(data) if len(data) >= LARGE else data
+
+
+def _frames(head: tuple[Any, ...]) -> Frames:
+    buffers: list[pickle.PickleBuffer] = []
+    data = pickle.dumps(head, protocol=5, buffer_callback=buffers.append)
+    return [data, *(buffer.raw() for buffer in buffers)]
