@@ -36,7 +36,7 @@ from nbflow.wire.bundles import (
 )
 from nbflow.wire.messages import Call
 from nbflow.wire.values import Definitions
-from nbflow.worker.call import attempt, timed_out, title
+from nbflow.worker.call import attempt, seconds_allowed, timed_out, title
 from nbflow.worker.cores import available_cores
 from nbflow.worker.losses import closed, recalled
 from nbflow.worker.streams import ThreadOutput, captured_threads
@@ -51,8 +51,8 @@ class _Sent:
     def __init__(self, calls: Sequence[Call]) -> None:
         self.calls = {(call.task, call.try_id): call for call in calls}
         self.future: Future[list[bytes]] | None = None
-        seconds = min((call.directive.walltime or math.inf for call in calls), default=math.inf)
-        self.due = time.monotonic() + seconds
+        limits = [seconds_allowed(call.directive) for call in calls]
+        self.due = time.monotonic() + min((limit for limit in limits if limit is not None), default=math.inf)
 
 
 @final
@@ -140,7 +140,7 @@ class FuturesExecutor:
             if not sent.calls:
                 return
             sent.future = self._pool.submit(run_frames, [bytes(frame) for frame in frames])
-        except Exception as error:  # noqa: BLE001 (the pool, or a user's code, raised it; it becomes the calls' outcome)
+        except Exception as error:  # noqa: BLE001 - whoever raised it: the calls' outcome
             self._lose(sent, error)
             return
         self._sent.append(sent)
@@ -156,7 +156,7 @@ class FuturesExecutor:
             report = decode_report(sent.future.result(), self._definitions)
         except CancelledError:
             self._fail(sent.calls.values(), Cause.RECALLED, recalled)
-        except Exception as error:  # noqa: BLE001 (whatever a pool raises when it loses a task)
+        except Exception as error:  # noqa: BLE001 - whatever a pool raises that loses a task
             self._lose(sent, error)
         else:
             assert isinstance(report, Outcomes)
@@ -196,7 +196,7 @@ class FuturesExecutor:
             self._fail(
                 sent.calls.values(),
                 Cause.TIMEOUT,
-                lambda call, place=place: timed_out(call.directive, call.task, place),
+                partial(_late, place=place),
             )
 
     def _fail(self, calls: Iterable[Call], cause: Cause, error: Callable[[Call], TaskError]) -> None:
@@ -213,6 +213,10 @@ def _happenings(outcome: Outcome, call: Call) -> Iterable[Happening]:
     else:
         cause = Cause.TIMEOUT if type(outcome.error) is AppTimeout else Cause.RAISED
         yield TryFailed(task, try_id, cause, _of_task(outcome.error, call), seconds=outcome.seconds)
+
+
+def _late(call: Call, *, place: str) -> TaskError:
+    return timed_out(call.directive, call.task, place)
 
 
 def _of_task(error: BaseException, call: Call) -> BaseException:

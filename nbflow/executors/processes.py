@@ -23,7 +23,7 @@ class ProcessesExecutor:
 
     is_remote = True
 
-    def __init__(self, label: str = "processes", *, workers: int | None = None) -> None:
+    def __init__(self, label: str = "processes", workers: int | None = None) -> None:
         if workers is not None and workers < 1:
             raise ConfigError(f"executor {label!r}: workers={workers}, but it takes at least 1")
         self.label = ExecutorId(label)

@@ -17,11 +17,13 @@ from nbflow.executors.protocol import Happening, Post, Printed, Try
 from nbflow.wire.messages import Call
 from nbflow.worker.bash import Command
 from nbflow.worker.call import attempt
+from nbflow.worker.capture import Written
 from nbflow.worker.streams import ThreadOutput
 
 __all__ = ["Runner"]
 
 POST_SECONDS = 0.005
+GO_ON, END = "go on", "end"
 
 
 @final
@@ -35,9 +37,10 @@ class Runner:
     def __init__(self, slot: SlotId, post: Post) -> None:
         self.slot = slot
         self.started = 0.0
+        self.is_retired = False
         self._post = post
         self._calls: deque[Call] = deque()
-        self._bell: SimpleQueue[bool] = SimpleQueue()
+        self._bell: SimpleQueue[str] = SimpleQueue()
         self._running: list[Call] = []
         self._command: Command | None = None
         self._news: list[Happening] = []
@@ -46,6 +49,11 @@ class Runner:
         # A daemon: a call that never ends must not keep the interpreter from ending.
         self._thread = threading.Thread(target=self._run, name=f"nbflow-{slot}", daemon=True)
         self._thread.start()
+
+    @property
+    def thread(self) -> int | None:
+        """Return the identity of its thread."""
+        return self._thread.ident
 
     @property
     def is_busy(self) -> bool:
@@ -61,7 +69,7 @@ class Runner:
     def send(self, calls: Iterable[Call]) -> None:
         """Take calls, after those that it has."""
         self._calls.extend(calls)
-        self._bell.put(True)
+        self._bell.put(GO_ON)
 
     def take_back(self, tries: Collection[Try] | None = None) -> list[Call]:
         """Take out and return those of the tries that have not started; all of them for None."""
@@ -100,7 +108,7 @@ class Runner:
 
     def finish(self) -> None:
         """Have the thread end when it has run what it has."""
-        self._bell.put(False)
+        self._bell.put(END)
 
     def join(self, seconds: float | None = None) -> None:
         """Wait for the thread's end."""
@@ -109,7 +117,7 @@ class Runner:
     def _run(self) -> None:
         output = ThreadOutput()
         try:
-            while self._bell.get():
+            while self._bell.get() is GO_ON:
                 if not self._run_calls(output):
                     return
                 self.post_news()
@@ -133,25 +141,18 @@ class Runner:
                 running.remove(call)
             except ValueError:
                 return False
-            task, try_id = call.task, call.try_id
-            if written is not None:
-                (out, out_nbytes), (err, err_nbytes) = written
-                if out_nbytes:
-                    news.append(Printed(task, try_id, "stdout", out, out_nbytes))
-                if err_nbytes:
-                    news.append(Printed(task, try_id, "stderr", err, err_nbytes))
-            if error is None:
-                news.append(Returned(task, try_id, value, seconds))
-            else:
-                news.append(TryFailed(task, try_id, _cause(error), error, seconds=seconds))
+            news += _happenings(call, value, error, seconds, written)
             if time.perf_counter() - self._posted > POST_SECONDS:
                 self.post_news()
+            if self.is_retired:
+                self.post_news()
+                return False
         return True
 
     def _call(self, call: Call, output: ThreadOutput) -> tuple[object, BaseException | None, float]:
         try:
             args, kwargs = call.arguments()
-        except BaseException as error:  # noqa: BLE001 (a user's code raised it; it becomes the call's outcome)
+        except BaseException as error:  # noqa: BLE001 - a user's code raised it: the call's outcome
             return None, error, 0.0
         return attempt(
             call.function.fn, args, kwargs, call.directive, output, task=call.task, watch=self._note_command
@@ -161,6 +162,22 @@ class Runner:
         self._command = command
         if not self._running:  # given up before the command was there
             command.stop()
+
+
+def _happenings(
+    call: Call, value: object, error: BaseException | None, seconds: float, written: Written | None
+) -> list[Happening]:
+    task, try_id = call.task, call.try_id
+    news: list[Happening] = []
+    if written is not None:
+        for stream, (text, nbytes) in zip(("stdout", "stderr"), written, strict=True):
+            if nbytes:
+                news.append(Printed(task, try_id, stream, text, nbytes))
+    if error is None:
+        news.append(Returned(task, try_id, value, seconds))
+    else:
+        news.append(TryFailed(task, try_id, _cause(error), error, seconds=seconds))
+    return news
 
 
 def _cause(error: BaseException) -> Cause:

@@ -14,15 +14,15 @@ from contextlib import ExitStack
 from typing import final
 
 from nbflow.core.events import TryFailed
-from nbflow.core.ids import ExecutorId, SlotId
+from nbflow.core.ids import ExecutorId, SlotId, TaskId
 from nbflow.core.placement import Capacity
 from nbflow.core.states import Cause
 from nbflow.errors import ConfigError, TaskError
 from nbflow.executors.capacity import capacity_for
 from nbflow.executors.protocol import Exit, Post, SlotDown, SlotUp, Try
 from nbflow.executors.runner import Runner
-from nbflow.wire.messages import Call, Kind
-from nbflow.worker.call import timed_out, where
+from nbflow.wire.messages import Call
+from nbflow.worker.call import seconds_allowed, timed_out, where
 from nbflow.worker.cores import available_cores
 from nbflow.worker.losses import closed, recalled
 from nbflow.worker.streams import captured_threads
@@ -31,7 +31,6 @@ __all__ = ["ThreadsExecutor"]
 
 LOOK_SECONDS = 0.02
 """How often walltimes are looked at, and results that wait behind a long call."""
-BASH_GRACE_SECONDS = 2.0
 LEAVE_SECONDS = 0.5
 
 
@@ -41,13 +40,14 @@ class ThreadsExecutor:
 
     is_remote = False
 
-    def __init__(self, label: str = "threads", *, workers: int | None = None) -> None:
+    def __init__(self, label: str = "threads", workers: int | None = None) -> None:
         if workers is not None and workers < 1:
             raise ConfigError(f"executor {label!r}: workers={workers}, but it takes at least 1")
         self.label = ExecutorId(label)
         self._workers = workers or available_cores()
         self._numbers = itertools.count(1)
         self._runners: dict[SlotId, Runner] = {}
+        self._of_thread: dict[int | None, Runner] = {}
         self._lock = threading.RLock()
         self._busy = threading.Event()
         self._is_closed = False
@@ -103,18 +103,35 @@ class ThreadsExecutor:
                 if call is not None and runner.leave_alone(call):
                     self._fail([call], Cause.LOST, closed)
             runner.finish()
-        for runner in runners:
+        for runner in list(self._of_thread.values()):
             runner.join(LEAVE_SECONDS if how is Exit.STOP else None)
         self._is_closed = True
         self._runners.clear()
         self._busy.set()
         self._capture.close()
 
+    def task_of_this_thread(self) -> TaskId | None:
+        """Return the task that the calling thread runs, None when it is no thread of this executor."""
+        runner = self._of_thread.get(threading.get_ident())
+        call = runner.running() if runner is not None else None
+        return call.task if call is not None else None
+
+    def grow_for_this_thread(self) -> None:
+        """Give the place of the calling thread, if it is one of these, to another: its call is about to wait.
+
+        Its slot goes down; what it runs is reported when it ends, and the thread ends with it.
+        """
+        runner = self._of_thread.get(threading.get_ident())
+        if runner is not None and not runner.is_retired:
+            runner.is_retired = True
+            self._replace(runner, "its call waits for others")
+
     # Within
 
     def _add_runner(self) -> SlotId:
         slot = SlotId(f"{self.label}/{next(self._numbers)}")
-        self._runners[slot] = Runner(slot, self._post)
+        runner = self._runners[slot] = Runner(slot, self._post)
+        self._of_thread[runner.thread] = runner
         return slot
 
     def _fail(self, calls: Iterable[Call], cause: Cause, error: Callable[[Call], TaskError]) -> None:
@@ -127,10 +144,15 @@ class ThreadsExecutor:
         with self._lock:
             if self._is_closed or not runner.leave_alone(call):
                 return False
-            del self._runners[runner.slot]
-            self._fail(runner.take_back(), Cause.RECALLED, recalled)
-            self._post([SlotDown(runner.slot, reason), SlotUp(self.label, self._add_runner())])
+            self._of_thread.pop(runner.thread, None)
+            self._replace(runner, reason)
             return True
+
+    def _replace(self, runner: Runner, reason: str) -> None:
+        with self._lock:
+            if self._runners.pop(runner.slot, None) is not None:
+                self._fail(runner.take_back(), Cause.RECALLED, recalled)
+                self._post([SlotDown(runner.slot, reason), SlotUp(self.label, self._add_runner())])
 
     def _look(self) -> None:
         """Be the watching thread: post results that wait behind a long call, and end walltimes."""
@@ -145,13 +167,9 @@ class ThreadsExecutor:
 
     def _end_late(self, runner: Runner) -> None:
         call, started = runner.running(), runner.started
-        if call is None or call.directive.walltime is None:
+        seconds = None if call is None else seconds_allowed(call.directive)
+        if call is None or seconds is None or time.perf_counter() - started <= seconds:
             return
-        seconds = call.directive.walltime
-        if call.directive.kind is Kind.BASH:  # it is stopped where it runs; this is for when it is not
-            seconds += BASH_GRACE_SECONDS
-        if time.perf_counter() - started > seconds and self._leave(
-            runner, call, "its call ran out of walltime"
-        ):
+        if self._leave(runner, call, "its call ran out of walltime"):
             error = timed_out(call.directive, call.task, where())
             self._post([TryFailed(call.task, call.try_id, Cause.TIMEOUT, error, seconds=seconds)])

@@ -15,9 +15,10 @@ from nbflow.wire.messages import Directive, Kind
 from nbflow.worker.bash import Command
 from nbflow.worker.capture import Output
 
-__all__ = ["attempt", "timed_out", "title", "where"]
+__all__ = ["attempt", "seconds_allowed", "timed_out", "title", "where"]
 
 STDERR_CHARACTERS = 2_000
+BASH_GRACE_SECONDS = 2.0
 
 Watch = Callable[[Command], None]
 """Is shown a command before it starts, so that somebody else can stop it."""
@@ -46,11 +47,21 @@ def attempt(
             settle = SETTLE.get(type(value))
             if settle is not None:
                 value = settle(value)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - it becomes the call's outcome
         return None, _told(error, task), time.perf_counter() - start
-    except BaseException as exit:
-        return None, _exited(exit, directive, task), time.perf_counter() - start
+    except BaseException as error:  # noqa: BLE001 - so does this, as an error that can travel
+        return None, _exited(error, directive, task), time.perf_counter() - start
     return value, None, time.perf_counter() - start
+
+
+def seconds_allowed(directive: Directive) -> float | None:
+    """Return after how many seconds somebody else has to end a call; None for never.
+
+    The command of a bash app is stopped where it runs, at its walltime; this is for when that does not help.
+    """
+    if directive.walltime is None or directive.kind is not Kind.BASH:
+        return directive.walltime
+    return directive.walltime + BASH_GRACE_SECONDS
 
 
 def title(directive: Directive, task: TaskId) -> str:
@@ -160,13 +171,13 @@ SETTLE: Final[dict[type, Callable[[Any], Any]]] = {
 """What is made of a result that is still to be computed; by exact type, because this is asked for every call."""
 
 
-def _exited(exit: BaseException, directive: Directive, task: TaskId) -> AppExited:
+def _exited(raised: BaseException, directive: Directive, task: TaskId) -> AppExited:
     error = AppExited(
-        f"{title(directive, task)} tried to end its worker {where()}: it raised {exit!r}. "
+        f"{title(directive, task)} tried to end its worker {where()}: it raised {raised!r}. "
         "Return a value or raise an Exception instead.",
         task=task,
     )
-    error.__cause__ = exit.with_traceback(_user_frames(exit.__traceback__))
+    error.__cause__ = raised.with_traceback(_user_frames(raised.__traceback__))
     return error
 
 

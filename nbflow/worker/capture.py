@@ -11,19 +11,23 @@ import select
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import IO, Final, Protocol, final
 
 from nbflow.wire.messages import Stream
 
-__all__ = ["HEAD_NBYTES", "TAIL_NBYTES", "Capture", "Kept", "Output", "open_streams"]
+__all__ = ["HEAD_NBYTES", "TAIL_NBYTES", "Capture", "Kept", "Output", "Written", "open_streams"]
 
 HEAD_NBYTES = 32_768
 TAIL_NBYTES = 32_768
 CHUNK_NBYTES = 65_536
 CHUNKS_PER_DRAIN = 64
 """Bounds one drain, so that a child that never stops writing does not keep the call from ending."""
+
+
+Written = tuple[tuple[str, int], tuple[str, int]]
+"""What was kept of stdout and of stderr, each with the number of bytes in all."""
 
 
 @final
@@ -79,16 +83,13 @@ class Kept:
 class Output(Protocol):
     """Be where the output of one call goes."""
 
-    stdout: Kept
-    stderr: Kept
+    @property
+    def stdout(self) -> Kept: ...
+    @property
+    def stderr(self) -> Kept: ...
 
-    def redirected(self, stdout: Stream | None, stderr: Stream | None) -> _Redirection:
+    def redirected(self, stdout: Stream | None, stderr: Stream | None) -> AbstractContextManager[None]:
         """Return a context in which what Python code writes goes to these files instead."""
-
-
-class _Redirection(Protocol):
-    def __enter__(self) -> object: ...
-    def __exit__(self, *raised: object) -> bool | None: ...
 
 
 @contextmanager
@@ -151,8 +152,8 @@ class Capture:
         if sys.stdout is not self._files[0] or sys.stderr is not self._files[1]:
             self._connect()
 
-    def collect(self) -> tuple[tuple[str, int], tuple[str, int]] | None:
-        """Return what the call wrote, as (text, nbytes) of stdout and of stderr; None when it was silent."""
+    def collect(self) -> Written | None:
+        """Return what the call wrote; None when it was silent."""
         if self._poll.poll(0):
             self.drain()
         if self.stdout.nbytes or self.stderr.nbytes:
@@ -178,7 +179,8 @@ class Capture:
         for number, writer in enumerate(self._writers, start=1):
             os.dup2(writer, number)
         self._files = [
-            open(number, "w", encoding="utf-8", errors="backslashreplace", closefd=False) for number in (1, 2)
+            open(number, "w", encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
+            for number in (1, 2)
         ]
         sys.stdout, sys.stderr = self._files
         sys.__stdout__, sys.__stderr__ = self._files  # type: ignore[misc]

@@ -23,8 +23,8 @@ class Inbox(Generic[Item]):
         self._items: deque[Item] = deque()
         self._lock = threading.Lock()
         self._bell, self._ringer = socket.socketpair()
-        self._bell.setblocking(False)
-        self._ringer.setblocking(False)
+        self._bell.settimeout(0)
+        self._ringer.settimeout(0)
         self._is_waiting = False
         self._is_closed = False
 

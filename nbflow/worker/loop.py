@@ -80,7 +80,7 @@ class Worker:
         task, try_id = parcel.task, parcel.try_id
         try:
             fn, (args, kwargs) = parcel.open()
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - it becomes the call's outcome
             return Outcome(task, try_id, None, error)
         value, failure, seconds = attempt(fn, args, kwargs, parcel.directive, self._capture, task=task)
         self._capture.flush()
@@ -110,7 +110,7 @@ class Worker:
         """Be the I/O thread. Nothing goes on without it, so its end is the end of the process."""
         try:
             self._listen()
-        except BaseException:
+        except BaseException:  # noqa: BLE001 - said in the log, which the supervisor reads
             traceback.print_exc(file=self._log)
             self._log.flush()
         os._exit(EXIT_BROKEN)
@@ -119,7 +119,7 @@ class Worker:
         """Take orders and drain output until the supervisor is gone."""
         inbound = Inbound()
         poll = select.poll()
-        for source in (self._sock, *self._capture.readers):
+        for source in (self._sock.fileno(), *self._capture.readers):
             poll.register(source, select.POLLIN)
         self._give_back(())  # the supervisor takes the first report for "ready"
         tick: float | None = None

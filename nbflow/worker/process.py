@@ -13,13 +13,13 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from enum import Enum
+from pathlib import Path
 from typing import Final, final
 
 from nbflow.core.ids import SlotId
-from nbflow.errors import NbflowError
 from nbflow.wire.bundles import (
     Place,
     Report,
@@ -94,8 +94,8 @@ class WorkerProcess:
         self.line, line = socket.socketpair()
         for end in (self.sock, sock):
             end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SOCKET_NBYTES)
-        self.sock.setblocking(False)
-        self.line.setblocking(False)
+        self.sock.settimeout(0)
+        self.line.settimeout(0)
         numbers = [sock.fileno(), line.fileno()]
         paths = "\n".join(path for path in sys.path if isinstance(path, str))
         try:
@@ -157,9 +157,9 @@ class WorkerProcess:
 
     # Sending
 
-    def send_calls(self, calls: list[Call]) -> list[tuple[Call, NbflowError]]:
+    def send_calls(self, calls: list[Call]) -> Sequence[tuple[Call, BaseException]]:
         """Take calls in hand and start to send them; return those that cannot travel, each with its reason."""
-        place = Place(os.getcwd(), [path for path in sys.path if isinstance(path, str)])
+        place = Place(str(Path.cwd()), [path for path in sys.path if isinstance(path, str)])
         if place != self._place:
             self._place = place
             self._outbound.put(encode_place(place))

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import Any, TextIO, final
 
 from nbflow.wire.messages import Stream
-from nbflow.worker.capture import Kept, open_streams
+from nbflow.worker.capture import Kept, Written, open_streams
 
 __all__ = ["ThreadOutput", "captured_threads"]
 
@@ -25,14 +25,14 @@ class _Proxy:
     """Stand for one of `sys.stdout` and `sys.stderr`."""
 
     def __init__(self, original: TextIO, sinks: dict[int, Write]) -> None:
-        self._original = original
+        self.original = original
         self._sinks = sinks
 
     def write(self, text: str) -> int:
         """Write to the call that runs in this thread, else to the original."""
         sink = self._sinks.get(threading.get_ident())
         if sink is None:
-            return self._original.write(text)
+            return self.original.write(text)
         sink(text.encode(errors="backslashreplace"))
         return len(text)
 
@@ -44,10 +44,10 @@ class _Proxy:
     def flush(self) -> None:
         """Flush the original; what calls write is not buffered here."""
         if threading.get_ident() not in self._sinks:
-            self._original.flush()
+            self.original.flush()
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._original, name)
+        return getattr(self.original, name)
 
 
 @final
@@ -60,8 +60,8 @@ class ThreadOutput:
         self._thread = threading.get_ident()
         self._connect()
 
-    def collect(self) -> tuple[tuple[str, int], tuple[str, int]] | None:
-        """Return what was written since the last time, as (text, nbytes) of stdout and stderr; None for nothing."""
+    def collect(self) -> Written | None:
+        """Return what was written since the last time; None for nothing."""
         if self.stdout.nbytes or self.stderr.nbytes:
             return self.stdout.take(), self.stderr.take()
         return None
@@ -88,34 +88,41 @@ class ThreadOutput:
             sinks[self._thread] = kept.add
 
 
+@final
+class _StandIns:
+    """Put the proxies in place of `sys.stdout` and `sys.stderr` while there are users."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._users = 0
+        self._proxies: list[_Proxy] = []
+
+    def enter(self) -> None:
+        with self._lock:
+            self._users += 1
+            if self._users == 1:
+                self._proxies = [_Proxy(sys.stdout, _sinks[0]), _Proxy(sys.stderr, _sinks[1])]
+                sys.stdout, sys.stderr = self._proxies  # type: ignore[assignment]
+
+    def leave(self) -> None:
+        """Put the originals back, where nobody else has put something in their place meanwhile."""
+        with self._lock:
+            self._users -= 1
+            if self._users == 0:
+                for name, proxy in zip(("stdout", "stderr"), self._proxies, strict=True):
+                    if getattr(sys, name) is proxy:
+                        setattr(sys, name, proxy.original)
+
+
 _sinks: tuple[dict[int, Write], dict[int, Write]] = ({}, {})
-_lock = threading.Lock()
-_users = 0
-_proxies: tuple[_Proxy, ...] = ()
+_stand_ins = _StandIns()
 
 
 @contextmanager
 def captured_threads() -> Iterator[None]:
     """Let `ThreadOutput` work while the context lasts; several may overlap, in any order."""
-    global _users, _proxies
-    with _lock:
-        _users += 1
-        if _users == 1:
-            _proxies = _Proxy(sys.stdout, _sinks[0]), _Proxy(sys.stderr, _sinks[1])
-            sys.stdout, sys.stderr = _proxies  # type: ignore[assignment]
+    _stand_ins.enter()
     try:
         yield
     finally:
-        with _lock:
-            _users -= 1
-            if _users == 0:
-                _remove()
-
-
-def _remove() -> None:
-    """Put the originals back, where nobody else has put something in their place meanwhile."""
-    out, err = _proxies
-    if sys.stdout is out:
-        sys.stdout = out._original
-    if sys.stderr is err:
-        sys.stderr = err._original
+        _stand_ins.leave()

@@ -21,8 +21,8 @@ from nbflow.core.ids import ExecutorId, SlotId
 from nbflow.core.states import Cause
 from nbflow.errors import AppTimeout, TaskError
 from nbflow.wire.bundles import GivenBack, Outcome, Outcomes, Report
-from nbflow.wire.messages import Call, Kind
-from nbflow.worker.call import timed_out, title
+from nbflow.wire.messages import Call
+from nbflow.worker.call import seconds_allowed, timed_out, title
 from nbflow.worker.happenings import Exit, Happening, Post, Printed, SlotDown, SlotUp, Try
 from nbflow.worker.inbox import Inbox
 from nbflow.worker.losses import OUT_OF_MEMORY, OomWatch, closed, lost, never_started, reason_of, recalled
@@ -34,8 +34,6 @@ ANSWER_SECONDS = 0.3
 """How long a worker may take to answer a recall; one that is deep in C code does not answer at all."""
 GOODBYE_SECONDS = 2.0
 """How long a worker that was asked to stop may take: its exit handlers, its last threads."""
-BASH_GRACE_SECONDS = 2.0
-"""A worker stops a command at its walltime by itself; this is for when it does not."""
 STARTS = 3
 """Tries to start a worker in one place before that place is given up."""
 START_DELAY_SECONDS = 0.2
@@ -194,15 +192,15 @@ class Supervisor:
             calls.append(backlog.popleft())
         if not calls and not worker.hand:
             calls.append(backlog.popleft())
-            worker.allow(_seconds_for(calls[0]))
+            worker.allow(seconds_allowed(calls[0].directive))
         if not calls:
             return
         try:
             failures = worker.send_calls(calls)
-        except BaseException as error:  # noqa: BLE001 (a user's code raised it; it becomes the calls' outcome)
+        except BaseException as error:  # noqa: BLE001 - a user's code raised it: the calls' outcome
             failures = [(call, error) for call in calls]
-        for call, error in failures:
-            self._news.append(TryFailed(call.task, call.try_id, Cause.RAISED, _of_task(error, call)))
+        for call, reason in failures:
+            self._news.append(TryFailed(call.task, call.try_id, Cause.RAISED, _of_task(reason, call)))
         if failures and not worker.hand:
             worker.allow(None)
             self._feed(worker)
@@ -212,7 +210,7 @@ class Supervisor:
         self, tries: set[Try], *, is_silent: bool = False
     ) -> Iterable[tuple[WorkerProcess, set[Try]]]:
         """Take tries out of the backlogs; return the workers that hold others of them, each with those."""
-        holders = [*self._crew.values(), *self._vacant.values()]
+        holders: list[WorkerProcess | _Vacancy] = [*self._crew.values(), *self._vacant.values()]
         for holder in holders:
             taken = [call for call in holder.backlog if (call.task, call.try_id) in tries]
             if taken:
@@ -247,7 +245,7 @@ class Supervisor:
             return
         try:
             reports = worker.reports()
-        except Exception:  # noqa: BLE001 (whatever a task wrote there: the worker cannot be understood any more)
+        except Exception:  # noqa: BLE001 - whatever a task wrote there
             worker.end(Ending.CORRUPT)
             reports = []
         if worker.is_silent or worker.ending is Ending.CORRUPT:
@@ -408,12 +406,6 @@ class Supervisor:
 
 Order = Callable[[Supervisor], None]
 """What a supervisor is told to do."""
-
-
-def _seconds_for(call: Call) -> float:
-    seconds = call.directive.walltime
-    assert seconds is not None
-    return seconds + BASH_GRACE_SECONDS if call.directive.kind is Kind.BASH else seconds
 
 
 def _of_task(error: BaseException, call: Call) -> BaseException:

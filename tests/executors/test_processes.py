@@ -1,0 +1,197 @@
+import ctypes
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from nbflow.core.events import Returned, TryFailed
+from nbflow.core.states import Cause
+from nbflow.errors import ConfigError, WorkerLost
+from nbflow.executors.processes import ProcessesExecutor
+from nbflow.wire.messages import Directive
+from tests.contracts.executors import Driver, RemoteExecutorContract
+
+
+class TestProcessesExecutor(RemoteExecutorContract):
+    def make(self) -> ProcessesExecutor:
+        return ProcessesExecutor("processes", workers=1)
+
+    @pytest.mark.parametrize(
+        ("die", "reason"),
+        [
+            (lambda: os._exit(3), "exit code 3"),
+            (lambda: os.kill(os.getpid(), signal.SIGKILL), "killed by SIGKILL"),
+            (lambda: ctypes.string_at(0), "killed by SIGSEGV"),
+        ],
+    )
+    def test_F1_a_death_is_told_with_its_cause_and_the_worker_replaced(
+        self, driver: Driver, die: object, reason: str
+    ) -> None:
+        (slot,) = driver.slots
+        end = driver.run(die)  # type: ignore[arg-type]
+        assert isinstance(end, TryFailed)
+        assert end.cause is Cause.LOST
+        assert end.alone
+        assert isinstance(end.error, WorkerLost)
+        assert end.error.reason == reason
+        assert end.error.task == end.task
+        driver.wait_until(lambda: driver.slots not in ([], [slot]))
+        assert isinstance(driver.run(lambda: 1), Returned)
+
+    def test_a_crash_says_where_it_was(self, driver: Driver) -> None:
+        end = driver.run(lambda: ctypes.string_at(0))
+        assert isinstance(end, TryFailed)
+        assert "Segmentation fault" in str(end.error)
+        assert "string_at" in str(end.error)
+
+    def test_F1_calls_that_shared_a_worker_are_lost_but_not_blamed(self, driver: Driver) -> None:
+        calls = [driver.call(lambda: 1), driver.call(os._exit, 1), driver.call(lambda: 2)]
+        driver.send(*calls)
+        driver.wait_until(lambda: len(driver.ends()) == 3)
+        lost = [end for end in driver.ends() if isinstance(end, TryFailed)]
+        assert calls[1].task in [end.task for end in lost]
+        assert not any(end.alone for end in lost)
+
+    def test_children_that_a_call_forks_fall_out_of_it_harmlessly(self, driver: Driver) -> None:
+        def fork() -> int:
+            child = os.fork()
+            if child == 0:
+                return 0
+            return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+        end = driver.run(fork)
+        assert isinstance(end, Returned)
+        assert end.value == 0
+        assert isinstance(driver.run(lambda: 1), Returned)
+
+    def test_what_a_call_leaves_running_ends_with_its_worker(self, driver: Driver, tmp_path: Path) -> None:
+        def leave() -> int:
+            import subprocess
+
+            return subprocess.Popen(["setsid", "sleep", "60"]).pid
+
+        def leave_and_die(path: str) -> None:
+            import subprocess
+
+            child = subprocess.Popen(["setsid", "-f", "sh", "-c", f"echo $$ > {path}; exec sleep 60"])
+            child.wait()
+            while not Path(path).exists() or not Path(path).read_text():
+                pass
+            os._exit(1)
+
+        left = driver.run(leave)
+        assert isinstance(left, Returned)
+        path = tmp_path / "pid"
+        driver.run(leave_and_die, str(path))
+        assert not psutil.pid_exists(left.value)
+        assert not psutil.pid_exists(int(path.read_text()))
+
+    def test_a_walltime_stops_c_code_that_listens_to_no_signal(self, driver: Driver) -> None:
+        def spin() -> None:
+            signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+            ctypes.PyDLL(None).sleep(60)  # holds the interpreter's lock
+
+        end = driver.run(spin, directive=Directive(walltime=0.1))
+        assert isinstance(end, TryFailed)
+        assert end.cause is Cause.TIMEOUT
+        assert "process" in str(end.error)
+
+    def test_a_dropped_call_is_stopped_in_c_code_too(self, driver: Driver) -> None:
+        (slot,) = driver.slots
+        dropped = driver.call(lambda: ctypes.PyDLL(None).sleep(60))
+        waiting = driver.call(lambda: 2)
+        driver.send(dropped)
+        driver.send(waiting)
+        driver.executor.drop([(dropped.task, dropped.try_id)])
+        driver.wait_until(lambda: driver.slots not in ([], [slot]))
+        end = driver.end_of(waiting)
+        assert isinstance(end, TryFailed)
+        assert end.cause is Cause.RECALLED
+        assert [end.task for end in driver.ends()] == [waiting.task]
+
+    def test_a_dropped_call_that_waits_harms_nobody(self, driver: Driver) -> None:
+        calls = [driver.call(time.sleep, 0.1), driver.call(lambda: 2), driver.call(lambda: 3)]
+        driver.send(*calls)
+        driver.executor.drop([(calls[1].task, calls[1].try_id)])
+        driver.end_of(calls[2])
+        assert [type(end) for end in driver.ends()] == [Returned, Returned]
+
+    def test_results_do_not_wait_behind_a_long_call(self, driver: Driver) -> None:
+        short, long = driver.call(lambda: 1), driver.call(time.sleep, 60)
+        driver.send(short, long)
+        assert isinstance(driver.end_of(short), Returned)
+
+    def test_a_result_is_what_it_was_when_its_call_ended(self, driver: Driver) -> None:
+        seen: list[int] = []
+
+        def grow() -> list[int]:
+            seen.append(1)
+            return seen
+
+        function = driver.call(grow)
+        calls = [driver.call(grow) for _ in range(3)]
+        for call in calls:
+            call.function = function.function
+        driver.send(*calls)
+        driver.wait_until(lambda: len(driver.ends()) == 3)
+        assert [len(end.value) for end in driver.ends() if isinstance(end, Returned)] == [1, 2, 3]
+
+    def test_closed_standard_streams_are_mended(self, driver: Driver) -> None:
+        def close_all() -> None:
+            sys.stdin.close()
+            sys.stdout.close()
+            os.close(2)
+
+        driver.run(close_all)
+        call = driver.call(lambda: print("still here"))
+        driver.send(call)
+        assert isinstance(driver.end_of(call), Returned)
+        assert driver.printed(call)["stdout"].text == "still here\n"
+
+    def test_what_children_write_is_captured(self, driver: Driver) -> None:
+        call = driver.call(lambda: os.system("echo from a shell"))
+        driver.send(call)
+        driver.end_of(call)
+        assert driver.printed(call)["stdout"].text == "from a shell\n"
+
+    def test_an_interrupt_does_not_reach_a_worker(self, driver: Driver) -> None:
+        end = driver.run(lambda: os.kill(os.getpid(), signal.SIGINT))
+        assert isinstance(end, Returned)
+
+    def test_calls_run_where_the_user_is(
+        self, driver: Driver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "freshly_written.py").write_text("answer = 42")
+
+        def look() -> tuple[str, int]:
+            import freshly_written  # type: ignore[import-not-found]
+
+            return os.getcwd(), freshly_written.answer
+
+        driver.run(lambda: os.chdir("/"))
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.syspath_prepend(str(tmp_path))
+        end = driver.run(look)
+        assert isinstance(end, Returned)
+        assert end.value == (str(tmp_path), 42)
+
+    def test_workers_that_cannot_start_fail_calls_with_what_they_said(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("nbflow.worker.supervisor.START_DELAY_SECONDS", 0.001)
+        monkeypatch.setattr("nbflow.worker.process.BOOT", "raise SystemExit('no module named nbflow')")
+        driver = Driver(self.make())
+        end = driver.run(lambda: 1)
+        assert isinstance(end, TryFailed)
+        assert isinstance(end.error, WorkerLost)
+        assert "no module named nbflow" in str(end.error)
+        driver.close()
+
+
+def test_no_worker_is_no_executor() -> None:
+    with pytest.raises(ConfigError, match="at least 1"):
+        ProcessesExecutor(workers=0)
