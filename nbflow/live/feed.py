@@ -1,6 +1,6 @@
 """Own the one thread that reads a run's journal for all views of the run, at most four times a second.
 
-It never uses more than a few hundredths of one core: after a look that took long, it waits longer.
+It leaves the processor to the run: after a look that took long, it waits longer before the next.
 """
 
 from __future__ import annotations
@@ -23,8 +23,11 @@ __all__ = ["Feed", "Tick", "View", "feed_of"]
 
 PERIOD_SECONDS = 0.25
 REFRESH_SECONDS = 2.0
-PAUSE_PER_WORK = 30.0
-"""Seconds of rest for each second of processor time."""
+PAUSE_PER_WORK = 20.0
+"""Seconds of rest for each second of processor time: a twentieth of one core at most ..."""
+
+LONGEST_PAUSE_SECONDS = 5.0
+"""... unless a run makes tens of thousands of events a second: views must not grow old."""
 
 Job = Callable[[Reader], None]
 
@@ -115,8 +118,8 @@ class Feed:
             while self._has_work():
                 used = time.thread_time()
                 self._look()
-                pause = max(PERIOD_SECONDS, PAUSE_PER_WORK * (time.thread_time() - used))
-                self._serve(reader, pause)
+                pause = PAUSE_PER_WORK * (time.thread_time() - used)
+                self._serve(reader, min(max(PERIOD_SECONDS, pause), LONGEST_PAUSE_SECONDS))
             while not self._jobs.empty():
                 self._try(partial(self._jobs.get(), reader))
         if self._is_closed:

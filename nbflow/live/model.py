@@ -64,7 +64,6 @@ class RunModel:
     def __init__(self) -> None:
         self.app_names: dict[int, str] = {}
         self.calls: list[str] = [""]
-        self.labels: dict[int, str] = {}
         self.state_of = bytearray(1)
         self.app_of = array("l", [0])
         self.started = array("d", [0.0])
@@ -84,21 +83,24 @@ class RunModel:
 
     def add_tasks(self, rows: Iterable[TaskRow]) -> None:
         """Take in submissions; one that is known already is skipped."""
-        for row in rows:
-            task = row.task
-            self._make_room(task)
-            if self.app_of[task]:
+        rows = list(rows)
+        if not rows:
+            return
+        self._make_room(max(row.task for row in rows))
+        self.began = rows[0].time if self.began is None else self.began
+        app_of, state_of, calls, by_app = self.app_of, self.state_of, self.calls, self.by_app
+        for task, _, _, app, _, call, state, spawner, _ in rows:
+            if app_of[task]:
                 continue
-            self.began = row.time if self.began is None else min(self.began, row.time)
-            self.app_of[task] = row.app
-            self.state_of[task] = row.state
-            self.calls[task] = row.call[:MAX_CALL_LENGTH]
-            if row.label:
-                self.labels[task] = row.label
-            self._counts(row.app)[row.state] += 1
+            app_of[task] = app
+            state_of[task] = state
+            calls[task] = call[:MAX_CALL_LENGTH]
+            if app not in by_app:
+                by_app[app] = [0] * len(State)
+            by_app[app][state] += 1
             self._new_tasks.append(task)
-            if row.spawner is not None:
-                self.edges.append(EdgeRow(row.spawner, task, SPAWNED))
+            if spawner is not None:
+                self.edges.append(EdgeRow(spawner, task, SPAWNED))
 
     def add_edges(self, rows: Iterable[EdgeRow]) -> None:
         """Take in edges; both ends must have been added."""
@@ -157,9 +159,6 @@ class RunModel:
     def app_name(self, app: int) -> str:
         """Give the name of an app."""
         return self.app_names.get(app, f"app {app}")
-
-    def _counts(self, app: int) -> list[int]:
-        return self.by_app.setdefault(app, [0] * len(State))
 
     def _make_room(self, task: int) -> None:
         missing = task + 1 - len(self.state_of)

@@ -1,13 +1,14 @@
 """What the browser tests share: one JupyterLab, one Chromium, a page for each test, a folder for pictures."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import nbformat
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from .jupyterlab import CHROMIUM_FLAGS, Lab
+from .jupyterlab import CHROMIUM_FLAGS, Lab, Notebook, open_lab
 
 
 @pytest.fixture(scope="session")
@@ -32,8 +33,11 @@ def page(chromium: Browser) -> Iterator[Page]:
     context = chromium.new_context(viewport={"width": 1280, "height": 860})
     page = context.new_page()
     page.set_default_timeout(20_000)
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
     yield page
     context.close()
+    assert errors == [], "the page raised errors of its own"
 
 
 @pytest.fixture(scope="session")
@@ -42,3 +46,19 @@ def pictures() -> Path:
     folder = Path(__file__).parent.parent.parent / "artifacts"
     folder.mkdir(exist_ok=True)
     return folder
+
+
+@pytest.fixture
+def notebook(lab: Lab, page: Page) -> Callable[..., Notebook]:
+    """Open a notebook with these cells."""
+
+    def opened(name: str, *cells: str) -> Notebook:
+        kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        content = nbformat.v4.new_notebook(
+            cells=[nbformat.v4.new_code_cell(cell.strip()) for cell in cells], metadata={"kernelspec": kernel}
+        )
+        nbformat.write(content, lab.folder / f"{name}.ipynb")
+        open_lab(page, lab, f"{name}.ipynb")
+        return Notebook(page)
+
+    return opened

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from .jupyterlab import Lab, Notebook, open_lab
@@ -73,22 +72,6 @@ nf.gather(analysed)[-1]
 """
 
 
-@pytest.fixture
-def notebook(lab: Lab, page: Page) -> Callable[..., Notebook]:
-    """Open a notebook with these cells."""
-
-    def opened(name: str, *cells: str) -> Notebook:
-        kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-        content = nbformat.v4.new_notebook(
-            cells=[nbformat.v4.new_code_cell(cell.strip()) for cell in cells], metadata={"kernelspec": kernel}
-        )
-        nbformat.write(content, lab.folder / f"{name}.ipynb")
-        open_lab(page, lab, f"{name}.ipynb")
-        return Notebook(page)
-
-    return opened
-
-
 class Graph:
     """The graph in the output of a cell."""
 
@@ -137,6 +120,11 @@ class Graph:
 def is_busy(page: Page, index: int) -> bool:
     prompt = "index => window.jupyterapp.shell.currentWidget.content.widgets[index].prompt"
     return bool(page.evaluate(prompt, index) == "*")
+
+
+def choose_theme(page: Page, theme: str) -> None:
+    page.evaluate("theme => window.jupyterapp.commands.execute('apputils:change-theme', { theme })", theme)
+    page.wait_for_timeout(1_000)
 
 
 def test_the_graph_moves_while_a_cell_runs_and_a_failure_is_retried(
@@ -194,10 +182,7 @@ def test_the_graph_is_reachable_by_keyboard_and_follows_the_theme(
     page.keyboard.press("f")
     details = graph.root.locator(".nbflow-details")
     expect(details).to_contain_text("ValueError")
-    page.evaluate(
-        "() => window.jupyterapp.commands.execute('apputils:change-theme', { theme: 'JupyterLab Dark' })"
-    )
-    page.wait_for_timeout(1_000)
+    choose_theme(page, "JupyterLab Dark")
     page.screenshot(path=pictures / "graph-failure-dark.png")
     page.keyboard.press("Escape")
     expect(details).to_be_hidden()
@@ -206,6 +191,7 @@ def test_the_graph_is_reachable_by_keyboard_and_follows_the_theme(
     page.keyboard.press("ArrowLeft")
     expect(graph.root.locator("[role=status]")).to_contain_text("split(")
     assert len(page.locator(".jp-Notebook .jp-Cell").all()) == 2, "a key went to the notebook"
+    choose_theme(page, "JupyterLab Light")
 
 
 def test_a_saved_notebook_shows_the_last_picture_without_a_kernel(
@@ -230,6 +216,7 @@ def test_a_saved_notebook_shows_the_last_picture_without_a_kernel(
     still = page.locator(".nbflow-still")
     expect(still).to_contain_text("1", timeout=20_000)
     expect(still.locator("svg")).to_be_visible()
+    still.locator("svg").scroll_into_view_if_needed()
     page.wait_for_timeout(3_000)
     expect(page.get_by_text("model not found")).to_be_hidden()
     page.screenshot(path=pictures / "graph-saved.png")

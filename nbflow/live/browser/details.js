@@ -76,7 +76,8 @@ export class Details {
   }
 
   failure(failure) {
-    const words = [failure.error, failure.message].filter(Boolean).join(': ');
+    const { error, message } = failure;
+    const words = message?.startsWith(error) ? message : [error, message].filter(Boolean).join(': ');
     const parts = [element('p', 'nbflow-error', words || 'failed')];
     if (failure.root) {
       const label = `Go to task ${failure.root}, which failed first`;

@@ -191,7 +191,8 @@ class GraphView {
     painter.selected = mark;
     if (mark >= 0) {
       camera.reveal(store.goal[2 * mark], store.goal[2 * mark + 1]);
-      this.word.textContent = `${store.title(mark)}, ${store.task[mark] ? store.looks[store.state[mark]].word : 'app'}`;
+      const standing = store.task[mark] ? store.looks[store.state[mark]].word : 'an app, folded';
+      this.word.textContent = `${store.title(mark)}, ${standing}`;
     }
     this.moved();
   }

@@ -43,17 +43,20 @@ function strokeEdges(painter, context) {
   const { store, theme, camera } = painter;
   const isCurved = store.edgeCount <= MANY;
   const trouble = [];
-  const blocked = store.looks.findIndex(look => look.word === 'upstream failed');
+  const [failed, blocked] = ['failed', 'upstream failed'].map(word =>
+    store.looks.findIndex(look => look.word === word)
+  );
   context.strokeStyle = theme.line;
   context.lineWidth = Math.min(1.4, Math.max(0.7, camera.scale));
   context.globalAlpha = store.edgeCount > MANY ? 0.1 : store.edgeCount > 500 ? 0.4 : store.edgeCount > 60 ? 0.6 : 0.9;
   context.beginPath();
   for (let i = 0; i < 2 * store.edgeCount; i += 2) {
-    const child = store.edges[i + 1];
-    if (store.state[child] === blocked && store.task[child]) {
+    const [parent, child] = [store.edges[i], store.edges[i + 1]];
+    const cause = store.state[parent];
+    if (store.state[child] === blocked && (cause === failed || cause === blocked)) {
       trouble.push(i);
     } else {
-      painter.edge(context, store.edges[i], child, isCurved);
+      painter.edge(context, parent, child, isCurved);
     }
   }
   context.stroke();
