@@ -8,18 +8,34 @@ const layer = (files, forbidden) => ({
   rules: { 'no-restricted-imports': ['error', { patterns: forbidden }] }
 });
 
+/** What a browser gives to the views in the notebook, which are plain modules without a build. */
+const browserNames = [
+  'cancelAnimationFrame', 'clearTimeout', 'document', 'getComputedStyle', 'matchMedia', 'MutationObserver', 'Path2D',
+  'performance', 'requestAnimationFrame', 'ResizeObserver', 'setTimeout', 'window'
+];
+
+const rules = {
+  eqeqeq: 'error',
+  'max-lines': ['error', 400],
+  'max-lines-per-function': ['error', 60]
+};
+
 export default tseslint.config(
   { ignores: ['labextension/dist', 'labextension/lib', 'labextension/style'] },
   eslint.configs.recommended,
-  tseslint.configs.strictTypeChecked,
   {
+    files: ['labextension/**'],
+    extends: [tseslint.configs.strictTypeChecked],
     languageOptions: { parserOptions: { project: 'labextension/tsconfig.json' } },
     rules: {
-      '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'separate-type-imports' }],
-      eqeqeq: 'error',
-      'max-lines': ['error', 400],
-      'max-lines-per-function': ['error', 60]
+      ...rules,
+      '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'separate-type-imports' }]
     }
+  },
+  {
+    files: ['nbflow/live/browser/**'],
+    languageOptions: { globals: Object.fromEntries(browserNames.map(name => [name, 'readonly'])) },
+    rules
   },
   layer('labextension/src/api.ts', ['./models/*', './views/*', './index']),
   layer('labextension/src/models/**', ['**/views/*', '**/index']),

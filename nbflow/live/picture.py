@@ -9,7 +9,7 @@ from nbflow.core.states import State
 from nbflow.live.arrange import Arrangement
 from nbflow.live.headline import Headline
 from nbflow.live.model import RunModel
-from nbflow.live.palette import LEGEND, LOOKS, Look
+from nbflow.live.palette import LEGEND, LOOKS, Look, look_of
 from nbflow.live.scene import Scene
 
 __all__ = ["draw_progress", "draw_run"]
@@ -18,6 +18,8 @@ WIDTH = 900.0
 HEIGHT = 340.0
 MARGIN = 26.0
 MOST_EDGES = 2_500
+MOST_SIGNS = 200
+FAILED = LOOKS[State.FAILED]
 MOST_SCALE = 1.5
 TEXT = "var(--jp-ui-font-color1, #24292f)"
 MUTED = "var(--jp-ui-font-color2, #667080)"
@@ -76,19 +78,34 @@ def _edges(scene: Scene) -> str:
 
 
 def _dots(scene: Scene, model: RunModel) -> str:
-    """Draw the dots of a state as one path: a line of no length with a round cap is a dot of nine bytes."""
     by_state: dict[int, list[int]] = {}
-    for mark, (task, _) in enumerate((mark.task, mark.app) for mark in scene.marks):
-        if task:
-            by_state.setdefault(model.state_of[task], []).append(mark)
-    return "".join(
-        _dots_of(LOOKS[State(state)], marks, scene.arrangement) for state, marks in by_state.items()
+    for number, mark in enumerate(scene.marks):
+        if mark.task:
+            by_state.setdefault(model.state_of[mark.task], []).append(number)
+    draw = _signs_of if len(scene.marks) <= MOST_SIGNS else _dots_of
+    return "".join(draw(look_of(state), marks, scene.arrangement) for state, marks in by_state.items())
+
+
+def _signs_of(look: Look, marks: Iterable[int], arrangement: Arrangement) -> str:
+    """Draw each mark of a state with its sign; a failed task is a square among discs."""
+    paper = "var(--jp-layout-color0, #ffffff)"
+    fill, sign = (look.css, paper) if look.is_solid else (paper, look.css)
+    shape = '<rect x="-7" y="-7" width="14" height="14" rx="2.5"/>' if look is FAILED else '<circle r="7"/>'
+    glyph = f'<path d="{look.glyph}" fill="none" style="stroke:{sign}"/>' if look.glyph else ""
+    places = "".join(
+        f'<g transform="translate({arrangement.x[mark]:.0f} {arrangement.y[mark]:.0f})">{shape}{glyph}</g>'
+        for mark in marks
+    )
+    return (
+        f'<g style="fill:{fill};stroke:{look.css}" stroke-width="1.5" stroke-linecap="round" '
+        f'stroke-linejoin="round">{places}</g>'
     )
 
 
 def _dots_of(look: Look, marks: Iterable[int], arrangement: Arrangement) -> str:
+    """Draw the marks of a state as one path: a line of no length with a round cap is a dot of nine bytes."""
     path = "".join(f"M{arrangement.x[mark]:.0f} {arrangement.y[mark]:.0f}h0" for mark in marks)
-    cap = "square" if look is LOOKS[State.FAILED] else "round"
+    cap = "square" if look is FAILED else "round"
     strength = 1 if look.is_solid else 0.4
     return (
         f'<path d="{path}" stroke="{look.hex}" style="stroke:{look.css}" stroke-width="14" '
