@@ -50,5 +50,7 @@ def _local_path(name: object) -> str:
         return name
     url = urlsplit(name)
     if url.scheme != "file" or url.netloc not in ("", "localhost"):
-        raise ConfigError(f"File({name!r}): no store serves the scheme {url.scheme!r} yet; only local files work")
+        raise ConfigError(
+            f"File({name!r}): no store serves the scheme {url.scheme!r} yet; only local files work"
+        )
     return unquote(url.path)

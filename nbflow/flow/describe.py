@@ -41,7 +41,11 @@ def describe_value(value: Any, depth: int = 1) -> str:
         return _describe_container(value, depth)
     name = kind.__name__
     # Arrays and tables, by the attributes that numpy and pandas share.
-    shape = getattr(value, "shape", None) if kind.__module__.partition(".")[0] in ("numpy", "pandas", "polars") else None
+    shape = (
+        getattr(value, "shape", None)
+        if kind.__module__.partition(".")[0] in ("numpy", "pandas", "polars")
+        else None
+    )
     if type(shape) is tuple:
         return f"<{name} {'×'.join(map(str, shape))}>"
     own = getattr(value, "__name__", None) if callable(value) and kind.__module__ == "builtins" else None

@@ -213,7 +213,9 @@ class AppFuture(KernelFuture[T], Generic[T]):
         return self._kernel.derive("getitem", self, key)
 
     def __iter__(self) -> Any:
-        raise TypeError("a future cannot be iterated before its result is known; use future[i] or future.result()")
+        raise TypeError(
+            "a future cannot be iterated before its result is known; use future[i] or future.result()"
+        )
 
 
 @final

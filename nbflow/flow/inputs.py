@@ -6,7 +6,7 @@ Lists, tuples, dicts (values), sets and dataclass instances are looked into, at 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, Any, final
@@ -19,46 +19,55 @@ from nbflow.wire.messages import Arguments, Directive
 if TYPE_CHECKING:
     from nbflow.flow.kernel import DataFlowKernel
 
-__all__ = ["ATOMS", "Found", "Invocation", "find_futures", "replace_futures"]
+__all__ = ["ATOMS", "Found", "Invocation", "find_futures", "replace_futures", "walk_futures"]
 
 ATOMS = frozenset((int, float, str, bytes, bool, complex, type(None), range, bytearray))
 """Types that cannot hold a future: most arguments are of one, and are passed over at once."""
 
+
+def walk_futures(value: object) -> Iterator[Future[Any]]:
+    """Yield the futures inside a value, in order; one that is there twice comes twice.
+
+    A container that holds itself is entered once.
+    """
+    entered: set[int] = set()
+    todo = [value]
+    while todo:
+        at = todo.pop()
+        if type(at) in ATOMS:
+            continue
+        if isinstance(at, Future):
+            yield at
+        elif (parts := _parts(at)) is not None and id(at) not in entered:
+            entered.add(id(at))
+            todo.extend(reversed([part for part in parts if type(part) not in ATOMS]))
+
+
 @final
 class Found:
-    """Collect the futures inside a value, each once: tasks of this kernel, and futures of others."""
+    """Collect the futures inside values, each once: tasks of `kernel`, and futures of others."""
 
-    __slots__ = ("_entered", "_kernel", "foreign", "tasks")
+    __slots__ = ("_kernel", "_seen", "foreign", "tasks")
 
     def __init__(self, kernel: DataFlowKernel) -> None:
         self._kernel = kernel
+        self._seen: set[int] = set()
         self.tasks: list[Task] = []
         self.foreign: list[Future[Any]] = []
-        self._entered: set[int] = set()
 
     def look_into(self, value: object) -> None:
-        """Take in the futures of one value; a container that holds itself is entered once."""
-        todo = [value]
-        while todo:
-            at = todo.pop()
-            if type(at) in ATOMS:
+        """Take in the futures of one value."""
+        for future in walk_futures(value):
+            is_ours = isinstance(future, KernelFuture) and future._kernel is self._kernel
+            source: object = future._task if is_ours else future  # type: ignore[attr-defined]
+            if id(source) in self._seen:
                 continue
-            if isinstance(at, Future):
-                self._take(at)
-            elif (parts := _parts(at)) is not None and id(at) not in self._entered:
-                self._entered.add(id(at))
-                todo.extend(part for part in parts if type(part) not in ATOMS)
+            self._seen.add(id(source))
+            if is_ours:
+                self.tasks.append(source)  # type: ignore[arg-type]
+            else:
+                self.foreign.append(future)
 
-    def _take(self, future: Future[Any]) -> None:
-        if id(future) in self._entered:
-            return
-        self._entered.add(id(future))
-        if isinstance(future, KernelFuture) and future._kernel is self._kernel:
-            if id(future._task) not in self._entered:
-                self._entered.add(id(future._task))
-                self.tasks.append(future._task)
-        else:
-            self.foreign.append(future)
 
 def _parts(value: object) -> Iterable[object] | None:
     if isinstance(value, list | tuple | set | frozenset):
@@ -68,6 +77,7 @@ def _parts(value: object) -> Iterable[object] | None:
     if is_dataclass(value) and not isinstance(value, type):
         return [getattr(value, field.name, None) for field in fields(value)]
     return None
+
 
 def find_futures(kernel: DataFlowKernel, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Found | None:
     """Return the futures inside the arguments of a call, or None when there are none."""
@@ -80,12 +90,14 @@ def find_futures(kernel: DataFlowKernel, args: tuple[Any, ...], kwargs: dict[str
                 found.look_into(value)
     return found if found is not None and (found.tasks or found.foreign) else None
 
+
 def replace_futures(value: Any) -> Any:
     """Return `value` with every future replaced by its result; all of them must be done.
 
     What holds no future is returned as it is, not copied. Raises what a foreign future raised.
     """
     return _replace(value, {})
+
 
 def _replace(value: Any, entered: dict[int, Any]) -> Any:
     if type(value) in ATOMS or id(value) in entered:
@@ -105,6 +117,7 @@ def _replace(value: Any, entered: dict[int, Any]) -> Any:
         return value
     return _rebuild(value, new)
 
+
 def _rebuild(value: Any, parts: list[Any]) -> Any:
     if isinstance(value, dict):
         twin = copy.copy(value)
@@ -119,6 +132,7 @@ def _rebuild(value: Any, parts: list[Any]) -> Any:
         # A frozen dataclass is still the right type with other contents.
         object.__setattr__(twin, field.name, part)
     return twin
+
 
 @final
 class Invocation:
@@ -148,5 +162,6 @@ class Invocation:
             return self.args, self.kwargs
         args = tuple(map(replace_futures, self.args))
         return args, {name: replace_futures(value) for name, value in self.kwargs.items()}
+
 
 Materialize = Callable[[], Arguments]

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any, final
 
 from nbflow.core.events import (
+    TRY_EVENTS,
     DepFailed,
     Dispatched,
     Event,
@@ -70,9 +71,9 @@ class Recorder:
             return
         detail = _DETAILS.get(kind)
         text = None if detail is None else detail(self, task, event)
-        self._journal.events.append(
-            EventRow(seq, self.now, task.id, task.try_id, kind.__name__, task.state, text)
-        )
+        # A failed try has moved the task on to its next one by now.
+        try_id = event.try_id if kind in TRY_EVENTS else task.try_id  # type: ignore[union-attr]
+        self._journal.events.append(EventRow(seq, self.now, task.id, try_id, kind.__name__, task.state, text))
         if kind is Spawned:
             self._edges(task.children, task, JOIN_CHILD)
 

@@ -26,19 +26,21 @@ _newest: dict[tuple[str, str], AppSpec] = {}
 class AppSpec:
     """Describe one definition of an app.
 
-    `seen` remembers under which id which kernel knows it: a look-up for every call otherwise.
+    `seen` remembers which kernel knows it under which id, and with which options (its defaults filled in).
     """
 
     __slots__ = ("fn", "kind", "module", "name", "options", "portable", "seen")
 
-    def __init__(self, fn: Callable[..., Any], kind: Kind, options: Options, portable: Portable | None = None) -> None:
+    def __init__(
+        self, fn: Callable[..., Any], kind: Kind, options: Options, portable: Portable | None = None
+    ) -> None:
         self.fn = fn
         self.kind = kind
         self.options = options
         self.name: str = getattr(fn, "__name__", type(fn).__name__)
         self.module: str = getattr(fn, "__module__", None) or "__main__"
         self.portable = portable or Portable(fn)
-        self.seen: tuple[DataFlowKernel, AppId] | None = None
+        self.seen: tuple[DataFlowKernel, AppId, Options] | None = None
 
     def publish(self) -> None:
         """Make this the definition that a retry of earlier calls uses: called when an app is defined."""

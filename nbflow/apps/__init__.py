@@ -1,0 +1,1 @@
+"""Turn functions and commands into apps: calling one makes a task and returns a future at once."""

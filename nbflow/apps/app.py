@@ -1,0 +1,167 @@
+"""Own the app: a function whose calls become tasks."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from types import MethodType
+from typing import Any, Generic, ParamSpec, TypeVar, final
+
+from nbflow.apps.files import as_files, as_stream
+from nbflow.apps.options import change_options, check_walltime
+from nbflow.apps.signature import RESERVED, AppSignature
+from nbflow.core.task import Options
+from nbflow.data.file import File
+from nbflow.errors import AppTypeError
+from nbflow.flow.current import current
+from nbflow.flow.future import AppFuture
+from nbflow.flow.internal import LOCAL_OPTIONS
+from nbflow.flow.kernel import DataFlowKernel
+from nbflow.flow.spec import AppSpec
+from nbflow.wire.functions import Portable
+from nbflow.wire.messages import Directive, Kind
+
+__all__ = ["AppFunction"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@final
+class AppFunction(Generic[P, R]):
+    """Be a function whose calls become tasks: `app(...)` returns an AppFuture at once.
+
+    `app.fn(...)` runs it here and now, `app.map(...)` submits many calls, `app.options(...)` returns a copy that runs
+    otherwise.
+    """
+
+    def __init__(
+        self,
+        fn: Callable[P, R],
+        kind: Kind,
+        options: Options,
+        *,
+        label: str = "",
+        is_strict: bool = False,
+        portable: Portable | None = None,
+    ) -> None:
+        functools.update_wrapper(self, fn)
+        self.fn = fn
+        self._spec = AppSpec(fn, kind, options, portable)
+        self._signature = signature = AppSignature(fn)
+        self._directive = Directive(kind=kind, is_strict=is_strict, walltime=options.walltime, label=label)
+        self._fewest = signature.fewest
+        # A default such as stdout=AUTO has to be read at every call.
+        self._most = -1 if any(signature.defaults.values()) else signature.most
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> AppFuture[R]:
+        """Make a task of this call and return its future at once.
+
+        Raises AppTypeError when the function does not take these arguments, NotLoaded without a dataflow kernel.
+        """
+        if kwargs or not self._fewest <= len(args) <= self._most:
+            return self._call_with_care(current(), args, kwargs)
+        return current().submit(self._spec, args, kwargs, directive=self._directive)
+
+    def map(self, *iterables: Iterable[Any]) -> list[AppFuture[R]]:
+        """Submit one call for each set of arguments, as the built-in `map` takes them; return their futures."""
+        kernel = current()
+        if not iterables:
+            raise AppTypeError(f"{self.__name__}.map(): give at least one iterable")
+        if self._fewest <= len(iterables) <= self._most:
+            return kernel.submit_all(self._spec, zip(*iterables, strict=False), self._directive)
+        return [self._call_with_care(kernel, args, {}) for args in zip(*iterables, strict=False)]
+
+    def options(self, **changes: Any) -> AppFunction[P, R]:
+        """Return a copy that runs with other options.
+
+        `cores`, `memory` (bytes or '2 GB'), `gpus`, `walltime` (seconds), `retries` (a count or a RetryPolicy),
+        `executors` (labels), `priority`, `label`, `strict` (bash). Raises ConfigError for others.
+        """
+        return AppFunction(
+            self.fn,
+            self._spec.kind,
+            change_options(self._spec.options, changes),
+            label=changes.get("label", self._directive.label),
+            is_strict=bool(changes.get("strict", self._directive.is_strict)),
+            portable=self._spec.portable,
+        )
+
+    def publish(self) -> None:
+        """Make this the definition that retries use."""
+        self._spec.publish()
+
+    def _call_with_care(
+        self, kernel: DataFlowKernel, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> AppFuture[R]:
+        """Submit a call with keyword arguments, of which some may be nbflow's own."""
+        signature = self._signature
+        given = {name: kwargs[name] for name in RESERVED if name in kwargs}
+        passed = {
+            name: value for name, value in kwargs.items() if name not in given or name in signature.declared
+        }
+        signature.check(args, passed)
+        reserved = signature.defaults | given
+        directive, options, files = self._directive, None, list[File]()
+        if not given and not any(reserved.values()):
+            return kernel.submit(self._spec, args, passed, directive=directive)
+        if reserved.get("outputs"):
+            files = as_files(reserved["outputs"])
+            passed["outputs"] = files
+        streams = {
+            what: as_stream(reserved.get(what), what=what, app=self._spec.name, run_dir=kernel.run_dir)
+            for what in ("stdout", "stderr")
+        }
+        for what, stream in streams.items():
+            if stream is not None and what in signature.declared:
+                passed[what] = stream.path
+        changes = _resource_changes(reserved)
+        if changes:
+            options = change_options(self._spec.options, changes)
+        directive = replace(
+            directive,
+            stdout=streams["stdout"],
+            stderr=streams["stderr"],
+            outputs=tuple(file.path for file in files),
+            walltime=check_walltime(changes.get("walltime", directive.walltime)),
+        )
+        if "outputs" not in signature.declared:
+            passed.pop("outputs", None)
+        return kernel.submit(self._spec, args, passed, options=options, directive=directive, outputs=files)
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        return self if instance is None else MethodType(self, instance)
+
+    def __reduce__(self) -> Any:
+        directive = self._directive
+        return _revive, (self.fn, self._spec.kind, self._spec.options, directive.label, directive.is_strict)
+
+    def __repr__(self) -> str:
+        return f"<{self._spec.kind} app {self._spec.module}.{self.__name__}>"
+
+
+def _resource_changes(reserved: dict[str, Any]) -> dict[str, Any]:
+    changes: dict[str, Any] = {}
+    for name in ("parsl_resource_specification", "nbflow_resources"):
+        given = reserved.get(name)
+        if given:
+            if not isinstance(given, dict):
+                raise AppTypeError(f"{name}={given!r}: give a dict such as {{'cores': 2, 'memory': '1 GB'}}")
+            changes |= given
+            if name == "parsl_resource_specification" and isinstance(given.get("memory"), int):
+                changes["memory"] = given["memory"] * 10**6  # Parsl counts in MB
+    if reserved.get("walltime") is not None:
+        changes["walltime"] = reserved["walltime"]
+    return changes
+
+
+def _revive(
+    fn: Callable[..., Any], kind: Kind, options: Options, label: str, is_strict: bool
+) -> AppFunction[..., Any]:
+    return AppFunction(fn, kind, options, label=label, is_strict=is_strict)
+
+
+def options_for(kind: Kind) -> Options:
+    """Return the options that apps of a kind start from."""
+    return LOCAL_OPTIONS if kind is Kind.JOIN else Options()

@@ -1,0 +1,99 @@
+"""Own the options that users give to apps: checked where they are given, turned into what the core needs."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from nbflow.config.model import as_policy
+from nbflow.core.ids import ExecutorId
+from nbflow.core.task import ONE_CORE, Options, Resources
+from nbflow.errors import ConfigError, InvalidResources
+
+__all__ = ["OPTION_NAMES", "change_options", "check_walltime"]
+
+OPTION_NAMES = ("cores", "memory", "gpus", "walltime", "retries", "executors", "priority", "label", "strict")
+
+_UNITS = {
+    "": 1,
+    "k": 10**3,
+    "m": 10**6,
+    "g": 10**9,
+    "t": 10**12,
+    "ki": 2**10,
+    "mi": 2**20,
+    "gi": 2**30,
+    "ti": 2**40,
+}
+_MEMORY = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]i?)?b?\s*", re.IGNORECASE)
+
+
+def change_options(options: Options, given: Mapping[str, Any]) -> Options:
+    """Return `options` with what a user gave changed.
+
+    Raises ConfigError for an unknown name, with the nearest known one, and InvalidResources for impossible values.
+    """
+    for name in given:
+        if name not in OPTION_NAMES:
+            near = difflib.get_close_matches(name, OPTION_NAMES, 1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise ConfigError(f"{name!r} is not an option of an app ({', '.join(OPTION_NAMES)}){hint}")
+    changes: dict[str, Any] = {}
+    if not given.keys().isdisjoint(("cores", "memory", "gpus")):
+        changes["resources"] = _resources(options.resources, given)
+    if "walltime" in given:
+        changes["walltime"] = check_walltime(given["walltime"])
+    if given.get("retries") is not None:
+        changes["retry"] = as_policy(given["retries"])
+    if "executors" in given:
+        changes["executors"] = _executors(given["executors"])
+    if "priority" in given:
+        changes["priority"] = _whole("priority", given["priority"], -(10**9))
+    return replace(options, **changes) if changes else options
+
+
+def check_walltime(value: Any) -> float | None:
+    """Return a walltime in seconds. Raises ConfigError for anything but a positive finite number or None."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
+        raise ConfigError(f"walltime={value!r}: give seconds, a number above 0, or None")
+    return float(value)
+
+
+def _resources(known: Resources, given: Mapping[str, Any]) -> Resources:
+    resources = Resources(
+        cores=_whole("cores", given.get("cores", known.cores), 1),
+        memory=_memory(given.get("memory", known.memory)),
+        gpus=_whole("gpus", given.get("gpus", known.gpus), 0),
+    )
+    # One shared object for the usual case: placement tells it by identity.
+    return ONE_CORE if resources == ONE_CORE else resources
+
+
+def _whole(name: str, value: Any, least: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise InvalidResources(f"{name}={value!r}: give a whole number, {least} or more")
+    return value
+
+
+def _memory(value: Any) -> int:
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    match = _MEMORY.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise InvalidResources(f"memory={value!r}: give bytes, or a text such as '500 MB' or '2GiB'")
+    return int(float(match[1]) * _UNITS[(match[2] or "").lower()])
+
+
+def _executors(value: Any) -> frozenset[ExecutorId]:
+    if value is None or value == "all":
+        return frozenset()
+    names = [value] if isinstance(value, str) else list(value) if isinstance(value, Iterable) else [value]
+    if not all(isinstance(name, str) for name in names):
+        raise ConfigError(f"executors={value!r}: give the label of an executor, a list of labels, or 'all'")
+    return frozenset(map(ExecutorId, names))

@@ -1,0 +1,144 @@
+"""Own what a user may say about executors and retries. Values only: nothing starts here."""
+
+from __future__ import annotations
+
+import concurrent.futures
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import final
+
+from nbflow.core.retry import RetryPolicy
+from nbflow.errors import ConfigError
+from nbflow.executors.protocol import Executor
+
+__all__ = ["Config", "ExecutorSpec", "Futures", "Named", "Processes", "Threads", "as_executors", "as_policy"]
+
+Retries = int | float | RetryPolicy
+
+
+def _check(owner: str, label: str, workers: int | None) -> None:
+    if not isinstance(label, str) or not label or not label.isprintable() or "/" in label:
+        raise ConfigError(f"{owner}(label={label!r}): give a name without a slash")
+    if workers is None:
+        return
+    if isinstance(workers, bool) or not isinstance(workers, int) or not 1 <= workers <= 10_000:
+        raise ConfigError(
+            f"{owner}(workers={workers!r}): give a whole number from 1 to 10000, or None for all cores"
+        )
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Processes:
+    """Run tasks in worker processes on this machine; `workers` defaults to the cores it may use."""
+
+    workers: int | None = None
+    label: str = "processes"
+
+    def __post_init__(self) -> None:
+        _check("Processes", self.label, self.workers)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Threads:
+    """Run tasks in threads of this process: for I/O, and for code that lets go of the GIL."""
+
+    workers: int | None = None
+    label: str = "threads"
+
+    def __post_init__(self) -> None:
+        _check("Threads", self.label, self.workers)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Futures:
+    """Run tasks on any `concurrent.futures.Executor`; `workers` says how many calls it takes at once."""
+
+    pool: concurrent.futures.Executor
+    workers: int | None = None
+    label: str = "futures"
+
+    def __post_init__(self) -> None:
+        _check("Futures", self.label, self.workers)
+        if not callable(getattr(self.pool, "submit", None)):
+            raise ConfigError(
+                f"Futures({self.pool!r}): give an object with a submit method, as ThreadPoolExecutor"
+            )
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Named:
+    """Run tasks on an executor that a plug-in provides under `name` (entry points `nbflow.executors`)."""
+
+    name: str
+    workers: int | None = None
+
+    @property
+    def label(self) -> str:
+        """Return the name."""
+        return self.name
+
+    def __post_init__(self) -> None:
+        _check("executor", self.name, self.workers)
+
+
+ExecutorSpec = Processes | Threads | Futures | Named | Executor
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """Say where tasks run and how failures are retried unless an app says otherwise.
+
+    `executors` are in the order of preference. `retries` is a count or a RetryPolicy.
+    """
+
+    executors: tuple[ExecutorSpec, ...] = field(default_factory=lambda: (Processes(),))
+    retries: Retries = 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "executors", tuple(self.executors))
+        if not self.executors:
+            raise ConfigError("Config(executors=()): give at least one executor")
+        labels = [executor.label for executor in self.executors]
+        for label in labels:
+            if labels.count(label) > 1:
+                raise ConfigError(f"two executors are called {label!r}; give each its own label=")
+        as_policy(self.retries)
+
+
+def as_policy(retries: Retries) -> RetryPolicy:
+    """Return what a count of retries stands for. Raises ConfigError for what is neither a count nor a policy."""
+    if isinstance(retries, RetryPolicy):
+        return retries
+    try:
+        return RetryPolicy(count=retries)
+    except ValueError as error:
+        raise ConfigError(f"retries={retries!r}: give a count that is 0 or more, or a RetryPolicy") from error
+
+
+def as_executors(given: object, workers: int | None) -> Iterable[ExecutorSpec]:
+    """Return the executors that a user named: a name, a description, an executor, or several of these."""
+    if isinstance(given, list | tuple):
+        return [spec for one in given for spec in as_executors(one, workers)]
+    match given:
+        case None | "processes":
+            return [Processes(workers)]
+        case "threads":
+            return [Threads(workers)]
+        case Processes() | Threads() | Futures():
+            return [given]
+        case str():
+            return [Named(given, workers)]
+        case concurrent.futures.Executor():
+            return [Futures(given, workers)]
+        case _ if callable(getattr(given, "send", None)) and callable(getattr(given, "start", None)):
+            return [given]  # type: ignore[list-item]
+        case _:
+            raise ConfigError(
+                f"executors={given!r}: give 'processes', 'threads', nbflow.Processes(workers=4), a "
+                "concurrent.futures executor, or a list of these"
+            )

@@ -1,0 +1,113 @@
+"""Own what a user may ask and do about one task: `future.task`."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, final
+
+from nbflow.core.states import REOPENABLE
+from nbflow.core.task import Task
+from nbflow.errors import NbflowError
+from nbflow.flow.describe import describe_value
+
+if TYPE_CHECKING:
+    from nbflow.flow.kernel import DataFlowKernel
+    from nbflow.journal.reader import Reader
+
+__all__ = ["TaskHandle"]
+
+
+@final
+class TaskHandle:
+    """Show one task and steer it. Looking never runs anything."""
+
+    __slots__ = ("_kernel", "_task")
+
+    def __init__(self, kernel: DataFlowKernel, task: Task) -> None:
+        self._kernel = kernel
+        self._task = task
+
+    @property
+    def id(self) -> int:
+        """Return the task's number in its run, as the views show it."""
+        return self._task.id
+
+    @property
+    def name(self) -> str:
+        """Return the name of the app."""
+        return self._kernel.app_name(self._task)
+
+    @property
+    def state(self) -> str:
+        """Return where the task stands: waiting, queued, running, done, failed, upstream_failed, cancelled ..."""
+        return self._task.state.name.lower()
+
+    @property
+    def attempts(self) -> list[Any]:
+        """Return the tries so far, oldest first, with slot, times and what went wrong (from the journal)."""
+        with self._reader() as reader:
+            return list(reader.attempts(self.id))
+
+    @property
+    def inputs(self) -> dict[str, str]:
+        """Return a short picture of each argument; empty once the task is done and they are let go."""
+        call = self._task.call
+        if call is None:
+            return {}
+        named = {str(place): describe_value(value) for place, value in enumerate(call.args)}
+        return named | {name: describe_value(value) for name, value in call.kwargs.items()}
+
+    @property
+    def stdout(self) -> str | None:
+        """Return the path of the file that takes the standard output, or None."""
+        return self._path_of("stdout")
+
+    @property
+    def stderr(self) -> str | None:
+        """Return the path of the file that takes the standard error, or None."""
+        return self._path_of("stderr")
+
+    def logs(self) -> str:
+        """Return what the task wrote: kept parts of stdout and stderr of its tries, oldest first."""
+        with self._reader() as reader:
+            return "".join(output.text for output in reader.outputs(self.id))
+
+    def cancel(self) -> bool:
+        """Cancel the task, also while it runs; return whether it is cancelled by this."""
+        return bool(self._kernel.cancel([self._task]))
+
+    def retry(
+        self,
+        fn: Callable[..., Any] | None = None,
+        *,
+        args: tuple[Any, ...] | None = None,
+        kwargs: dict[str, Any] | None = None,
+    ) -> None:
+        """Run the task again, changed or not, and with it what failed because of it.
+
+        `fn` replaces the function for this task alone; without it the newest definition of the app is used. The
+        futures you hold become pending again and then resolve. Raises NbflowError when the task has not failed.
+        """
+        if self._task.state not in REOPENABLE:
+            raise NbflowError(
+                f"task {self.id} is {self.state}: only failed and cancelled tasks can be retried"
+            )
+        self._kernel.retry([self._task], fn=fn, args=args, kwargs=kwargs)
+
+    def _reader(self) -> Reader:
+        from nbflow.journal.reader import open_run
+
+        self._kernel.journal.flush()
+        return open_run(self._kernel.journal.address)
+
+    def _path_of(self, stream: str) -> str | None:
+        call = self._task.call
+        target = getattr(call.directive, stream) if call is not None else None
+        return None if target is None else target.path
+
+    def __repr__(self) -> str:
+        return f"<task {self.id} {self.name}: {self.state.replace('_', ' ')}, try {self._task.try_id}>"
+
+    def _repr_html_(self) -> str:
+        return f"<code>{html.escape(repr(self))}</code>"

@@ -1,0 +1,383 @@
+"""Own one run: the graph of this notebook or script, the executors it may use, its journal.
+
+Everything here is called from users' threads. What concerns the graph is posted to the loop, or asked of it.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import wait
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+from typing import Any, final
+
+from nbflow.core.events import CancelRequested, RetryRequested, Submitted
+from nbflow.core.ids import AppId, TaskId
+from nbflow.core.retry import RetryPolicy
+from nbflow.core.states import REOPENABLE, State
+from nbflow.core.task import Options, Task
+from nbflow.data.file import File
+from nbflow.errors import ConfigError, InvalidResources, NotLoaded
+from nbflow.executors.protocol import Executor, Exit
+from nbflow.executors.threads import ThreadsExecutor
+from nbflow.flow.future import AppFuture, DataFuture, KernelFuture
+from nbflow.flow.handle import TaskHandle
+from nbflow.flow.inputs import Found, Invocation, find_futures
+from nbflow.flow.internal import DERIVATIONS
+from nbflow.flow.loop import FlowLoop
+from nbflow.flow.spec import AppSpec, newest
+from nbflow.flow.usercode import UserCode
+from nbflow.journal.writer import Journal
+from nbflow.wire.messages import PYTHON, Directive, Kind
+
+__all__ = ["DataFlowKernel"]
+
+CLOSE_SECONDS = 5.0
+
+
+@final
+class DataFlowKernel:
+    """Run apps' calls as a graph of tasks.
+
+    `executors` are started here, in the order of preference; `local` runs what has to run in this process (the
+    bodies of join apps). Raises what an executor's `start` raises; nothing is left running then.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        run_dir: Path,
+        executors: Sequence[Executor],
+        local: ThreadsExecutor,
+        retry: RetryPolicy,
+    ) -> None:
+        self.journal = journal
+        self.run_id = journal.run
+        self.run_dir = run_dir
+        self._retry = retry
+        self.is_remote = any(executor.is_remote for executor in executors)
+        self.origin: str | None = None
+        self._next_task = count(1).__next__
+        self._next_app = count(1).__next__
+        self._specs: dict[AppId, AppSpec] = {}
+        self._admitted: dict[Options, Options] = {}
+        self._registering = threading.Lock()
+        self._usercode = UserCode()
+        self._loop = FlowLoop(journal, self._usercode, lambda: Found(self))
+        self._inbox = self._loop.inbox
+        self._executors: list[Executor] = []
+        self._local = local
+        self._is_open = True
+        self._pid = os.getpid()
+        self._loop.start()
+        try:
+            for executor in executors:
+                self._open(executor, is_default=True)
+            self._open(local, is_default=False)
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self, executor: Executor, *, is_default: bool) -> None:
+        self._executors.append(executor)
+        capacity = executor.start(self._inbox.put)  # type: ignore[arg-type]
+        loop = self._loop
+
+        def open_pool() -> None:
+            loop.executors[executor.label] = executor
+            loop.placement.open_pool(executor.label, capacity, is_default=is_default)
+
+        loop.ask(open_pool)
+
+    @property
+    def journal_path(self) -> Path:
+        """Return the path of the run's journal."""
+        return Path(self.journal.address)
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether calls are taken, in this very process."""
+        return self._is_open and self._pid == os.getpid()
+
+    def describe_executors(self) -> str:
+        """Return the labels of the executors, in the order of preference, for people."""
+        return ", ".join(str(executor.label) for executor in self._executors if executor is not self._local)
+
+    # Submitting
+
+    def submit(
+        self,
+        spec: AppSpec,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        *,
+        options: Options | None = None,
+        directive: Directive = PYTHON,
+        outputs: Sequence[File] = (),
+    ) -> AppFuture[Any]:
+        """Make a task of one call and return its future at once.
+
+        Raises NotLoaded after `close`, ConfigError for options that no executor can meet, NotPicklable for a function
+        that cannot travel. Arguments are looked at when the task leaves.
+        """
+        event, foreign = self._prepare(spec, args, kwargs, options, directive, outputs)
+        self._inbox.put(event)
+        if foreign:
+            self._loop.watch_foreign(event.node, foreign)
+        return event.node.future  # type: ignore[no-any-return]
+
+    def submit_all(
+        self, spec: AppSpec, calls: Iterable[tuple[Any, ...]], directive: Directive = PYTHON
+    ) -> list[AppFuture[Any]]:
+        """Submit many calls of one app in one go."""
+        futures: list[AppFuture[Any]] = []
+        batch: list[Any] = []
+        for args in calls:
+            event, foreign = self._prepare(spec, args, {}, None, directive, ())
+            futures.append(event.node.future)
+            if foreign:
+                self._inbox.put(event)
+                self._loop.watch_foreign(event.node, foreign)
+                continue
+            batch.append(event)
+            if len(batch) == 256:
+                self._inbox.put(batch)
+                batch = []
+        self._inbox.put(batch)
+        return futures
+
+    def _prepare(
+        self,
+        spec: AppSpec,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        options: Options | None,
+        directive: Directive,
+        outputs: Sequence[File],
+    ) -> tuple[Submitted, list[Any]]:
+        seen = spec.seen
+        app, usual = seen[1:] if seen is not None and seen[0] is self else self._register(spec)
+        options = usual if options is None else self._admit(options)
+        function = spec.portable.snapshot(encode=self.is_remote and spec.kind is not Kind.JOIN)
+        found = find_futures(self, args, kwargs)
+        call = Invocation(function, args, kwargs, directive, found is not None, self.origin)
+        task = Task(
+            TaskId(self._next_task()),
+            app,
+            options,
+            parents=() if found is None else found.tasks,
+            call=call,
+            spawner=self._local.task_of_this_thread(),
+        )
+        task.future = future = AppFuture(self, task)
+        if outputs:
+            future._outputs = tuple(DataFuture(self, task, file) for file in outputs)
+        foreign = [] if found is None else found.foreign
+        return Submitted(task.id, task, len(foreign)), foreign
+
+    def _register(self, spec: AppSpec) -> tuple[AppId, Options]:
+        if not self.is_open:
+            raise NotLoaded("this dataflow kernel is closed; call nbflow.load() to start one")
+        options = self._admit(spec.options)
+        with self._registering:
+            if spec.seen is None or spec.seen[0] is not self:
+                app = AppId(self._next_app())
+                self._specs[app] = spec
+                self._inbox.put(spec.row(app))
+                spec.seen = (self, app, options)
+        return spec.seen[1:]
+
+    def _admit(self, given: Options) -> Options:
+        """Return options with this kernel's defaults filled in; refuse those that no executor can ever meet."""
+        options = self._admitted.get(given)
+        if options is not None:
+            return options
+        labels = [executor.label for executor in self._executors]
+        for label in given.executors:
+            if label not in labels:
+                known = ", ".join(repr(str(one)) for one in labels if one != self._local.label)
+                raise ConfigError(f"no executor is called {str(label)!r}; this kernel has {known}")
+        if not self._loop.placement.can_ever_place(given):
+            need = given.resources
+            raise InvalidResources(
+                f"no executor has room for cores={need.cores}, memory={need.memory}, gpus={need.gpus}; "
+                f"the largest has {self._loop.placement.describe_largest()}"
+            )
+        options = self._admitted[given] = given if given.retry else replace(given, retry=self._retry)
+        return options
+
+    def derive(self, operation: str, future: AppFuture[Any], key: Any) -> AppFuture[Any]:
+        """Submit a tiny task on a future's result, run in this process; `operation` is getitem or getattr."""
+        return self.submit(DERIVATIONS[operation], (future, key), {})
+
+    # Asking and steering
+
+    def handle(self, task: Task) -> TaskHandle:
+        """Return what a user may ask and do about a task."""
+        return TaskHandle(self, task)
+
+    def unfinished(self) -> list[KernelFuture[Any]]:
+        """Return the futures of all tasks that are not final."""
+        graph = self._loop.graph
+        return self._ask(lambda: [task.future for task in graph.tasks.values() if not task.state.is_final])
+
+    def tasks_of(self, futures: Iterable[Any]) -> set[int]:
+        """Return the ids of the tasks behind futures, and of all unfinished or failed tasks that they wait for."""
+        stack = [future._task for future in futures if isinstance(future, KernelFuture)]
+        ids: set[int] = set()
+        while stack:
+            task = stack.pop()
+            if task.id not in ids:
+                ids.add(task.id)
+                stack.extend((*task.parents, *task.children))
+        return ids
+
+    def cancel(self, tasks: Iterable[Task]) -> int:
+        """Cancel tasks, and what the join apps among them have spawned; return how many were cancelled."""
+        graph = self._loop.graph
+        wanted = list(tasks)
+
+        def cancel() -> int:
+            before = sum(task.state is State.CANCELLED for task in wanted)
+            spawners = {
+                task.id for task in wanted if task.call is not None and task.call.directive.kind is Kind.JOIN
+            }
+            if spawners:
+                wanted.extend(_spawned_by(graph.tasks.values(), spawners))
+            for task in wanted:
+                self._loop.apply(CancelRequested(task.id))
+            return sum(task.state is State.CANCELLED for task in wanted) - before
+
+        return self._ask(cancel)
+
+    def cancel_all(self, app: str | None = None) -> int:
+        """Cancel every unfinished task, or those of one app."""
+        tasks = [future._task for future in self.unfinished()]
+        return self.cancel(task for task in tasks if app is None or self.app_name(task) == app)
+
+    def app_name(self, task: Task) -> str:
+        """Return the name of a task's app."""
+        return self._specs[task.app].name
+
+    def failed(self, match: Callable[[Task], bool]) -> list[Task]:
+        """Return the tasks that failed by themselves and match."""
+        graph = self._loop.graph
+        return self._ask(
+            lambda: [task for task in graph.tasks.values() if task.state is State.FAILED and match(task)]
+        )
+
+    def retry(
+        self,
+        tasks: Iterable[Task],
+        *,
+        fn: Callable[..., Any] | None = None,
+        args: tuple[Any, ...] | None = None,
+        kwargs: dict[str, Any] | None = None,
+        options: Options | None = None,
+    ) -> int:
+        """Run failed or cancelled tasks again, and with them what failed because of them; return how many reopened.
+
+        An app that was defined again since then runs its newest definition, unless `fn` says otherwise. The futures
+        of all these tasks become pending again and then resolve. Tasks that are not failed are passed over.
+        """
+        is_anew = not (fn is None and args is None and kwargs is None)
+        spec = None if fn is None else AppSpec(fn, Kind.PYTHON, Options())
+        changed = None if spec is None else spec.portable.snapshot(encode=self.is_remote)
+        current = self._current_definitions()
+        found = None if args is None and kwargs is None else find_futures(self, args or (), kwargs or {})
+        graph = self._loop.graph
+        wanted = list(tasks)
+
+        def reopen() -> int:
+            closed = [task for task in graph.tasks.values() if task.state in REOPENABLE]
+            for task in closed:
+                task.app, task.call.function = current.get(task.app, (task.app, task.call.function))
+            for task in wanted:
+                if task.state not in REOPENABLE:
+                    continue
+                call = task.call
+                if changed is not None:
+                    call.function = changed
+                if args is not None:
+                    call.args = args
+                if kwargs is not None:
+                    call.kwargs = kwargs
+                parents: Sequence[Task] | None = None
+                if args is not None or kwargs is not None:
+                    parents = () if found is None else found.tasks
+                    call.has_futures = found is not None
+                if options is not None:
+                    task.options = options
+                foreign = [] if found is None else found.foreign
+                self._loop.apply(RetryRequested(task.id, parents, is_anew, len(foreign)))
+                self._loop.watch_foreign(task, foreign)
+            return sum(task.state not in REOPENABLE for task in closed)
+
+        return self._ask(reopen)
+
+    def _current_definitions(self) -> dict[AppId, tuple[AppId, Any]]:
+        current: dict[AppId, tuple[AppId, Any]] = {}
+        for app, spec in list(self._specs.items()):
+            now = newest(spec)
+            new_app = app if now is spec else self._app_id(now)
+            encode = self.is_remote and now.kind is not Kind.JOIN
+            current[app] = (new_app, now.portable.snapshot(encode=encode))
+        return current
+
+    def _app_id(self, spec: AppSpec) -> AppId:
+        return spec.seen[1] if spec.seen is not None and spec.seen[0] is self else self._register(spec)[0]
+
+    def _ask(self, function: Callable[[], Any]) -> Any:
+        return self._loop.ask(function)
+
+    # Waiting
+
+    def before_wait(self) -> None:
+        """Be told that this thread is about to wait for a future: a join app's thread is replaced meanwhile."""
+        if self._pid != os.getpid():
+            raise NotLoaded(
+                "this future belongs to the process that made it; it never resolves in a forked child"
+            )
+        self._local.grow_for_this_thread()
+
+    def interrupted(self) -> str:
+        """Return what to tell a user who stopped waiting."""
+        left = len(self.unfinished())
+        return f"nbflow: stopped waiting; {left} tasks go on. nbflow.cancel() cancels them."
+
+    def wait(self) -> None:
+        """Wait until nothing is left to do."""
+        while left := self.unfinished():
+            wait(left)
+
+    # The end
+
+    def close(self) -> int:
+        """Cancel what is unfinished, end all processes and threads, close the journal; return how many were cancelled.
+
+        May be called twice, and from a forked child, where it only forgets.
+        """
+        if not self.is_open:
+            self._is_open = False
+            return 0
+        self._is_open = False
+        cancelled = self.cancel_all()
+        for executor in reversed(self._executors):
+            executor.close(Exit.STOP)
+        self._loop.close()
+        self._usercode.close(CLOSE_SECONDS)
+        self.journal.close("closed")
+        return cancelled
+
+
+def _spawned_by(tasks: Iterable[Task], spawners: set[TaskId]) -> list[Task]:
+    """Return the tasks that these join tasks made, directly or not."""
+    found: list[Task] = []
+    for task in sorted(tasks, key=lambda one: one.id):  # a task is younger than the one that made it
+        if task.spawner in spawners:
+            spawners.add(task.id)
+            found.append(task)
+    return found

@@ -1,0 +1,143 @@
+"""Own the start of a dataflow kernel for this process: `nbflow.load()`."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from types import TracebackType
+from typing import Any, Self, final
+
+from nbflow.config.model import Config, Retries, as_executors, as_policy
+from nbflow.config.wiring import build_executor
+from nbflow.errors import ConfigError, JournalError
+from nbflow.executors.threads import ThreadsExecutor
+from nbflow.flow import current
+from nbflow.flow.internal import LOCAL
+from nbflow.flow.kernel import DataFlowKernel
+from nbflow.journal.places import new_run_id, runs_dir
+from nbflow.journal.writer import Journal
+
+__all__ = ["Loaded", "load"]
+
+log = logging.getLogger("nbflow")
+
+LOCAL_THREADS = 4
+
+_loaded_with: tuple[DataFlowKernel, Config] | None = None
+
+
+@final
+class Loaded:
+    """Show what is loaded; as a context manager, wait for all work and end it.
+
+    `with nbflow.load():` waits for every task at the end of the block; an exception cancels them instead.
+    """
+
+    def __init__(self, kernel: DataFlowKernel, config: Config) -> None:
+        self._kernel = kernel
+        self._config = config
+
+    @property
+    def run_id(self) -> str:
+        """Return the name of the run, as `nbflow ps` lists it."""
+        return self._kernel.run_id
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self._kernel.wait()
+        if current.is_loaded() and current.current() is self._kernel:
+            current.clear()
+        else:
+            self._kernel.close()
+
+    def __repr__(self) -> str:
+        return f"nbflow run {self.run_id}: {self._kernel.describe_executors()}"
+
+
+def load(
+    executors: Any = None,
+    *,
+    workers: int | None = None,
+    retries: Retries | None = None,
+    config: Config | None = None,
+) -> Loaded:
+    """Get a dataflow kernel ready for this process's apps; by default worker processes on this machine.
+
+    `executors` is 'processes', 'threads', a description such as `Processes(workers=4)`, any concurrent.futures executor,
+    or a list of these in the order of preference; `workers` is for those that say nothing. `NBFLOW_EXECUTOR` and
+    `NBFLOW_WORKERS` stand in for what is not given. `retries` is a count or a RetryPolicy for apps that say nothing.
+
+    Calling it again goes on with what is loaded. With another configuration it replaces what is loaded, unless tasks are
+    unfinished there: then it raises ConfigError.
+    """
+    global _loaded_with
+    asked = _config(executors, workers, retries, config)
+    if current.is_loaded() and _loaded_with is not None and _loaded_with[0] is current.current():
+        kernel, known = _loaded_with
+        if asked is None or asked == known:
+            return Loaded(kernel, known)
+        left = len(kernel.unfinished())
+        if left:
+            raise ConfigError(
+                f"a dataflow kernel with another configuration has {left} unfinished tasks; wait for them, "
+                "or end it with nbflow.clear()"
+            )
+    wanted = asked or _from_environment()
+    kernel = _start(wanted)
+    current.use(kernel)
+    _loaded_with = kernel, wanted
+    return Loaded(kernel, wanted)
+
+
+def _config(
+    executors: Any, workers: int | None, retries: Retries | None, config: Config | None
+) -> Config | None:
+    if config is not None:
+        if not isinstance(config, Config) or not (executors is None and workers is None and retries is None):
+            raise ConfigError("load(config=...) takes an nbflow.Config, and nothing beside it")
+        return config
+    if executors is None and workers is None and retries is None:
+        return None
+    if executors is None:
+        executors, workers = os.environ.get("NBFLOW_EXECUTOR"), workers or _workers_from_environment()
+    return Config(
+        executors=tuple(as_executors(executors, workers)), retries=0 if retries is None else retries
+    )
+
+
+def _from_environment() -> Config:
+    name = os.environ.get("NBFLOW_EXECUTOR")
+    return Config(executors=tuple(as_executors(name, _workers_from_environment())))
+
+
+def _workers_from_environment() -> int | None:
+    text = os.environ.get("NBFLOW_WORKERS")
+    if text is None:
+        return None
+    try:
+        return int(text)
+    except ValueError:
+        raise ConfigError(f"NBFLOW_WORKERS={text!r}: give a whole number") from None
+
+
+def _start(config: Config) -> DataFlowKernel:
+    built = [build_executor(spec) for spec in config.executors]
+    run = new_run_id()
+    info = {"argv": sys.argv[:1], "executors": [executor.label for executor in built]}
+    journal = Journal.create(run, info=info, on_trouble=_tell)
+    try:
+        local = ThreadsExecutor(LOCAL, LOCAL_THREADS)
+        return DataFlowKernel(journal, runs_dir() / run, built, local, as_policy(config.retries))
+    except BaseException:
+        journal.close("failed to start")
+        raise
+
+
+def _tell(trouble: JournalError) -> None:
+    log.warning("nbflow: %s", trouble)

@@ -1,0 +1,267 @@
+"""Own the one thread that feeds events to the core and does what it asks for.
+
+Callers, executors and timers only post. Each turn takes what has come, applies it, sends what can leave, and hands the
+rows to the journal. The loop runs no user's code, waits for no I/O, and no user thread waits on a lock of its.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from queue import Empty, SimpleQueue
+from typing import Any, TypeVar, final
+
+from nbflow.core.effects import Drop, Effect, Enqueue, Reject, Reopen, Resolve, WakeLater, Withdraw
+from nbflow.core.events import (
+    DepDone,
+    DepFailed,
+    Dispatched,
+    Event,
+    RetryDue,
+    Returned,
+    Spawned,
+    Submitted,
+    TryFailed,
+)
+from nbflow.core.graph import Graph, waits_for
+from nbflow.core.ids import ExecutorId
+from nbflow.core.placement import Placement
+from nbflow.core.states import Cause
+from nbflow.core.task import Failure, Task
+from nbflow.errors import JoinError
+from nbflow.executors.protocol import Executor, Printed, SlotDown, SlotUp
+from nbflow.flow.inputs import Found
+from nbflow.flow.record import Recorder
+from nbflow.flow.settle import settle
+from nbflow.flow.timers import Timers
+from nbflow.flow.usercode import UserCode
+from nbflow.journal.rows import AppRow
+from nbflow.journal.writer import Journal
+from nbflow.wire.messages import Call, Kind
+
+__all__ = ["FlowLoop"]
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+TURN_LIMIT = 2000
+"""Messages taken in one turn, so that a fast caller does not keep slots waiting."""
+
+LOOK_SECONDS = 0.5
+"""How often a busy loop looks for tasks that wait behind a slow one."""
+
+
+@final
+class _Ask(Future[Any]):
+    """A question that the loop answers in its own thread, between two events."""
+
+    def __init__(self, function: Callable[[], Any]) -> None:
+        super().__init__()
+        self.function = function
+
+
+@final
+class FlowLoop:
+    """Run the graph of one dataflow kernel."""
+
+    def __init__(self, journal: Journal, usercode: UserCode, new_found: Callable[[], Found]) -> None:
+        self.inbox: SimpleQueue[Any] = SimpleQueue()
+        self.executors: dict[ExecutorId, Executor] = {}
+        self.placement = Placement()
+        self._journal = journal
+        self._recorder = Recorder(journal)
+        self.graph = Graph(self._recorder.note)
+        self._usercode = usercode
+        self._new_found = new_found
+        self._timers = Timers()
+        self._now = 0.0
+        self._is_open = True
+        self._thread = threading.Thread(target=self._run, name="nbflow-flow", daemon=True)
+        self._handlers: dict[type[Any], Callable[[Any], None]] = {
+            list: self._handle_all,
+            Submitted: self._apply,
+            Returned: self._returned,
+            TryFailed: self._try_failed,
+            DepDone: self._apply,
+            DepFailed: self._apply,
+            RetryDue: self._apply,
+            Printed: self._recorder.printed,
+            AppRow: self._recorder.app,
+            SlotUp: lambda up: self.placement.open_slot(up.executor, up.slot),
+            SlotDown: lambda down: self.placement.close_slot(down.slot),
+            _Ask: self._answer,
+        }
+        self._effects: dict[type[Any], Callable[[Any], None]] = {
+            Enqueue: lambda effect: self.placement.enqueue(effect.task),
+            Resolve: lambda effect: settle(effect.task, self._usercode),
+            Reject: lambda effect: settle(effect.task, self._usercode),
+            Withdraw: lambda effect: settle(effect.task, self._usercode),
+            Reopen: self._reopen,
+            WakeLater: self._wake_later,
+            Drop: self._drop,
+        }
+
+    # From any thread
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def ask(self, function: Callable[[], T]) -> T:
+        """Run `function()`, one of ours, in the loop's thread; return or raise what it does."""
+        if threading.current_thread() is self._thread or not self._thread.is_alive():
+            return function()
+        question = _Ask(function)
+        self.inbox.put(question)
+        return question.result()  # type: ignore[no-any-return]
+
+    def close(self) -> None:
+        """End the thread after what was posted before."""
+
+        def stop() -> None:
+            self._is_open = False
+
+        self.ask(stop)
+        self._thread.join()
+
+    def apply(self, event: Event) -> None:
+        """Apply one event; only from a function given to `ask`."""
+        self._apply(event)
+
+    # The loop's thread
+
+    def _run(self) -> None:
+        inbox = self.inbox
+        while self._is_open:
+            try:
+                item = inbox.get(timeout=self._patience())
+            except Empty:
+                item = []
+            self._now = time.monotonic()
+            self._recorder.now = time.time()
+            self._handle(item)
+            for _ in range(min(inbox.qsize(), TURN_LIMIT)):
+                self._handle(inbox.get())
+            for event in self._timers.take(self._now):
+                self._handle(event)
+            self._dispatch()
+            self._journal.commit()
+
+    def _patience(self) -> float | None:
+        wait = self._timers.wait(time.monotonic())
+        if self.placement.is_busy():
+            return LOOK_SECONDS if wait is None else min(wait, LOOK_SECONDS)
+        return wait
+
+    def _handle(self, item: Any) -> None:
+        try:
+            self._handlers[type(item)](item)
+        except Exception:
+            # A defect of ours must not end every other task of the run.
+            log.exception("nbflow could not handle %r", item)
+
+    def _handle_all(self, items: list[Any]) -> None:
+        for item in items:
+            self._handle(item)
+
+    def _answer(self, question: _Ask) -> None:
+        try:
+            question.set_result(question.function())
+        except BaseException as error:
+            question.set_exception(error)
+
+    def _apply(self, event: Event) -> None:
+        for effect in self.graph.apply(event):
+            self._do(effect)
+
+    def _do(self, effect: Effect) -> None:
+        self._effects[type(effect)](effect)
+
+    # What executors report
+
+    def _returned(self, event: Returned) -> None:
+        self.placement.release(event.task, event.try_id, self._now)
+        task = self.graph.tasks.get(event.task)
+        if task is None or task.try_id != event.try_id:
+            return
+        self.placement.learn(task.app, event.seconds)
+        if task.call.directive.kind is Kind.JOIN:
+            self._apply(self._join(task, event))
+        else:
+            self._apply(event)
+
+    def _try_failed(self, event: TryFailed) -> None:
+        self.placement.release(event.task, event.try_id, self._now)
+        task = self.graph.tasks.get(event.task)
+        handler = task.options.retry.handler if task is not None else None
+        if handler is None or event.verdict is not None or event.cause in (Cause.EXPIRED, Cause.RECALLED):
+            self._apply(event)
+            return
+
+        def judge() -> None:
+            event.verdict = task.options.retry.judge(event.error, task.future.task)  # type: ignore[union-attr]
+            self.inbox.put(event)
+
+        self._usercode.run(judge)
+
+    def _join(self, task: Task, event: Returned) -> Event:
+        found = self._new_found()
+        found.look_into(event.value)
+        if waits_for(found.tasks, task):
+            error = JoinError(
+                f"join app task {task.id} returned a future that waits for the task itself: that can never end. "
+                "Return futures of tasks that do not take this one's result.",
+                task=task.id,
+            )
+            return TryFailed(event.task, event.try_id, Cause.RAISED, error, seconds=event.seconds)
+        self.watch_foreign(task, found.foreign)
+        return Spawned(
+            event.task, event.try_id, event.value, found.tasks, len(found.foreign), seconds=event.seconds
+        )
+
+    def watch_foreign(self, task: Task, futures: list[Future[Any]]) -> None:
+        """Post to the task when futures of others end; from any thread, after the event that counts them."""
+
+        def tell(future: Future[Any]) -> None:
+            if future.cancelled():
+                event: Event = DepFailed(task.id, Failure(None, None, task.id), is_foreign=True)
+            elif (error := future.exception()) is not None:
+                event = DepFailed(task.id, Failure(None, error, task.id), is_foreign=True)
+            else:
+                event = DepDone(task.id, is_foreign=True)
+            self.inbox.put(event)
+
+        for future in futures:
+            future.add_done_callback(tell)
+
+    # What the core asks for
+
+    def _dispatch(self) -> None:
+        for assignment in self.placement.assign(self._now):
+            calls = []
+            for task in assignment.tasks:
+                self._apply(Dispatched(task.id, task.try_id, assignment.slot))
+                spec = task.call
+                calls.append(Call(task.id, task.try_id, spec.function, spec.arguments, spec.directive))
+            self.executors[assignment.executor].send(assignment.slot, calls)
+        for executor, tries in self.placement.stalled(self._now):
+            self.executors[executor].recall(tries)
+
+    def _drop(self, effect: Drop) -> None:
+        key = (effect.task.id, effect.try_id)
+        executor = self.placement.executor_of(*key)
+        if executor is not None:
+            self.executors[executor].drop([key])
+            self.placement.release(*key, self._now)
+
+    def _wake_later(self, effect: WakeLater) -> None:
+        task = effect.task
+        self._timers.add(self._now + effect.delay, RetryDue(task.id, task.try_id))
+
+    def _reopen(self, effect: Reopen) -> None:
+        future = effect.task.future
+        for one in (future, *future._outputs):
+            one._reopen()

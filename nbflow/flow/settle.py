@@ -1,0 +1,72 @@
+"""Own the end of a task as its user sees it: what the futures get, and what the errors say."""
+
+from __future__ import annotations
+
+from concurrent.futures import CancelledError
+from functools import partial
+from typing import Any
+
+from nbflow.core.states import State
+from nbflow.core.task import Failure, Task
+from nbflow.errors import DependencyError, JoinError
+from nbflow.flow.future import KernelFuture
+from nbflow.flow.inputs import replace_futures
+from nbflow.flow.usercode import UserCode
+from nbflow.wire.messages import Kind
+
+__all__ = ["settle"]
+
+
+def settle(task: Task, usercode: UserCode) -> None:
+    """Settle the futures of a task that has just become final, and let their callbacks run."""
+    future = task.future
+    if task.state is State.DONE:
+        value = task.value
+        if task.call.directive.kind is Kind.JOIN:
+            value = replace_futures(value)
+        _deliver(future, value, None, usercode)
+        for output in future._outputs:
+            _deliver(output, output.file, None, usercode)
+        # Whoever still needs the result holds the future; arguments and the way back to the future are let go.
+        task.call = task.value = task.future = None
+        return
+    is_cancelled = task.state is State.CANCELLED
+    error = None if is_cancelled else _error_of(task)
+    for one in (future, *future._outputs):
+        _deliver(one, None, error, usercode, is_cancelled)
+
+
+def _deliver(
+    future: KernelFuture[Any],
+    value: Any,
+    error: BaseException | None,
+    usercode: UserCode,
+    is_cancelled: bool = False,
+) -> None:
+    for callback in future._settle(value, error, is_cancelled):
+        usercode.run(partial(callback, future))
+
+
+def _error_of(task: Task) -> BaseException:
+    failure: Failure = task.failure  # type: ignore[assignment]
+    if task.state is State.FAILED and failure.root == task.id and failure.error is not None:
+        return failure.error
+    root = failure.error
+    what = "was cancelled" if root is None else f"failed with {type(root).__name__}"
+    if task.state is State.FAILED:
+        error: JoinError | DependencyError = JoinError(
+            f"task {failure.root} {what}; join app task {task.id} waited for it. Retry that task and this one "
+            "goes on: future.task.retry()",
+            task=task.id,
+        )
+    else:
+        whose = f"task {failure.root}" if failure.root != task.id else "a future given as an argument"
+        error = DependencyError(
+            f"{whose} {what}, so task {task.id}, which waits for it, was not run. "
+            "Mend the cause and retry it: every task that waits for it runs then.",
+            root=root,
+            root_task=failure.root,
+            task=task.id,
+        )
+    error.__cause__ = root if root is not None else CancelledError(f"task {failure.root} was cancelled")
+    return error

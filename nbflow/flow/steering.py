@@ -1,0 +1,88 @@
+"""Own the words that steer and show the loaded run as a whole: cancel, retry, tasks, events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from nbflow.core.task import Task
+from nbflow.errors import AppTypeError, NbflowError
+from nbflow.flow.current import current
+from nbflow.flow.future import AppFuture, KernelFuture
+from nbflow.flow.inputs import walk_futures
+
+if TYPE_CHECKING:
+    from nbflow.journal.rows import EventRow
+    from nbflow.journal.table import Table
+
+__all__ = ["attr", "cancel", "events", "retry", "tasks"]
+
+
+def cancel(*futures: Any, app: str | None = None) -> int:
+    """Cancel the tasks of these futures, those of one app, or all; return how many were cancelled.
+
+    A running one is stopped, C code included, where it runs in a process of its own.
+    """
+    kernel = current()
+    if futures:
+        return kernel.cancel(_tasks_of(futures))
+    return kernel.cancel_all(app)
+
+
+def retry(
+    *futures: Any,
+    failed: bool = False,
+    error: type[BaseException] | tuple[type[BaseException], ...] | None = None,
+    app: str | None = None,
+    fn: Callable[..., Any] | None = None,
+) -> int:
+    """Run failed tasks again, and with them all that failed because of them; return how many tasks reopened.
+
+    Give futures, or `failed=True` for every failed task, or `error` and `app` to choose among them. An app that was
+    defined again meanwhile runs its newest definition; `fn` replaces the function for these tasks. The futures that you
+    hold become pending again and then resolve. Tasks that succeeded keep their results.
+    """
+    kernel = current()
+    if futures:
+        return kernel.retry(_tasks_of(futures), fn=fn)
+    if not failed and error is None and app is None:
+        raise NbflowError("retry what? Give futures, failed=True, error=SomeError or app='name'")
+
+    def matches(task: Task) -> bool:
+        found = task.failure.error if task.failure is not None else None
+        return (error is None or isinstance(found, error)) and (app is None or kernel.app_name(task) == app)
+
+    return kernel.retry(kernel.failed(matches), fn=fn)
+
+
+def tasks(*, state: str | None = None, app: str | None = None, limit: int | None = None) -> Table:
+    """Return the run's tasks as a table, oldest first: all, those in one state, those of one app.
+
+    `.to_frame()` makes a pandas DataFrame of it.
+    """
+    from nbflow.journal.reader import open_run
+
+    journal = current().journal
+    journal.flush()
+    with open_run(journal.address) as reader:
+        return reader.tasks(state=state, app=app, limit=limit)
+
+
+def events(since: int = 0) -> Iterator[EventRow]:
+    """Yield what has happened in the run after event number `since`, then what happens, until the run ends."""
+    from nbflow.journal.reader import open_run
+
+    with open_run(current().journal.address) as reader:
+        yield from reader.follow(since)
+
+
+def attr(future: AppFuture[Any], name: str) -> AppFuture[Any]:
+    """Return a future of `result.name`: a small task of its own, run in this process."""
+    return current().derive("attribute", future, name)
+
+
+def _tasks_of(futures: tuple[Any, ...]) -> list[Task]:
+    found = [future._task for future in walk_futures(futures) if isinstance(future, KernelFuture)]
+    if not found:
+        raise AppTypeError("give futures of apps, or a list of them")
+    return found

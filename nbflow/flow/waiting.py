@@ -1,0 +1,54 @@
+"""Own the waiting for many futures at once."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future
+from typing import Any, Literal
+
+from nbflow.flow.inputs import replace_futures, walk_futures
+
+__all__ = ["as_completed", "gather", "wait"]
+
+ReturnWhen = Literal["FIRST_COMPLETED", "FIRST_EXCEPTION", "ALL_COMPLETED"]
+
+
+def gather(*futures: Any, return_exceptions: bool = False, timeout: float | None = None) -> Any:
+    """Wait for futures and return their results in the same arrangement.
+
+    One argument (a future, or a list, tuple, dict, set or dataclass with futures at any depth) gives one arrangement
+    back; several give a list. Raises the first failure in the order of the futures, unless `return_exceptions` gives
+    a flat list with exceptions in place of results. `timeout` is in seconds, for all together.
+    """
+    wanted = futures[0] if len(futures) == 1 else list(futures)
+    found = list(walk_futures(wanted))
+    end = None if timeout is None else time.monotonic() + timeout
+    outcomes = [_outcome(future, end) if return_exceptions else _result(future, end) for future in found]
+    return outcomes if return_exceptions else replace_futures(wanted)
+
+
+def _result(future: Future[Any], end: float | None) -> Any:
+    return future.result(None if end is None else max(0.0, end - time.monotonic()))
+
+
+def _outcome(future: Future[Any], end: float | None) -> Any:
+    try:
+        return _result(future, end)
+    except (Exception, concurrent.futures.CancelledError) as error:
+        if not future.done():
+            raise
+        return error
+
+
+def as_completed(futures: Any, timeout: float | None = None) -> Iterator[Future[Any]]:
+    """Yield futures as they end, whatever arrangement they are given in; raise TimeoutError after `timeout` seconds."""
+    return concurrent.futures.as_completed(walk_futures(futures), timeout)
+
+
+def wait(
+    futures: Any, timeout: float | None = None, return_when: ReturnWhen = "ALL_COMPLETED"
+) -> concurrent.futures._base.DoneAndNotDoneFutures[Any]:
+    """Wait as `concurrent.futures.wait` does, for futures in any arrangement; return the sets `done` and `not_done`."""
+    return concurrent.futures.wait(walk_futures(futures), timeout, return_when)
