@@ -17,7 +17,8 @@
         ├── NotPicklable           a value that cannot travel: `.path` says where it sits
         └── RemoteError            the original exception could not travel; this tells what it said
 
-An exception that a task's own code raised keeps its type and arrives with its remote traceback as `__cause__`.
+An exception that a task's own code raised keeps its type and arrives with its remote traceback as
+`__cause__`.
 """
 
 from __future__ import annotations
@@ -106,7 +107,7 @@ class AppExited(TaskError):
 
 @final
 class BashExitFailure(TaskError):
-    """Say with which exit code a command ended, and the end of what it wrote to stderr."""
+    """Say with which exit code a command ended, and what it wrote to stderr last."""
 
     def __init__(self, message: str = "", *, exit_code: int, task: int = 0) -> None:
         super().__init__(message, task=task)
@@ -124,7 +125,7 @@ class MissingOutputs(TaskError):
 
 @final
 class DependencyError(TaskError):
-    """Name the first failure that kept a task from running; `root` is that exception, `root_task` its task."""
+    """Name the failure that kept a task from running; `root` is that exception, `root_task` its task."""
 
     def __init__(
         self,

@@ -32,8 +32,8 @@ R = TypeVar("R")
 class AppFunction(Generic[P, R]):
     """Be a function whose calls become tasks: `app(...)` returns an AppFuture at once.
 
-    `app.fn(...)` runs it here and now, `app.map(...)` submits many calls, `app.options(...)` returns a copy that runs
-    otherwise.
+    `app.fn(...)` runs it here and now, `app.map(...)` submits many calls, `app.options(...)` returns a copy
+    that runs otherwise.
     """
 
     def __init__(
@@ -58,17 +58,18 @@ class AppFunction(Generic[P, R]):
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> AppFuture[R]:
         """Make a task of this call and return its future at once.
 
-        Raises AppTypeError when the function does not take these arguments, NotLoaded without a dataflow kernel.
+        Raises AppTypeError when the function does not take these arguments, NotLoaded without a dataflow
+        kernel.
         """
         if kwargs or not self._fewest <= len(args) <= self._most:
             return self._call_with_care(current(), args, kwargs)
         return current().submit(self._spec, args, kwargs, directive=self._directive)
 
     def map(self, *iterables: Iterable[Any]) -> list[AppFuture[R]]:
-        """Submit one call for each set of arguments, as the built-in `map` takes them; return their futures."""
+        """Submit one call for each set of arguments, as the built-in `map` does; return their futures."""
         kernel = current()
         if not iterables:
-            raise AppTypeError(f"{self.__name__}.map(): give at least one iterable")
+            raise AppTypeError(f"{self._spec.name}.map(): give at least one iterable")
         if self._fewest <= len(iterables) <= self._most:
             return kernel.submit_all(self._spec, zip(*iterables, strict=False), self._directive)
         return [self._call_with_care(kernel, args, {}) for args in zip(*iterables, strict=False)]
@@ -76,8 +77,9 @@ class AppFunction(Generic[P, R]):
     def options(self, **changes: Any) -> AppFunction[P, R]:
         """Return a copy that runs with other options.
 
-        `cores`, `memory` (bytes or '2 GB'), `gpus`, `walltime` (seconds), `retries` (a count or a RetryPolicy),
-        `executors` (labels), `priority`, `label`, `strict` (bash). Raises ConfigError for others.
+        `cores`, `memory` (bytes or '2 GB'), `gpus`, `walltime` (seconds), `retries` (a count or a
+        RetryPolicy), `executors` (labels), `priority`, `label`, `strict` (bash). Raises ConfigError for
+        others.
         """
         return AppFunction(
             self.fn,
@@ -138,7 +140,7 @@ class AppFunction(Generic[P, R]):
         return _revive, (self.fn, self._spec.kind, self._spec.options, directive.label, directive.is_strict)
 
     def __repr__(self) -> str:
-        return f"<{self._spec.kind} app {self._spec.module}.{self.__name__}>"
+        return f"<{self._spec.kind} app {self._spec.module}.{self._spec.name}>"
 
 
 def _resource_changes(reserved: dict[str, Any]) -> dict[str, Any]:
@@ -157,7 +159,11 @@ def _resource_changes(reserved: dict[str, Any]) -> dict[str, Any]:
 
 
 def _revive(
-    fn: Callable[..., Any], kind: Kind, options: Options, label: str, is_strict: bool
+    fn: Callable[..., Any],
+    kind: Kind,
+    options: Options,
+    label: str,
+    is_strict: bool,  # noqa: FBT001 - pickle gives it by position
 ) -> AppFunction[..., Any]:
     return AppFunction(fn, kind, options, label=label, is_strict=is_strict)
 

@@ -48,8 +48,8 @@ def join_app(**options: Any) -> Callable[[Callable[P, Any]], AppFunction[P, Any]
 def join_app(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     """Make an app of a function that calls other apps and returns their futures: its result is their results.
 
-    It runs in this process and holds no worker while it waits. It may return a future, a list, tuple, set, dict
-    or dataclass with futures at any depth, or None.
+    It runs in this process and holds no worker while it waits. It may return a future, a list, tuple, set,
+    dict or dataclass with futures at any depth, or None.
     """
     return _make(Kind.JOIN, function, options)
 
@@ -57,7 +57,10 @@ def join_app(function: Callable[..., Any] | None = None, /, **options: Any) -> A
 def App(
     kind: Literal["python", "bash", "join"], **options: Any
 ) -> Callable[[Callable[P, R]], AppFunction[P, R]]:
-    """Return the decorator of that kind: `@App("python")` is `@python_app`. Raises AppTypeError for other kinds."""
+    """Return the decorator of that kind: `@App("python")` is `@python_app`.
+
+    Raises AppTypeError for other kinds.
+    """
     try:
         known = Kind(kind)
     except ValueError:

@@ -46,7 +46,7 @@ def as_stream(value: Any, *, what: str, app: str, run_dir: Path) -> Stream | Non
     path, mode = value if isinstance(value, tuple) and len(value) == 2 else (value, "w")
     if not isinstance(path, str | os.PathLike) or mode not in MODES:
         raise AppTypeError(
-            f"{what}={value!r}: give a path, a (path, mode) pair with a mode such as 'a', nbflow.AUTO, or None"
+            f"{what}={value!r}: give a path, a pair such as ('log.txt', 'a'), nbflow.AUTO, or None"
         )
     return Stream(File(path).path, mode)
 
@@ -54,9 +54,7 @@ def as_stream(value: Any, *, what: str, app: str, run_dir: Path) -> Stream | Non
 def as_files(value: Any) -> list[File]:
     """Return the files of `outputs`. Raises AppTypeError when it is not a list of paths and Files."""
     if isinstance(value, str | os.PathLike) or not hasattr(value, "__iter__"):
-        raise AppTypeError(
-            f"outputs={value!r}: give a list of paths or Files, one for each file that the app writes"
-        )
+        raise AppTypeError(f"outputs={value!r}: give a list of paths or Files, one for each file it writes")
     files = []
     for place, one in enumerate(value):
         name = one.file if isinstance(one, DataFuture) else one

@@ -35,7 +35,8 @@ _MEMORY = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]i?)?b?\s*", re.IGNORECASE)
 def change_options(options: Options, given: Mapping[str, Any]) -> Options:
     """Return `options` with what a user gave changed.
 
-    Raises ConfigError for an unknown name, with the nearest known one, and InvalidResources for impossible values.
+    Raises ConfigError for an unknown name, with the nearest known one, and InvalidResources for impossible
+    values.
     """
     for name in given:
         if name not in OPTION_NAMES:

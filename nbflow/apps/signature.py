@@ -1,4 +1,4 @@
-"""Own what the signature of an app's function tells: how many arguments it takes, which reserved ones it wants."""
+"""Own what an app's signature tells: how many arguments it takes, which reserved ones it wants."""
 
 from __future__ import annotations
 

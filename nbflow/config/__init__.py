@@ -1,1 +1,1 @@
-"""Describe a dataflow kernel as immutable values, and build one: the only place that wires drivers together."""
+"""Describe a dataflow kernel as immutable values: the only place that wires drivers together."""

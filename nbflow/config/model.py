@@ -111,7 +111,7 @@ class Config:
 
 
 def as_policy(retries: Retries) -> RetryPolicy:
-    """Return what a count of retries stands for. Raises ConfigError for what is neither a count nor a policy."""
+    """Return what a count of retries stands for. Raises ConfigError for anything else."""
     if isinstance(retries, RetryPolicy):
         return retries
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from nbflow.config.model import ExecutorSpec, Futures, Named, Processes, Threads
-from nbflow.core.ids import ExecutorId
 from nbflow.executors.protocol import Executor
 from nbflow.executors.registry import find_executor
 
@@ -11,15 +10,16 @@ __all__ = ["build_executor"]
 
 
 def build_executor(spec: ExecutorSpec) -> Executor:
-    """Return the executor that `spec` describes, not started. Raises ConfigError for a name nobody provides."""
+    """Return the executor that `spec` describes, not started. Raises ConfigError for an unknown name."""
     match spec:
         case Futures():
-            return find_executor("futures")(ExecutorId(spec.label), pool=spec.pool, workers=spec.workers)
+            driver: Executor = find_executor("futures")(spec.label, pool=spec.pool, workers=spec.workers)
         case Processes():
-            return find_executor("processes")(ExecutorId(spec.label), spec.workers)
+            driver = find_executor("processes")(spec.label, spec.workers)
         case Threads():
-            return find_executor("threads")(ExecutorId(spec.label), spec.workers)
+            driver = find_executor("threads")(spec.label, spec.workers)
         case Named():
-            return find_executor(spec.name)(ExecutorId(spec.label), spec.workers)
+            driver = find_executor(spec.name)(spec.label, spec.workers)
         case _:
-            return spec
+            driver = spec
+    return driver

@@ -29,7 +29,7 @@ class File(os.PathLike[str]):
     @property
     def name(self) -> str:
         """Return the last part of the path."""
-        return os.path.basename(self.path)
+        return Path(self.path).name
 
     def to_path(self) -> Path:
         """Return the file as a `pathlib.Path`."""

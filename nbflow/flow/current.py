@@ -62,10 +62,9 @@ def _at_exit() -> None:
     left = len(kernel.unfinished())
     clear()
     if left:
-        print(
-            f"nbflow: {left} unfinished tasks were cancelled at exit; wait for them with nbflow.gather(futures) "
-            "or use `with nbflow.load():`",
-            file=sys.stderr,
+        sys.stderr.write(
+            f"nbflow: {left} unfinished tasks were cancelled at exit; wait for them with "
+            "nbflow.gather(futures), or use `with nbflow.load():`\n"
         )
 
 

@@ -1,4 +1,4 @@
-"""Own the one-line picture of a call, such as `area(100, seed=3)`: bounded, and no user's `__repr__` is ever run."""
+"""Own the one-line picture of a call, such as `area(100, seed=3)`: bounded, and runs no user's code."""
 
 from __future__ import annotations
 

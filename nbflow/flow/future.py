@@ -1,7 +1,8 @@
 """Own the promises that users hold: real `concurrent.futures.Future`s, cheap, awaitable, reopenable.
 
-A future makes its condition only when somebody waits: a standard one costs 1.8 us and 1.6 kB to make, this one a tenth of
-both. Only the dataflow kernel settles and reopens futures, and it runs their callbacks in a thread of their own.
+A future makes its condition only when somebody waits: a standard one costs 1.8 us and 1.6 kB to make, this
+one a tenth of both. Only the dataflow kernel settles and reopens futures, and it runs their callbacks in a
+thread of their own.
 """
 
 from __future__ import annotations
@@ -76,8 +77,8 @@ class KernelFuture(concurrent.futures.Future[T], Generic[T]):
     def result(self, timeout: float | None = None) -> T:
         """Return the result, waiting at most `timeout` seconds for it.
 
-        Raises what the task raised, `CancelledError`, or `TimeoutError` when the time is up. An interrupt (the
-        stop button, Ctrl-C) ends the waiting, never the task.
+        Raises what the task raised, `CancelledError`, or `TimeoutError` when the time is up. An interrupt
+        (the stop button, Ctrl-C) ends the waiting, never the task.
         """
         if self._state not in _SETTLED:
             self._await(timeout)
@@ -87,7 +88,7 @@ class KernelFuture(concurrent.futures.Future[T], Generic[T]):
             try:
                 raise self._exception
             finally:
-                self = None  # type: ignore[assignment]  # break the cycle with the traceback
+                del self  # break the cycle with the traceback
         return self._result  # type: ignore[no-any-return]
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
@@ -128,7 +129,7 @@ class KernelFuture(concurrent.futures.Future[T], Generic[T]):
                 if not self._condition.wait_for(self.done, timeout):
                     raise TimeoutError(f"task {self._task.id} is not done after {timeout} s; it goes on")
         except KeyboardInterrupt:
-            print(self._kernel.interrupted(), file=sys.stderr)
+            sys.stderr.write(self._kernel.interrupted() + "\n")
             raise
 
     # What the standard library looks at
@@ -139,7 +140,7 @@ class KernelFuture(concurrent.futures.Future[T], Generic[T]):
             with _HANDSHAKE:
                 if self._cond is None:
                     self._cond = threading.Condition()
-        return self._cond  # type: ignore[return-value]
+        return self._cond
 
     @property
     def _waiters(self) -> list[Any]:  # type: ignore[override]
@@ -148,14 +149,14 @@ class KernelFuture(concurrent.futures.Future[T], Generic[T]):
         return self._watchers
 
     @property
-    def _done_callbacks(self) -> list[Callback]:  # type: ignore[override]
+    def _done_callbacks(self) -> list[Callback]:
         if self._callbacks is None:
             self._callbacks = []
         return self._callbacks
 
     # What the dataflow kernel does
 
-    def _settle(self, result: Any, error: BaseException | None, cancelled: bool = False) -> list[Callback]:
+    def _settle(self, result: Any, error: BaseException | None, *, cancelled: bool = False) -> list[Callback]:
         """Settle the future, wake who waits, and return the callbacks that are due now."""
         with _HANDSHAKE:
             cond = self._cond

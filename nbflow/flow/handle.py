@@ -40,7 +40,7 @@ class TaskHandle:
 
     @property
     def state(self) -> str:
-        """Return where the task stands: waiting, queued, running, done, failed, upstream_failed, cancelled ..."""
+        """Return where the task stands: waiting, queued, running, done, failed, upstream_failed ..."""
         return self._task.state.name.lower()
 
     @property
@@ -86,8 +86,9 @@ class TaskHandle:
     ) -> None:
         """Run the task again, changed or not, and with it what failed because of it.
 
-        `fn` replaces the function for this task alone; without it the newest definition of the app is used. The
-        futures you hold become pending again and then resolve. Raises NbflowError when the task has not failed.
+        `fn` replaces the function for this task alone; without it the newest definition of the app is used.
+        The futures you hold become pending again and then resolve. Raises NbflowError when the task has not
+        failed.
         """
         if self._task.state not in REOPENABLE:
             raise NbflowError(

@@ -1,6 +1,7 @@
 """Own the futures inside arguments: finding them when a call is made, replacing them when it leaves.
 
-Lists, tuples, dicts (values), sets and dataclass instances are looked into, at any depth; other objects are not.
+Lists, tuples, dicts (values), sets and dataclass instances are looked into, at any depth; other objects are
+not.
 """
 
 from __future__ import annotations
@@ -146,6 +147,7 @@ class Invocation:
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
         directive: Directive,
+        *,
         has_futures: bool = False,
         origin: str | None = None,
     ) -> None:

@@ -1,4 +1,4 @@
-"""Own the tiny apps that futures themselves need: an item or an attribute of a result that is not there yet."""
+"""Own the tiny apps that futures need: an item or an attribute of a result that is not there yet."""
 
 from __future__ import annotations
 

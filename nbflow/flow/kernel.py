@@ -12,7 +12,7 @@ from concurrent.futures import wait
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
-from typing import Any, final
+from typing import Any, TypeVar, final
 
 from nbflow.core.events import CancelRequested, RetryRequested, Submitted
 from nbflow.core.ids import AppId, TaskId
@@ -35,6 +35,8 @@ from nbflow.wire.messages import PYTHON, Directive, Kind
 
 __all__ = ["DataFlowKernel"]
 
+T = TypeVar("T")
+
 CLOSE_SECONDS = 5.0
 
 
@@ -42,8 +44,8 @@ CLOSE_SECONDS = 5.0
 class DataFlowKernel:
     """Run apps' calls as a graph of tasks.
 
-    `executors` are started here, in the order of preference; `local` runs what has to run in this process (the
-    bodies of join apps). Raises what an executor's `start` raises; nothing is left running then.
+    `executors` are started here, in the order of preference; `local` runs what has to run in this process
+    (the bodies of join apps). Raises what an executor's `start` raises; nothing is left running then.
     """
 
     def __init__(
@@ -83,7 +85,7 @@ class DataFlowKernel:
 
     def _open(self, executor: Executor, *, is_default: bool) -> None:
         self._executors.append(executor)
-        capacity = executor.start(self._inbox.put)  # type: ignore[arg-type]
+        capacity = executor.start(self._inbox.put)
         loop = self._loop
 
         def open_pool() -> None:
@@ -120,8 +122,8 @@ class DataFlowKernel:
     ) -> AppFuture[Any]:
         """Make a task of one call and return its future at once.
 
-        Raises NotLoaded after `close`, ConfigError for options that no executor can meet, NotPicklable for a function
-        that cannot travel. Arguments are looked at when the task leaves.
+        Raises NotLoaded after `close`, ConfigError for options that no executor can meet, NotPicklable for a
+        function that cannot travel. Arguments are looked at when the task leaves.
         """
         event, foreign = self._prepare(spec, args, kwargs, options, directive, outputs)
         self._inbox.put(event)
@@ -163,7 +165,9 @@ class DataFlowKernel:
         options = usual if options is None else self._admit(options)
         function = spec.portable.snapshot(encode=self.is_remote and spec.kind is not Kind.JOIN)
         found = find_futures(self, args, kwargs)
-        call = Invocation(function, args, kwargs, directive, found is not None, self.origin)
+        call = Invocation(
+            function, args, kwargs, directive, has_futures=found is not None, origin=self.origin
+        )
         task = Task(
             TaskId(self._next_task()),
             app,
@@ -172,7 +176,8 @@ class DataFlowKernel:
             call=call,
             spawner=self._local.task_of_this_thread(),
         )
-        task.future = future = AppFuture(self, task)
+        future: AppFuture[Any] = AppFuture(self, task)
+        task.future = future
         if outputs:
             future._outputs = tuple(DataFuture(self, task, file) for file in outputs)
         foreign = [] if found is None else found.foreign
@@ -191,7 +196,7 @@ class DataFlowKernel:
         return spec.seen[1:]
 
     def _admit(self, given: Options) -> Options:
-        """Return options with this kernel's defaults filled in; refuse those that no executor can ever meet."""
+        """Return options with this kernel's defaults filled in; refuse what no executor can meet."""
         options = self._admitted.get(given)
         if options is not None:
             return options
@@ -225,7 +230,7 @@ class DataFlowKernel:
         return self._ask(lambda: [task.future for task in graph.tasks.values() if not task.state.is_final])
 
     def tasks_of(self, futures: Iterable[Any]) -> set[int]:
-        """Return the ids of the tasks behind futures, and of all unfinished or failed tasks that they wait for."""
+        """Return the ids of the tasks behind futures, and of unfinished tasks that they wait for."""
         stack = [future._task for future in futures if isinstance(future, KernelFuture)]
         ids: set[int] = set()
         while stack:
@@ -278,10 +283,11 @@ class DataFlowKernel:
         kwargs: dict[str, Any] | None = None,
         options: Options | None = None,
     ) -> int:
-        """Run failed or cancelled tasks again, and with them what failed because of them; return how many reopened.
+        """Run failed or cancelled tasks again, and what failed because of them; return how many reopened.
 
-        An app that was defined again since then runs its newest definition, unless `fn` says otherwise. The futures
-        of all these tasks become pending again and then resolve. Tasks that are not failed are passed over.
+        An app that was defined again since then runs its newest definition, unless `fn` says otherwise. The
+        futures of all these tasks become pending again and then resolve. Tasks that are not failed are passed
+        over.
         """
         is_anew = not (fn is None and args is None and kwargs is None)
         spec = None if fn is None else AppSpec(fn, Kind.PYTHON, Options())
@@ -330,13 +336,13 @@ class DataFlowKernel:
     def _app_id(self, spec: AppSpec) -> AppId:
         return spec.seen[1] if spec.seen is not None and spec.seen[0] is self else self._register(spec)[0]
 
-    def _ask(self, function: Callable[[], Any]) -> Any:
+    def _ask(self, function: Callable[[], T]) -> T:
         return self._loop.ask(function)
 
     # Waiting
 
     def before_wait(self) -> None:
-        """Be told that this thread is about to wait for a future: a join app's thread is replaced meanwhile."""
+        """Be told that this thread is about to wait: a join app's thread is replaced meanwhile."""
         if self._pid != os.getpid():
             raise NotLoaded(
                 "this future belongs to the process that made it; it never resolves in a forked child"
@@ -356,7 +362,7 @@ class DataFlowKernel:
     # The end
 
     def close(self) -> int:
-        """Cancel what is unfinished, end all processes and threads, close the journal; return how many were cancelled.
+        """Cancel what is unfinished, end processes, threads and journal; return how many were cancelled.
 
         May be called twice, and from a forked child, where it only forgets.
         """

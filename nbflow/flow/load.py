@@ -69,12 +69,13 @@ def load(
 ) -> Loaded:
     """Get a dataflow kernel ready for this process's apps; by default worker processes on this machine.
 
-    `executors` is 'processes', 'threads', a description such as `Processes(workers=4)`, any concurrent.futures executor,
-    or a list of these in the order of preference; `workers` is for those that say nothing. `NBFLOW_EXECUTOR` and
-    `NBFLOW_WORKERS` stand in for what is not given. `retries` is a count or a RetryPolicy for apps that say nothing.
+    `executors` is 'processes', 'threads', a description such as `Processes(workers=4)`, any
+    concurrent.futures executor, or a list of these in the order of preference; `workers` is for those that
+    say nothing. `NBFLOW_EXECUTOR` and `NBFLOW_WORKERS` stand in for what is not given. `retries` is a count
+    or a RetryPolicy for apps that say nothing.
 
-    Calling it again goes on with what is loaded. With another configuration it replaces what is loaded, unless tasks are
-    unfinished there: then it raises ConfigError.
+    Calling it again goes on with what is loaded. With another configuration it replaces what is loaded,
+    unless tasks are unfinished there: then it raises ConfigError.
     """
     global _loaded_with
     asked = _config(executors, workers, retries, config)

@@ -1,7 +1,8 @@
 """Own the one thread that feeds events to the core and does what it asks for.
 
-Callers, executors and timers only post. Each turn takes what has come, applies it, sends what can leave, and hands the
-rows to the journal. The loop runs no user's code, waits for no I/O, and no user thread waits on a lock of its.
+Callers, executors and timers only post. Each turn takes what has come, applies it, sends what can leave, and
+hands the rows to the journal. The loop runs no user's code, waits for no I/O, and no user thread waits on a
+lock of its.
 """
 
 from __future__ import annotations
@@ -91,7 +92,7 @@ class FlowLoop:
             Printed: self._recorder.printed,
             AppRow: self._recorder.app,
             SlotUp: lambda up: self.placement.open_slot(up.executor, up.slot),
-            SlotDown: lambda down: self.placement.close_slot(down.slot),
+            SlotDown: self._slot_down,
             _Ask: self._answer,
         }
         self._effects: dict[type[Any], Callable[[Any], None]] = {
@@ -170,7 +171,7 @@ class FlowLoop:
     def _answer(self, question: _Ask) -> None:
         try:
             question.set_result(question.function())
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - it belongs to who asked
             question.set_exception(error)
 
     def _apply(self, event: Event) -> None:
@@ -181,6 +182,9 @@ class FlowLoop:
         self._effects[type(effect)](effect)
 
     # What executors report
+
+    def _slot_down(self, down: SlotDown) -> None:
+        self.placement.close_slot(down.slot)
 
     def _returned(self, event: Returned) -> None:
         self.placement.release(event.task, event.try_id, self._now)
@@ -196,13 +200,18 @@ class FlowLoop:
     def _try_failed(self, event: TryFailed) -> None:
         self.placement.release(event.task, event.try_id, self._now)
         task = self.graph.tasks.get(event.task)
-        handler = task.options.retry.handler if task is not None else None
-        if handler is None or event.verdict is not None or event.cause in (Cause.EXPIRED, Cause.RECALLED):
+        policy = task.options.retry if task is not None else None
+        if (
+            policy is None
+            or policy.handler is None
+            or event.verdict is not None
+            or event.cause in (Cause.EXPIRED, Cause.RECALLED)
+        ):
             self._apply(event)
             return
 
         def judge() -> None:
-            event.verdict = task.options.retry.judge(event.error, task.future.task)  # type: ignore[union-attr]
+            event.verdict = policy.judge(event.error, task.future.task)  # type: ignore[union-attr]
             self.inbox.put(event)
 
         self._usercode.run(judge)
@@ -212,7 +221,7 @@ class FlowLoop:
         found.look_into(event.value)
         if waits_for(found.tasks, task):
             error = JoinError(
-                f"join app task {task.id} returned a future that waits for the task itself: that can never end. "
+                f"join app task {task.id} returned a future that waits for this very task: that never ends. "
                 "Return futures of tasks that do not take this one's result.",
                 task=task.id,
             )

@@ -133,9 +133,7 @@ def remote_text(error: BaseException) -> str | None:
 
 def _describe_error(error: BaseException, **more: Any) -> str:
     text = remote_text(error)
-    if isinstance(error, TaskError):
-        message = str(error)
-    else:
-        # The last line of the traceback holds the message; the error's own __str__ is a user's code.
-        message = text.strip().rpartition("\n")[2] if text else ""
+    # The last line of the traceback holds the message; __str__ of another error is a user's code.
+    last_line = text.strip().rpartition("\n")[2] if text else ""
+    message = str(error) if isinstance(error, TaskError) else last_line
     return Detail(error=type(error).__name__, message=message, traceback=text, **more).to_json()

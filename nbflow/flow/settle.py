@@ -27,13 +27,13 @@ def settle(task: Task, usercode: UserCode) -> None:
         _deliver(future, value, None, usercode)
         for output in future._outputs:
             _deliver(output, output.file, None, usercode)
-        # Whoever still needs the result holds the future; arguments and the way back to the future are let go.
+        # Whoever needs the result holds the future; arguments and the way back to it are let go.
         task.call = task.value = task.future = None
         return
     is_cancelled = task.state is State.CANCELLED
     error = None if is_cancelled else _error_of(task)
     for one in (future, *future._outputs):
-        _deliver(one, None, error, usercode, is_cancelled)
+        _deliver(one, None, error, usercode, is_cancelled=is_cancelled)
 
 
 def _deliver(
@@ -41,9 +41,10 @@ def _deliver(
     value: Any,
     error: BaseException | None,
     usercode: UserCode,
+    *,
     is_cancelled: bool = False,
 ) -> None:
-    for callback in future._settle(value, error, is_cancelled):
+    for callback in future._settle(value, error, cancelled=is_cancelled):
         usercode.run(partial(callback, future))
 
 
@@ -55,8 +56,8 @@ def _error_of(task: Task) -> BaseException:
     what = "was cancelled" if root is None else f"failed with {type(root).__name__}"
     if task.state is State.FAILED:
         error: JoinError | DependencyError = JoinError(
-            f"task {failure.root} {what}; join app task {task.id} waited for it. Retry that task and this one "
-            "goes on: future.task.retry()",
+            f"task {failure.root} {what}; join app task {task.id} waited for it. Retry that task and "
+            "this one goes on: future.task.retry()",
             task=task.id,
         )
     else:

@@ -1,4 +1,4 @@
-"""Own what the dataflow kernel knows of an app: its function, how its calls are run, which definition is the newest."""
+"""Own what is known of an app: its function, how its calls are run, which definition is the newest."""
 
 from __future__ import annotations
 

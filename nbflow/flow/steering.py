@@ -38,9 +38,9 @@ def retry(
 ) -> int:
     """Run failed tasks again, and with them all that failed because of them; return how many tasks reopened.
 
-    Give futures, or `failed=True` for every failed task, or `error` and `app` to choose among them. An app that was
-    defined again meanwhile runs its newest definition; `fn` replaces the function for these tasks. The futures that you
-    hold become pending again and then resolve. Tasks that succeeded keep their results.
+    Give futures, or `failed=True` for every failed task, or `error` and `app` to choose among them. An app
+    that was defined again meanwhile runs its newest definition; `fn` replaces the function for these tasks.
+    The futures that you hold become pending again and then resolve. Tasks that succeeded keep their results.
     """
     kernel = current()
     if futures:
@@ -69,7 +69,7 @@ def tasks(*, state: str | None = None, app: str | None = None, limit: int | None
 
 
 def events(since: int = 0) -> Iterator[EventRow]:
-    """Yield what has happened in the run after event number `since`, then what happens, until the run ends."""
+    """Yield what has happened in the run after event number `since`, and what happens, to its end."""
     from nbflow.journal.reader import open_run
 
     with open_run(current().journal.address) as reader:

@@ -1,4 +1,4 @@
-"""Own the one thread of a dataflow kernel in which its user's small functions run: done-callbacks and retry handlers.
+"""Own the thread in which a user's small functions run: done-callbacks and retry handlers.
 
 The loop never runs a user's code: what does must not hold up ten thousand other tasks.
 """
@@ -25,7 +25,7 @@ class UserCode:
         self._thread: threading.Thread | None = None
 
     def run(self, function: Callable[[], object]) -> None:
-        """Let `function()` run soon. What it raises goes to the log, as with the standard library's callbacks."""
+        """Let `function()` run soon. What it raises goes to the log, as the standard library does."""
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name="nbflow-callbacks", daemon=True)
             self._thread.start()

@@ -18,9 +18,10 @@ ReturnWhen = Literal["FIRST_COMPLETED", "FIRST_EXCEPTION", "ALL_COMPLETED"]
 def gather(*futures: Any, return_exceptions: bool = False, timeout: float | None = None) -> Any:
     """Wait for futures and return their results in the same arrangement.
 
-    One argument (a future, or a list, tuple, dict, set or dataclass with futures at any depth) gives one arrangement
-    back; several give a list. Raises the first failure in the order of the futures, unless `return_exceptions` gives
-    a flat list with exceptions in place of results. `timeout` is in seconds, for all together.
+    One argument (a future, or a list, tuple, dict, set or dataclass with futures at any depth) gives one
+    arrangement back; several give a list. Raises the first failure in the order of the futures, unless
+    `return_exceptions` gives a flat list with exceptions in place of results. `timeout` is in seconds, for
+    all together.
     """
     wanted = futures[0] if len(futures) == 1 else list(futures)
     found = list(walk_futures(wanted))
@@ -43,12 +44,18 @@ def _outcome(future: Future[Any], end: float | None) -> Any:
 
 
 def as_completed(futures: Any, timeout: float | None = None) -> Iterator[Future[Any]]:
-    """Yield futures as they end, whatever arrangement they are given in; raise TimeoutError after `timeout` seconds."""
+    """Yield futures as they end, in whatever arrangement they are given.
+
+    Raises TimeoutError after `timeout` seconds.
+    """
     return concurrent.futures.as_completed(walk_futures(futures), timeout)
 
 
 def wait(
     futures: Any, timeout: float | None = None, return_when: ReturnWhen = "ALL_COMPLETED"
 ) -> concurrent.futures._base.DoneAndNotDoneFutures[Any]:
-    """Wait as `concurrent.futures.wait` does, for futures in any arrangement; return the sets `done` and `not_done`."""
+    """Wait as `concurrent.futures.wait` does, for futures in any arrangement.
+
+    Returns the sets `done` and `not_done`.
+    """
     return concurrent.futures.wait(walk_futures(futures), timeout, return_when)
