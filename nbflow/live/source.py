@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any, Protocol, final
 if TYPE_CHECKING:
     from nbflow.flow.kernel import DataFlowKernel
 
-__all__ = ["CurrentRun", "Run", "current_run"]
+__all__ = ["CurrentRun", "Run", "current_run", "flush_journal"]
+
+
+FLUSH_SECONDS = 0.5
 
 
 class Run(Protocol):
@@ -51,6 +54,14 @@ class CurrentRun:
         """Run these failed tasks again, or all (None); return how many tasks reopened."""
         failed = self._kernel.failed(lambda task: tasks is None or task.id in tasks)
         return self._kernel.retry(failed)
+
+
+def flush_journal() -> None:
+    """Have written down what happened until now in the current run, if there is one, for the next look."""
+    from nbflow.flow import current
+
+    if current.is_loaded():
+        current.current().journal.flush(FLUSH_SECONDS)
 
 
 def current_run() -> Run:

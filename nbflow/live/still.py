@@ -30,8 +30,14 @@ class Still:
 
     def display(self) -> None:
         """Take a place in the output of the cell that runs now."""
-        self._handle = DisplayHandle()
-        self._handle.display(_bundle("", ""), raw=True)
+        handle = DisplayHandle()
+        handle.display(_bundle("", ""), raw=True)
+        self._handle = handle  # only now: an update before the display would be lost
+
+    @property
+    def is_empty(self) -> bool:
+        """Tell whether no picture was put in the place yet."""
+        return not self._shown
 
     def is_due(self, *, now: float, is_final: bool) -> bool:
         """Tell whether a picture should be drawn at `now` (seconds)."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections.abc import Collection
 from typing import Any
 
 import anywidget
 import traitlets
+from IPython import get_ipython
 from IPython.display import display
 
 from nbflow.core.states import State
@@ -16,6 +16,7 @@ from nbflow.live.esm import read_style
 from nbflow.live.feed import Feed, Tick
 from nbflow.live.headline import Headline, Tally
 from nbflow.live.palette import LEGEND, look_of
+from nbflow.live.source import flush_journal
 from nbflow.live.still import Still
 
 __all__ = ["LiveWidget", "free_callbacks"]
@@ -80,6 +81,15 @@ class LiveWidget(anywidget.AnyWidget):
         live = {MIME: {"version_major": 2, "version_minor": 0, "model_id": self.model_id}, "text/plain": ""}
         display(live, raw=True)
         self._still.display()
+        shell: Any = get_ipython()
+        if shell is not None:
+            shell.events.register("post_run_cell", self._settle)
+
+    def _settle(self, *_: object) -> None:
+        """Bring the still picture up to the end of a cell: a notebook without people may end right there."""
+        if self._still.is_empty or self.headline is None or not self.headline.is_quiet:
+            flush_journal()
+            self.feed.refresh(self)
 
     def _ipython_display_(self) -> None:
         if self._shown_in is None or self._shown_in != _execution():
@@ -117,6 +127,5 @@ def _told(state: State) -> dict[str, Any]:
 
 def _execution() -> int | None:
     """Return the number of the cell that runs now."""
-    ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython else None
+    shell: Any = get_ipython()
     return shell.execution_count if shell else None
