@@ -4,6 +4,7 @@ Every bar compares figures of one run: nbflow has its journal on, and everybody 
 """
 
 import operator
+import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
@@ -32,22 +33,34 @@ class Figure:
     size: int | None = None
 
     def of(self, results: Results) -> float | None:
-        """Return the median."""
+        """Return the median over the repeats."""
         return results.figure(self.peer, self.workload, self.name, size=self.size)
+
+    def repeats(self, results: Results) -> dict[int, float]:
+        """Return the figure by repeat."""
+        return results.repeats(self.peer, self.workload, self.name, size=self.size)
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """One reading divided by another."""
+    """One figure divided by another.
 
-    dividend: Reading
-    divisor: Reading
+    The two are divided repeat by repeat: they were taken seconds apart then, with the machine in one mood.
+    """
+
+    dividend: Figure
+    divisor: Figure
 
     def of(self, results: Results) -> float | None:
-        """Return the quotient, or None where one of the two is missing or the divisor is 0."""
-        dividend, divisor = self.dividend.of(results), self.divisor.of(results)
-        return dividend / divisor if dividend is not None and divisor else None
+        """Return the median of the quotients, or None where no repeat has both figures."""
+        dividends, divisors = self.dividend.repeats(results), self.divisor.repeats(results)
+        quotients = [
+            dividends[repeat] / divisor
+            for repeat, divisor in divisors.items()
+            if repeat in dividends and divisor
+        ]
+        return statistics.median(quotients) if quotients else None
 
 
 class Bound(Enum):

@@ -25,7 +25,7 @@ def peers_python() -> Path:
     print(f"benchmarks: installing the peers into {HOME.relative_to(ROOT)}", flush=True)
     subprocess.run([sys.executable, "-m", "venv", HOME], check=True)
     subprocess.run(
-        [python, "-m", "pip", "install", "--quiet", "--requirement", REQUIREMENTS],
+        [python, "-m", "pip", "install", "-qq", "--requirement", REQUIREMENTS],
         check=True,
         cwd=ROOT,
         env={**os.environ, "NBFLOW_SKIP_JS": "1"},

@@ -63,14 +63,17 @@ class Results:
 
         Without a size, it is taken at the largest one measured.
         """
-        by_size: dict[int, list[float]] = {}
+        values = self.repeats(peer, workload, name, size=size).values()
+        return statistics.median(values) if values else None
+
+    def repeats(self, peer: str, workload: str, name: str, *, size: int | None = None) -> dict[int, float]:
+        """Return a figure by repeat; without a size, at the largest one measured."""
+        by_size: dict[int, dict[int, float]] = {}
         for record in self.records:
             measured = record.measurement
             if (measured.peer, measured.workload) == (peer, workload) and name in record.figures:
-                by_size.setdefault(measured.size, []).append(record.figures[name])
-        if size is None:
-            size = max(by_size, default=0)
-        return statistics.median(by_size[size]) if size in by_size else None
+                by_size.setdefault(measured.size, {})[record.repeat] = record.figures[name]
+        return by_size.get(max(by_size, default=0) if size is None else size, {})
 
     def versions(self) -> dict[str, str]:
         """Return the version of every peer that was measured."""

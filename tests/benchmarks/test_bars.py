@@ -1,4 +1,4 @@
-"""Bars are judged on medians over repeats."""
+"""Bars are judged on medians: of a figure, or of a ratio repeat by repeat."""
 
 import pytest
 
@@ -30,9 +30,15 @@ def results(**rates: list[float]) -> Results:
         (Bound.AT_MOST, 2.9, Verdict.MISSED),
     ],
 )
-def test_judges_a_ratio_of_medians(bound: Bound, required: float, verdict: Verdict) -> None:
+def test_judges_the_median_of_the_ratios_of_each_repeat(
+    bound: Bound, required: float, verdict: Verdict
+) -> None:
     bar = Bar("twice as fast", Ratio(MINE, THEIRS), bound, required, "x")
-    assert bar.verdict(results(mine=[6, 1, 7], theirs=[2, 2, 900])) is verdict
+    assert bar.verdict(results(mine=[6, 10, 700, 8], theirs=[2, 5, 100])) is verdict
+
+
+def test_a_figure_is_a_median() -> None:
+    assert MINE.of(results(mine=[6, 1, 7])) == 6
 
 
 def test_a_missing_figure_gives_no_verdict() -> None:
