@@ -1,5 +1,8 @@
 # What a person does with a checkout. Everything lives in .venv and node_modules; stamps keep second runs short.
 
+SHELL := bash
+.SHELLFLAGS := -o pipefail -ec
+
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -25,7 +28,7 @@ help:  ## list the targets
 demo: $(VENV)/.for-demo  ## open the first tutorial in JupyterLab (HEADLESS=1: run it here and print its outputs)
 ifeq ($(HEADLESS),1)
 	$(BIN)/jupyter nbconvert --log-level=WARN --execute --to markdown --stdout --no-input \
-	  --NbConvertBase.display_data_priority=text/plain $(TUTORIAL)
+	  --NbConvertBase.display_data_priority=text/plain $(TUTORIAL) | cat -s
 else
 	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) $(TUTORIAL)
 endif
