@@ -18,21 +18,21 @@ class Focus:
         self.tasks = set(tasks)
         self._needs: dict[int, list[int]] = {}
 
-    def widen(self, edges: Iterable[EdgeRow]) -> bool:
-        """Take in new edges; tell whether a task came in that was there before them."""
-        grew_back = False
+    def widen(self, edges: Iterable[EdgeRow]) -> set[int]:
+        """Take in new edges; return the tasks that came in by them."""
+        came: set[int] = set()
         for parent, child, kind in edges:
             consumer, needed = (child, parent) if kind == ARGUMENT else (parent, child)
             self._needs.setdefault(consumer, []).append(needed)
-            if consumer in self.tasks and needed not in self.tasks:
-                grew_back |= needed < consumer or needed in self._needs
-                self._include(needed)
-        return grew_back
+            if consumer in self.tasks:
+                self._include(needed, came)
+        return came
 
-    def _include(self, task: int) -> None:
+    def _include(self, task: int, came: set[int]) -> None:
         todo = [task]
         while todo:
             task = todo.pop()
             if task not in self.tasks:
                 self.tasks.add(task)
+                came.add(task)
                 todo.extend(self._needs.get(task, ()))

@@ -86,8 +86,8 @@ class Scene:
 
     def follow(self, changes: Changes) -> Update:
         """Take in what changed in the model and say what changes in the picture."""
-        if self._focus is not None and self._focus.widen(changes.edges):
-            self._is_stale = True
+        if self._focus is not None and not self._focus.widen(changes.edges).issubset(changes.tasks):
+            self._is_stale = True  # older tasks came in
         if not self._is_folded and self._task_count() > self._fold_above:
             self._is_folded = self._is_stale = True
         if self._is_stale:

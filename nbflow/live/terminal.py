@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import threading
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -63,6 +64,7 @@ class TerminalView:
         self._lined = 0.0
         self._lock = threading.Lock()
         self._is_closed = False
+        atexit.register(self.close)  # a script that just ends gets its cursor back
         feed.attach(self)
 
     def follow(self, tick: Tick) -> None:
@@ -98,6 +100,7 @@ class TerminalView:
             if self._is_closed:
                 return
             self._is_closed = True
+            atexit.unregister(self.close)
             if self._live is not None:
                 self._live.stop()
             elif self._headline is not None and self._headline.summary.total:

@@ -11,12 +11,11 @@ def test_ancestors_are_in_focus() -> None:
 
 def test_what_a_join_makes_is_in_focus() -> None:
     focus = Focus([1])
-    focus.widen([])
-    assert not focus.widen([EdgeRow(1, 5, SPAWNED), EdgeRow(1, 6, JOIN_CHILD)]) or focus.tasks
+    assert focus.widen([EdgeRow(1, 5, SPAWNED), EdgeRow(1, 6, JOIN_CHILD)]) == {5, 6}
     assert focus.tasks == {1, 5, 6}
 
 
-def test_an_older_task_that_comes_in_is_told() -> None:
-    focus = Focus([3])
-    assert focus.widen([EdgeRow(2, 3, ARGUMENT)])
-    assert not focus.widen([EdgeRow(4, 5, ARGUMENT)])
+def test_what_was_known_before_comes_in_with_what_needs_it() -> None:
+    focus = Focus([4])
+    assert focus.widen([EdgeRow(1, 2, ARGUMENT)]) == set()
+    assert focus.widen([EdgeRow(2, 4, ARGUMENT)]) == {1, 2}
