@@ -152,7 +152,8 @@ class Spawned:
 class TryFailed:
     """The try ended without a result.
 
-    `alone` tells that no other call shared its bundle; `verdict` is the word of the user's retry handler.
+    `alone` tells that no other call shared its bundle; `verdict` is the word of the user's retry handler;
+    `traceback` is for people, where the error does not carry one as text.
     """
 
     task: TaskId
@@ -162,6 +163,7 @@ class TryFailed:
     alone: bool = True
     seconds: float = 0.0
     verdict: Verdict | None = None
+    traceback: str | None = None
 
 
 @final

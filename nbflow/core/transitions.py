@@ -191,10 +191,11 @@ def while_paused(task: Task, event: Event, effects: list[Effect]) -> State:
     if rule is None:
         raise InvalidTransition(f"task {task.id} is PAUSED, held {task.held.name}, and got {event}")
     task.state = task.held
+    try_id = task.try_id
     after = rule(task, event, effects)
     if after.is_final:
         return after
-    if after is not task.held:
+    if after is not task.held or task.try_id != try_id:
         task.held = after
         task.is_due = True
     return S.PAUSED
@@ -298,13 +299,14 @@ def step(task: Task, event: Event, effects: list[Effect]) -> bool:
     """
     state = task.state
     kind = type(event)
-    if kind in TRY_EVENTS and (state >= S.DONE or event.try_id != task.try_id):  # type: ignore[union-attr]
+    try_id = task.try_id
+    if kind in TRY_EVENTS and (state >= S.DONE or event.try_id != try_id):  # type: ignore[union-attr]
         return False
     rule = RULES[state].get(kind)
     if rule is None:
         raise InvalidTransition(f"task {task.id} is {state.name} (try {task.try_id}) and got {event}")
     task.state = after = rule(task, event, effects)
-    if after is state:
+    if after is state and task.try_id == try_id:
         return state is S.PAUSED and kind in TRY_EVENTS
     enter = ON_ENTRY.get(after)
     if enter is not None and kind is not Resumed:

@@ -106,7 +106,8 @@ def _config(
     if executors is None and workers is None and retries is None:
         return None
     if executors is None:
-        executors, workers = os.environ.get("NBFLOW_EXECUTOR"), workers or _workers_from_environment()
+        executors = os.environ.get("NBFLOW_EXECUTOR")
+        workers = _workers_from_environment() if workers is None else workers
     return Config(
         executors=tuple(as_executors(executors, workers)), retries=0 if retries is None else retries
     )

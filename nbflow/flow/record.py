@@ -106,7 +106,8 @@ class Recorder:
     def _failed(self, task: Task, event: TryFailed | StagingFailed) -> str:
         cause = event.cause if isinstance(event, TryFailed) else Cause.STAGING
         seconds = event.seconds if isinstance(event, TryFailed) else None
-        return _describe_error(event.error, cause=cause, seconds=seconds, delay=task.delay or None)
+        text = event.traceback if isinstance(event, TryFailed) else None
+        return _describe_error(event.error, text, cause=cause, seconds=seconds, delay=task.delay or None)
 
     def _dep_failed(self, task: Task, event: DepFailed) -> str | None:
         failure: Failure = event.failure
@@ -131,8 +132,8 @@ def remote_text(error: BaseException) -> str | None:
     return cause.text if isinstance(cause, RemoteTraceback) else None
 
 
-def _describe_error(error: BaseException, **more: Any) -> str:
-    text = remote_text(error)
+def _describe_error(error: BaseException, text: str | None, **more: Any) -> str:
+    text = text or remote_text(error)
     # The last line of the traceback holds the message; __str__ of another error is a user's code.
     last_line = text.strip().rpartition("\n")[2] if text else ""
     message = str(error) if isinstance(error, TaskError) else last_line

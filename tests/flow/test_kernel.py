@@ -1,0 +1,247 @@
+import threading
+from typing import Any
+
+import pytest
+
+import nbflow as nf
+from nbflow.errors import ConfigError, DependencyError, InvalidResources, JoinError, NbflowError, NotLoaded
+from nbflow.flow.kernel import DataFlowKernel
+
+pytestmark = pytest.mark.usefixtures("kernel")
+
+
+@nf.python_app
+def add(*parts: int) -> int:
+    return sum(parts)
+
+
+def test_a_diamond_of_dependencies() -> None:
+    top = add(1)
+    left, right = add(top, 1), add(top, 2)
+    assert add(left, right).result(10) == 5
+
+
+def test_a_failure_reaches_what_depends_on_it_and_nothing_else() -> None:
+    @nf.python_app
+    def fail() -> int:
+        raise ZeroDivisionError("no")
+
+    bad, good = fail(), add(1)
+    child, grandchild = add(bad, good), add(add(bad), 1)
+    with pytest.raises(ZeroDivisionError) as caught:
+        bad.result(10)
+    (attempt,) = bad.task.attempts
+    assert "in fail" in (attempt.detail.traceback or "")
+    for future in (child, grandchild):
+        with pytest.raises(DependencyError, match=f"task {bad.task.id} failed") as echo:
+            future.result(10)
+        assert echo.value.root is caught.value
+        assert echo.value.root_task == bad.task.id
+    assert good.result(10) == 1
+
+
+def test_retry_runs_only_the_failed_branch_with_the_new_definition() -> None:
+    runs: list[str] = []
+
+    def define(body: Any) -> Any:
+        def middle(x: int) -> int:
+            runs.append("middle")
+            return int(body(x))
+
+        return nf.python_app(middle)
+
+    @nf.python_app
+    def first() -> int:
+        runs.append("first")
+        return 0
+
+    middle = define(lambda x: 1 / x)
+    start = first()
+    future = middle(start)
+    last = add(future, 1)
+    with pytest.raises(DependencyError):
+        last.result(10)
+    define(lambda x: x + 41)
+    assert nf.retry(failed=True) == 2
+    assert last.result(10) == 42
+    assert future.result(10) == 41
+    assert runs == ["first", "middle", "middle"]
+    assert start.task.state == "done"
+
+
+def test_retry_with_other_arguments_or_function() -> None:
+    @nf.python_app
+    def invert(x: float) -> float:
+        return 1 / x
+
+    future = invert(0)
+    with pytest.raises(ZeroDivisionError):
+        future.result(10)
+    future.task.retry(args=(add(4),))
+    assert future.result(10) == 0.25
+    with pytest.raises(NbflowError, match="only failed"):
+        future.task.retry()
+    other = invert(0)
+    other.exception(10)
+    other.task.retry(lambda x: x + 7)
+    assert other.result(10) == 7
+
+
+def test_retry_chooses_by_error_and_app() -> None:
+    @nf.python_app
+    def pick(kind: str) -> None:
+        raise {"key": KeyError, "zero": ZeroDivisionError}[kind]("x")
+
+    futures = [pick("key"), pick("zero"), pick("zero")]
+    for future in futures:
+        assert future.exception(10) is not None
+    assert nf.retry(error=ZeroDivisionError) == 2
+    assert nf.retry(app="nobody") == 0
+    with pytest.raises(NbflowError, match="retry what"):
+        nf.retry()
+
+
+def test_retries_with_count_and_handler() -> None:
+    tries: list[int] = []
+
+    @nf.python_app(retries=2)
+    def third_time() -> str:
+        tries.append(1)
+        if len(tries) < 3:
+            raise OSError("not yet")
+        return "lucky"
+
+    future = third_time()
+    assert future.result(10) == "lucky"
+    assert [attempt.end for attempt in future.task.attempts] == ["TryFailed", "TryFailed", "Returned"]
+    asked: list[str] = []
+
+    def judge(error: BaseException, task: Any) -> nf.Decision:
+        asked.append(task.name)
+        return nf.Decision.RETRY if len(asked) < 3 else nf.Decision.FAIL
+
+    @nf.python_app(retries=nf.RetryPolicy(handler=judge))
+    def never() -> None:
+        raise OSError("no")
+
+    with pytest.raises(OSError, match="no"):
+        never().result(10)
+    assert asked == ["never"] * 3
+
+
+def test_join_apps_return_any_arrangement_at_any_depth() -> None:
+    @nf.join_app
+    def inner(n: int) -> Any:
+        return [add(i, 1) for i in range(n)]
+
+    @nf.join_app
+    def outer(n: int) -> Any:
+        return {"inner": inner(n), "one": add(n), "plain": "x"}
+
+    @nf.join_app
+    def nothing() -> None:
+        return None
+
+    @nf.join_app
+    def fib(n: int) -> Any:
+        return add(fib(n - 1), fib(n - 2)) if n > 1 else add(n)
+
+    assert outer(3).result(10) == {"inner": [1, 2, 3], "one": 3, "plain": "x"}
+    assert nothing().result(10) is None
+    assert fib(8).result(20) == 21
+
+
+def test_join_app_that_waits_inside_does_not_block_the_others() -> None:
+    @nf.join_app
+    def nested(depth: int) -> Any:
+        return add(nested(depth - 1).result(10), 1) if depth else add(0)
+
+    assert nested(8).result(20) == 8
+
+
+def test_a_failed_child_fails_the_join_and_its_retry_mends_it() -> None:
+    broken = threading.Event()
+    broken.set()
+
+    @nf.python_app
+    def child(n: int) -> int:
+        if n == 1 and broken.is_set():
+            raise ValueError("child")
+        return n
+
+    bodies: list[int] = []
+
+    @nf.join_app
+    def parent() -> Any:
+        bodies.append(1)
+        return child.map(range(3))
+
+    future = parent()
+    with pytest.raises(JoinError, match="ValueError"):
+        future.result(10)
+    broken.clear()
+    assert nf.retry(failed=True) == 2
+    assert future.result(10) == [0, 1, 2]
+    assert len(bodies) == 1
+
+
+def test_a_cycle_through_a_join_is_refused() -> None:
+    held: list[Any] = []
+    ready = threading.Event()
+
+    @nf.join_app
+    def loop() -> Any:
+        ready.wait(10)
+        return add(held[0])
+
+    held.append(loop())
+    ready.set()
+    with pytest.raises(JoinError, match="never ends"):
+        held[0].result(10)
+
+
+def test_bad_requests_are_refused_at_the_call(kernel: DataFlowKernel) -> None:
+    with pytest.raises(ConfigError, match="no executor is called 'nowhere'; this kernel has 'threads'"):
+        add.options(executors="nowhere")(1)
+    with pytest.raises(InvalidResources, match="cores=999"):
+        add.options(cores=999)(1)
+    nf.clear()
+    with pytest.raises(NotLoaded, match=r"nbflow\.load\(\)"):
+        add(1)
+    assert not kernel.is_open
+
+
+def test_clear_leaves_no_future_unresolved() -> None:
+    event = threading.Event()
+
+    @nf.python_app
+    def block() -> None:
+        event.wait(10)
+
+    futures = [block() for _ in range(4)]
+    waiting = add(futures[0])  # type: ignore[arg-type]
+    nf.clear()
+    event.set()
+    assert all(future.done() for future in [*futures, waiting])
+    assert not [thread for thread in threading.enumerate() if thread.name in ("nbflow-flow", "nbflow-journal")]
+
+
+def test_tasks_and_events_are_read_from_the_journal() -> None:
+    add.options(label="first")(1, 2).result(10)
+    table = nf.tasks()
+    assert [(row.app, row.state.name, row.call, row.label) for row in table] == [
+        ("add", "DONE", "add(1, 2)", "first")
+    ]
+    events = nf.events()
+    assert [next(events).event for _ in range(3)] == ["Submitted", "Dispatched", "Returned"]
+
+
+def test_gather_keeps_the_arrangement() -> None:
+    assert nf.gather({"a": add(1), "b": [add(2), 3]}) == {"a": 1, "b": [2, 3]}
+    assert nf.gather(add(1), add(2)) == [1, 2]
+    bad = add("x")  # type: ignore[arg-type]
+    outcomes = nf.gather([add(1), bad], return_exceptions=True)
+    assert outcomes[0] == 1
+    assert isinstance(outcomes[1], TypeError)
+    with pytest.raises(TypeError):
+        nf.gather(bad, timeout=10)
