@@ -1,7 +1,7 @@
-"""Own the adapter that runs calls in any `concurrent.futures.Executor`: Dask's, mpi4py's, loky's, the standard ones.
+"""Own the adapter that runs calls in any `concurrent.futures.Executor`: Dask's, loky's, Python's own.
 
-Bundles are encoded as for a worker process, so that functions of a notebook work. What such a pool cannot do is not
-promised: a running call cannot be stopped, it is only no longer waited for.
+Bundles are encoded as for a worker process, so that functions of a notebook work. What such a pool cannot do
+is not promised: a running call cannot be stopped, it is only no longer waited for.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from typing import final
 
-from nbflow.core.events import Returned, TryFailed
+from nbflow.core.events import TryFailed
 from nbflow.core.ids import ExecutorId, SlotId
 from nbflow.core.placement import Capacity
 from nbflow.core.states import Cause
-from nbflow.errors import AppTimeout, ConfigError, NbflowError, TaskError, WorkerLost
+from nbflow.errors import ConfigError, NbflowError, TaskError, WorkerLost
 from nbflow.executors.capacity import capacity_for
-from nbflow.executors.protocol import Exit, Happening, Post, Printed, Try
+from nbflow.executors.protocol import Exit, Happening, Post, Try
 from nbflow.wire.bundles import (
     Bundle,
     Outcome,
@@ -39,6 +39,7 @@ from nbflow.wire.values import Definitions
 from nbflow.worker.call import attempt, seconds_allowed, timed_out, title
 from nbflow.worker.cores import available_cores
 from nbflow.worker.losses import closed, recalled
+from nbflow.worker.outcomes import failed_by, happenings_of
 from nbflow.worker.streams import ThreadOutput, captured_threads
 
 __all__ = ["FuturesExecutor", "run_frames"]
@@ -90,7 +91,7 @@ class FuturesExecutor:
             self._inbox.put(partial(self._submit, calls))
 
     def drop(self, tries: Collection[Try]) -> None:
-        """Wait no longer for these tries; a bundle of which nothing is left is cancelled if it has not started."""
+        """Wait no longer for these tries; a bundle of which nothing is left is cancelled if it can be."""
         self._inbox.put(partial(self._drop, set(tries)))
 
     def recall(self, tries: Collection[Try]) -> None:
@@ -135,7 +136,7 @@ class FuturesExecutor:
         try:
             frames, failures = encode_bundle(calls, set())
             for call, reason in failures:
-                self._news.append(TryFailed(call.task, call.try_id, Cause.RAISED, _of_task(reason, call)))
+                self._news.append(failed_by(call, reason))
                 del sent.calls[call.task, call.try_id]
             if not sent.calls:
                 return
@@ -163,7 +164,8 @@ class FuturesExecutor:
             for outcome in report.outcomes:
                 call = sent.calls.get((outcome.task, outcome.try_id))
                 if call is not None:
-                    self._news.extend(_happenings(outcome, call))
+                    written = outcome.stdout, outcome.stderr
+                    self._news += happenings_of(call, outcome.value, outcome.error, outcome.seconds, written)
 
     def _lose(self, sent: _Sent, error: Exception) -> None:
         for call in sent.calls.values():
@@ -203,26 +205,8 @@ class FuturesExecutor:
         self._news.extend(TryFailed(call.task, call.try_id, cause, error(call)) for call in calls)
 
 
-def _happenings(outcome: Outcome, call: Call) -> Iterable[Happening]:
-    task, try_id = outcome.task, outcome.try_id
-    for stream, (text, nbytes) in (("stdout", outcome.stdout), ("stderr", outcome.stderr)):
-        if nbytes:
-            yield Printed(task, try_id, stream, text, nbytes)
-    if outcome.error is None:
-        yield Returned(task, try_id, outcome.value, outcome.seconds)
-    else:
-        cause = Cause.TIMEOUT if type(outcome.error) is AppTimeout else Cause.RAISED
-        yield TryFailed(task, try_id, cause, _of_task(outcome.error, call), seconds=outcome.seconds)
-
-
 def _late(call: Call, *, place: str) -> TaskError:
     return timed_out(call.directive, call.task, place)
-
-
-def _of_task(error: BaseException, call: Call) -> BaseException:
-    if isinstance(error, TaskError) and not error.task:
-        error.task = call.task
-    return error
 
 
 # Where the pool runs it

@@ -29,13 +29,18 @@ class Executor(Protocol):
         """
 
     def send(self, slot: SlotId, calls: Sequence[Call]) -> None:
-        """Take calls for a slot, after those that it has; each ends in one Returned or TryFailed. Never blocks."""
+        """Take calls for a slot, after those that it has; each ends in one Returned or TryFailed.
+
+        Never blocks.
+        """
 
     def drop(self, tries: Collection[Try]) -> None:
-        """Stop these tries, running or not, even in C code where processes are used; nothing is reported for them.
+        """Stop these tries, running or not; nothing is reported for them.
 
-        Calls that shared a stopped process come back as TryFailed(RECALLED) if they had not started. Unknown tries are
-        passed over.
+        Processes are stopped in C code too; a thread cannot be, and is only no longer waited for.
+
+        Calls that shared a stopped process come back as TryFailed(RECALLED) if they had not started. Unknown
+        tries are passed over.
         """
 
     def recall(self, tries: Collection[Try]) -> None:

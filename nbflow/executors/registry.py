@@ -27,7 +27,7 @@ def executor_names() -> list[str]:
 
 
 def find_executor(name: str) -> type[Any]:
-    """Return the class of an executor. Raises ConfigError for an unknown name, or when it cannot be imported."""
+    """Return the class of an executor. Raises ConfigError when it is unknown or broken."""
     target = BUILT_IN.get(name)
     if target is not None:
         module, _, attribute = target.partition(":")

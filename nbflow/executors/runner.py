@@ -9,15 +9,12 @@ from collections.abc import Collection, Iterable
 from queue import SimpleQueue
 from typing import final
 
-from nbflow.core.events import Returned, TryFailed
 from nbflow.core.ids import SlotId
-from nbflow.core.states import Cause
-from nbflow.errors import AppTimeout
-from nbflow.executors.protocol import Happening, Post, Printed, Try
+from nbflow.executors.protocol import Happening, Post, Try
 from nbflow.wire.messages import Call
 from nbflow.worker.bash import Command
 from nbflow.worker.call import attempt
-from nbflow.worker.capture import Written
+from nbflow.worker.outcomes import happenings_of
 from nbflow.worker.streams import ThreadOutput
 
 __all__ = ["Runner"]
@@ -30,8 +27,8 @@ GO_ON, END = "go on", "end"
 class Runner:
     """Run calls in a thread of its own, in the order in which they came.
 
-    A call that runs belongs to who takes it out of `_running` first: the thread when it has ended, or whoever no
-    longer waits for it; then the thread ends after it, unheard.
+    A call that runs belongs to who takes it out of `_running` first: the thread when it has ended, or whoever
+    no longer waits for it; then the thread ends after it, unheard.
     """
 
     def __init__(self, slot: SlotId, post: Post) -> None:
@@ -141,7 +138,7 @@ class Runner:
                 running.remove(call)
             except ValueError:
                 return False
-            news += _happenings(call, value, error, seconds, written)
+            news += happenings_of(call, value, error, seconds, written)
             if time.perf_counter() - self._posted > POST_SECONDS:
                 self.post_news()
             if self.is_retired:
@@ -162,23 +159,3 @@ class Runner:
         self._command = command
         if not self._running:  # given up before the command was there
             command.stop()
-
-
-def _happenings(
-    call: Call, value: object, error: BaseException | None, seconds: float, written: Written | None
-) -> list[Happening]:
-    task, try_id = call.task, call.try_id
-    news: list[Happening] = []
-    if written is not None:
-        for stream, (text, nbytes) in zip(("stdout", "stderr"), written, strict=True):
-            if nbytes:
-                news.append(Printed(task, try_id, stream, text, nbytes))
-    if error is None:
-        news.append(Returned(task, try_id, value, seconds))
-    else:
-        news.append(TryFailed(task, try_id, _cause(error), error, seconds=seconds))
-    return news
-
-
-def _cause(error: BaseException) -> Cause:
-    return Cause.TIMEOUT if type(error) is AppTimeout else Cause.RAISED

@@ -1,7 +1,7 @@
-"""Own the executor that runs calls in threads of this process: no pickling, no start-up, one interpreter lock.
+"""Own the executor that runs calls in threads of this process: no pickling, no start-up, one lock for all.
 
-A thread cannot be stopped: a call that is dropped or out of its walltime is left to itself, and another thread takes
-its place. Commands of bash apps are stopped.
+A thread cannot be stopped: a call that is dropped or out of its walltime is left to itself, and another
+thread takes its place. Commands of bash apps are stopped.
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ class ThreadsExecutor:
             self._post(news)
 
     def _leave(self, runner: Runner, call: Call, reason: str) -> bool:
-        """Leave a running call to itself, and give its place to another thread; return False when it has ended."""
+        """Leave a running call to itself, its place to another thread; return False when it has ended."""
         with self._lock:
             if self._is_closed or not runner.leave_alone(call):
                 return False

@@ -33,8 +33,8 @@ class Command:
     def run(self, stdout: Kept, stderr: Kept) -> int:
         """Run the command to its end and return its exit code, 128 + n when signal n ended it.
 
-        What it writes goes to the directive's files, else to `stdout` and `stderr`. Processes that it left in its
-        process group are killed. Raises TimeoutError when the walltime ended first.
+        What it writes goes to the directive's files, else to `stdout` and `stderr`. Processes that it left in
+        its process group are killed. Raises TimeoutError when the walltime ended first.
         """
         with open_streams(self._directive.stdout, self._directive.stderr) as files:
             out, err = (subprocess.PIPE if file is None else file for file in files)

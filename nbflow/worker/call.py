@@ -108,7 +108,8 @@ def _directed(
     missing = tuple(path for path in directive.outputs if not Path(path).exists())
     if missing:
         raise MissingOutputs(
-            f"{title(directive, task)} ended {where()} without what it promised in `outputs`: {', '.join(missing)}. "
+            f"{title(directive, task)} ended {where()} without what it promised in `outputs`: "
+            f"{', '.join(missing)}. "
             f"Relative paths are seen from {Path.cwd()}.",
             paths=missing,
             task=task,
@@ -168,7 +169,7 @@ SETTLE: Final[dict[type, Callable[[Any], Any]]] = {
     CoroutineType: _run_coroutine,
     AsyncGeneratorType: lambda values: _run_coroutine(_collect(values)),
 }
-"""What is made of a result that is still to be computed; by exact type, because this is asked for every call."""
+"""What is made of a result that is still to be computed; by exact type: this is asked for every call."""
 
 
 def _exited(raised: BaseException, directive: Directive, task: TaskId) -> AppExited:

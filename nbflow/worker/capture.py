@@ -1,7 +1,7 @@
 """Own what a call writes to its stdout and stderr: the bounded memory of it, and a worker's two pipes for it.
 
-File descriptors 1 and 2 of a worker are pipes, so that C code and child processes are heard too. What a child that
-outlives its call writes later is counted to the call that runs then.
+File descriptors 1 and 2 of a worker are pipes, so that C code and child processes are heard too. What a child
+that outlives its call writes later is counted to the call that runs then.
 """
 
 from __future__ import annotations
@@ -84,9 +84,12 @@ class Output(Protocol):
     """Be where the output of one call goes."""
 
     @property
-    def stdout(self) -> Kept: ...
+    def stdout(self) -> Kept:
+        """Return what keeps the call's stdout."""
+
     @property
-    def stderr(self) -> Kept: ...
+    def stderr(self) -> Kept:
+        """Return what keeps the call's stderr."""
 
     def redirected(self, stdout: Stream | None, stderr: Stream | None) -> AbstractContextManager[None]:
         """Return a context in which what Python code writes goes to these files instead."""
@@ -113,8 +116,8 @@ def open_streams(*streams: Stream | None) -> Iterator[list[IO[bytes] | None]]:
 class Capture:
     """Take all that this process and its children write to file descriptors 1 and 2, call by call.
 
-    The I/O thread calls `drain` when one of `readers` is readable, so that a writer never blocks for long; the main
-    thread calls `flush` and `collect` when a call has ended. A silent call costs 2 us.
+    The I/O thread calls `drain` when one of `readers` is readable, so that a writer never blocks for long;
+    the main thread calls `flush` and `collect` when a call has ended. A silent call costs 2 us.
     """
 
     def __init__(self) -> None:

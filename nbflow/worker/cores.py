@@ -22,7 +22,7 @@ def available_cores(cgroup: Path = CGROUP) -> int:
 
 
 def _quota(cgroup: Path) -> float | None:
-    """Return the cores' worth of time that the control group grants (version 2, then 1); None when unlimited."""
+    """Return the cores' worth of time that the control group (version 2 or 1) grants; None for all."""
     try:
         quota, period = (cgroup / "cpu.max").read_text().split()
     except (OSError, ValueError):

@@ -1,8 +1,8 @@
-"""Own the small process between a supervisor and its worker, which leaves nothing alive behind either of them.
+"""Own the small process between a supervisor and its worker, which leaves nothing alive behind either.
 
-On Linux it adopts whatever descends from the worker, wherever that moved (other sessions, other process groups), and
-it runs no user code, so that it always answers. When the worker ends, it kills what the worker left and reports how
-the worker ended. When the supervisor closes the line to it, or dies, it kills the worker too.
+On Linux it adopts whatever descends from the worker, wherever that moved (other sessions, other process
+groups), and it runs no user code, so that it always answers. When the worker ends, it kills what the worker
+left and reports how the worker ended. When the supervisor dies, or closes the line, it kills the worker.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def _reap(worker: int) -> int | None:
 
 
 def _end_descendants(worker: int) -> None:
-    """Kill what the dead worker left, generation by generation: orphans of what is killed become children of this."""
+    """Kill what the dead worker left, by generations: the orphans of each become children of this."""
     with suppress(
         ProcessLookupError, PermissionError
     ):  # where nothing is adopted, its process group is all we know
@@ -127,7 +127,7 @@ def _kill_children() -> None:
 
 
 def _close_all_but(*kept: int) -> None:
-    """Close all file descriptors but these: the worker's end of its socket must close when the worker dies."""
+    """Close all other files: the worker's end of its socket must close when the worker dies."""
     start = 0
     for number in sorted(kept):
         os.closerange(start, number)

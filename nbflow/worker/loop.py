@@ -1,19 +1,23 @@
-"""Own what a worker process does: one call at a time in the main thread, messages and output in the I/O thread.
+"""Own what a worker process does: calls in the main thread; messages and output in the I/O thread.
 
-Calls run in the main thread because signals, matplotlib and many C libraries want it so. A bundle's results leave
-when it ends, or 5 ms after the last ones, so that a long call never holds back the results of those before it.
+Calls run one at a time in the main thread because signals, matplotlib and many C libraries want it so. A
+bundle's results leave when it ends, or 5 ms after the last ones, so that a long call never holds back those
+before it.
 """
 
 from __future__ import annotations
 
+import importlib
 import os
 import select
 import socket
+import sys
 import threading
 import time
 import traceback
 from collections import deque
 from collections.abc import Collection
+from contextlib import suppress
 from queue import SimpleQueue
 from typing import TextIO, final
 
@@ -23,6 +27,7 @@ from nbflow.wire.bundles import (
     Bundle,
     Outcome,
     Parcel,
+    Place,
     Recall,
     Stop,
     decode_order,
@@ -56,7 +61,8 @@ class Worker:
         self._capture = Capture()
         self._definitions = Definitions()
         self._known: set[int] = set()
-        self._queue: SimpleQueue[deque[Parcel] | None] = SimpleQueue()
+        self._place: Place | None = None
+        self._queue: SimpleQueue[tuple[Place | None, deque[Parcel]] | None] = SimpleQueue()
         self._bundles: list[deque[Parcel]] = []
         self._done: list[Outcome] = []
         self._sending = threading.Lock()
@@ -65,7 +71,9 @@ class Worker:
     def run(self) -> None:
         """Serve until told to stop."""
         threading.Thread(target=self._serve, name="nbflow-io", daemon=True).start()
-        while (parcels := self._queue.get()) is not None:
+        while (order := self._queue.get()) is not None:
+            place, parcels = order
+            _settle_down(place)
             while parcels:
                 try:
                     parcel = parcels.popleft()
@@ -135,7 +143,7 @@ class Worker:
                 tick = self._tick(tick)
 
     def _tick(self, tick: float) -> float | None:
-        """Send results that wait behind a long call; return the milliseconds to the next look, None for never."""
+        """Send results that wait behind a long call; return the milliseconds to the next look, if any."""
         if self._done:
             self._send_done()
             return TICK_MILLISECONDS
@@ -150,7 +158,9 @@ class Worker:
                 self._bundles = [bundle for bundle in self._bundles if bundle]
                 parcels = deque(order.parcels)
                 self._bundles.append(parcels)
-                self._queue.put(parcels)
+                self._queue.put((self._place, parcels))
+            case Place():
+                self._place = order
             case Recall():
                 self._recall(set(order.tries))
             case Stop():
@@ -174,3 +184,14 @@ class Worker:
     def _give_back(self, tries: Collection[tuple[TaskId, TryId]]) -> None:
         with self._sending:
             send(self._sock, encode_given_back(tries))
+
+
+def _settle_down(place: Place | None) -> None:
+    """Go where the next bundle runs: the one before may have gone elsewhere, or the user has."""
+    if place is None:
+        return
+    with suppress(OSError):  # a directory that is gone: calls that need it will say so
+        os.chdir(place.directory)
+    if sys.path != place.import_paths:
+        sys.path[:] = place.import_paths
+        importlib.invalidate_caches()

@@ -103,7 +103,8 @@ def never_started(call: Call, reason: str, *, starts: int, log: str) -> WorkerLo
 def closed(call: Call) -> WorkerLost:
     """Return the error of a call that was still there when its pool was closed."""
     return WorkerLost(
-        f"{title(call.directive, call.task)} was stopped: the workers were told to end. Load nbflow and run it again.",
+        f"{title(call.directive, call.task)} was stopped: the workers were told to end. "
+        "Load nbflow and run it again.",
         reason="closed",
         task=call.task,
     )

@@ -1,7 +1,7 @@
-"""Be a worker process: `python -m nbflow.worker.main SOCKET LINE`, the numbers of two inherited sockets.
+"""Be a worker process: its arguments are the numbers of two inherited sockets.
 
-Over SOCKET come calls and go results (`wire.bundles`); LINE is for the keeper (`worker.keeper`). The keeper is forked
-off before anything large is imported, so that it stays small.
+Over the first come calls and go results (`wire.bundles`); the second is the line of the keeper
+(`worker.keeper`), which is forked off before anything large is imported, so that it stays small.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from nbflow.worker.keeper import fork_worker
 __all__ = ["main"]
 
 
-def main(arguments: list[str]) -> None:
+def main() -> None:
     """Run calls until told to stop; end at once when the supervisor is gone."""
-    sock, line = (socket.socket(fileno=int(number)) for number in arguments)
+    sock, line = (socket.socket(fileno=int(number)) for number in sys.argv[1:])
     for inherited in (sock, line):
         inherited.set_inheritable(False)
     fork_worker(line)
@@ -29,7 +29,3 @@ def main(arguments: list[str]) -> None:
     log = os.fdopen(os.dup(2), "w")
     faulthandler.enable(log)
     Worker(sock, log).run()
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

@@ -1,4 +1,4 @@
-"""Own the door to a supervisor and its worker processes: callable from any thread, never blocking, safe to close."""
+"""Own the door to a supervisor and its workers: callable from any thread, never blocking, safe to close."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ __all__ = ["Pool"]
 class Pool:
     """Run calls in a number of worker processes, each one at a time.
 
-    The processes are started afresh, never forked from this one, and import nothing of the user's until a call does.
+    The processes are started afresh, never forked from this one, and import nothing of the user's until a
+    call does.
     """
 
     def __init__(self, label: ExecutorId, workers: int) -> None:
@@ -40,7 +41,7 @@ class Pool:
         """Start the workers and return their slots, which take calls from now on."""
         self._post = post
         self._supervisor = Supervisor(self._label, self._workers, post)
-        # A daemon: an interpreter that exits without `close` must not wait for it; the workers notice by themselves.
+        # A daemon: an interpreter that exits without `close` must not wait for it. The workers notice.
         self._thread = threading.Thread(
             target=self._supervisor.run, args=(self._inbox,), name="nbflow-pool", daemon=True
         )
@@ -56,7 +57,8 @@ class Pool:
     def drop(self, tries: Collection[Try]) -> None:
         """Stop these tries, running or not; nothing is reported for them.
 
-        A worker is killed only when it runs one of them; what it had not started comes back as TryFailed(RECALLED).
+        A worker is killed only when it runs one of them; what it had not started comes back as
+        TryFailed(RECALLED).
         """
         self._inbox.put(lambda supervisor: supervisor.drop(tries))
 

@@ -38,7 +38,8 @@ from nbflow.worker.keeper import WORD
 
 __all__ = ["Ending", "WorkerProcess"]
 
-BOOT = "import sys; sys.path[:] = sys.argv.pop(1).split('\\n'); import nbflow.worker.main as main; main.main(sys.argv[1:])"
+BOOT = "import sys; sys.path[:] = sys.argv.pop().split('\\n'); from nbflow.worker.main import main; main()"
+"""Finds nbflow where this process found it, before anything of it is imported."""
 SOCKET_NBYTES = 1 << 20
 LOG_NBYTES = 8_192
 THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
@@ -58,10 +59,11 @@ class Ending(Enum):
 class WorkerProcess:
     """Be one worker process, with the calls that are on their way to it.
 
-    `backlog` holds calls that were not sent yet, `hand` those that were, oldest first; `dropped` those of the hand
-    that nobody waits for. `walltime` is that of the only call in hand, `deadline` (monotonic clock) when the
-    supervisor has to act if nothing was heard. `start` counts the processes that this place was given in a row
-    without one getting ready. `events` is what the supervisor's selector watches the socket for.
+    `backlog` holds calls that were not sent yet, `hand` those that were, oldest first; `dropped` those of the
+    hand that nobody waits for. `walltime` is that of the only call in hand, `deadline` (monotonic clock) when
+    the supervisor has to act if nothing was heard. `start` counts the processes that this place was given in
+    a row without one getting ready. `unanswered` counts the recalls under way. `events` is what the
+    supervisor's selector watches the socket for.
     """
 
     def __init__(self, slot: SlotId, *, start: int = 1, share: int = 1) -> None:
@@ -78,9 +80,11 @@ class WorkerProcess:
         self.is_stopping = False
         self.is_silent = False
         self.is_over = False
+        self.unanswered = 0
         self.events = 0
         self.pid = 0
         self.status: int | None = None
+        self._patience = math.inf
         self._known: set[int] = set()
         self._definitions = Definitions()
         self._place: Place | None = None
@@ -97,10 +101,10 @@ class WorkerProcess:
         self.sock.settimeout(0)
         self.line.settimeout(0)
         numbers = [sock.fileno(), line.fileno()]
-        paths = "\n".join(path for path in sys.path if isinstance(path, str))
+        paths = "\n".join(_place().import_paths)
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", BOOT, paths, *map(str, numbers)],
+                [sys.executable, "-c", BOOT, *map(str, numbers), paths],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
@@ -143,10 +147,19 @@ class WorkerProcess:
             seconds = math.inf if walltime is None or not self.is_ready else walltime
             self.deadline = time.monotonic() + seconds
 
+    def expect_answer(self, seconds: float) -> None:
+        """Note how long it may take to answer a recall, from when it can hear it."""
+        self._patience = seconds
+        if self.is_ready:
+            self.deadline = time.monotonic() + seconds
+
     def get_ready(self) -> None:
         """Note that it takes calls now: the time of the one that it has starts here."""
         self.is_ready = True
-        self.allow(self.walltime)
+        if self.dropped:
+            self.deadline = time.monotonic() + self._patience
+        else:
+            self.allow(self.walltime)
 
     def forgive(self, key: Try) -> None:
         """Note that a dropped try is gone by itself; when it was the last, nothing needs to be ended."""
@@ -158,8 +171,8 @@ class WorkerProcess:
     # Sending
 
     def send_calls(self, calls: list[Call]) -> Sequence[tuple[Call, BaseException]]:
-        """Take calls in hand and start to send them; return those that cannot travel, each with its reason."""
-        place = Place(str(Path.cwd()), [path for path in sys.path if isinstance(path, str)])
+        """Take calls in hand and start to send them; return those that cannot travel, with the reasons."""
+        place = _place()
         if place != self._place:
             self._place = place
             self._outbound.put(encode_place(place))
@@ -175,6 +188,7 @@ class WorkerProcess:
 
     def ask_back(self, tries: Collection[Try]) -> None:
         """Ask for those of the tries that have not started; a `GivenBack` answers, in any case."""
+        self.unanswered += 1
         self._outbound.put(encode_recall(tries))
         self.send()
 
@@ -210,7 +224,7 @@ class WorkerProcess:
         return reports
 
     def hear_keeper(self) -> bool:
-        """Read what the keeper says; return whether the worker has ended (`status` says how, None: unknown)."""
+        """Read what the keeper says; return whether the worker has ended. `status` says how, if known."""
         try:
             words = self.line.recv(64)
         except BlockingIOError:
@@ -249,6 +263,15 @@ class WorkerProcess:
         """Close the sockets; their other ends take that for the end of the supervisor."""
         self.sock.close()
         self.line.close()
+
+
+def _place() -> Place:
+    """Return where calls that are sent now run: where this process is, with what it can import."""
+    try:
+        directory = str(Path.cwd())
+    except FileNotFoundError:  # it was removed
+        directory = "/"
+    return Place(directory, [path for path in sys.path if isinstance(path, str)])
 
 
 def _environment(share: int) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Own the capture of what Python code prints in chosen threads, for calls that share a process with other work.
+"""Own the capture of what Python code prints in chosen threads, for calls that share a process.
 
 `sys.stdout` and `sys.stderr` are stood in for while anybody captures; threads that do not are passed through
 untouched. What C code or a child process writes is not seen here.
@@ -102,7 +102,7 @@ class _StandIns:
             self._users += 1
             if self._users == 1:
                 self._proxies = [_Proxy(sys.stdout, _sinks[0]), _Proxy(sys.stderr, _sinks[1])]
-                sys.stdout, sys.stderr = self._proxies  # type: ignore[assignment]
+                sys.stdout, sys.stderr = self._proxies
 
     def leave(self) -> None:
         """Put the originals back, where nobody else has put something in their place meanwhile."""

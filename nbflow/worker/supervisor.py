@@ -1,7 +1,7 @@
 """Own what a pool of worker processes does: feed them, hear them, end them, replace them.
 
-It lives in one thread; commands come through an inbox, happenings leave through `post`. Encoding and decoding, which
-may run a user's code, happen in here, and never in the thread that sends.
+It lives in one thread; commands come through an inbox, happenings leave through `post`. Encoding and
+decoding, which may run a user's code, happen in here, and never in the thread that sends.
 """
 
 from __future__ import annotations
@@ -16,16 +16,17 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, final
 
-from nbflow.core.events import Returned, TryFailed
+from nbflow.core.events import TryFailed
 from nbflow.core.ids import ExecutorId, SlotId
 from nbflow.core.states import Cause
-from nbflow.errors import AppTimeout, TaskError
+from nbflow.errors import TaskError
 from nbflow.wire.bundles import GivenBack, Outcome, Outcomes, Report
 from nbflow.wire.messages import Call
-from nbflow.worker.call import seconds_allowed, timed_out, title
-from nbflow.worker.happenings import Exit, Happening, Post, Printed, SlotDown, SlotUp, Try
+from nbflow.worker.call import seconds_allowed, timed_out
+from nbflow.worker.happenings import Exit, Happening, Post, SlotDown, SlotUp, Try
 from nbflow.worker.inbox import Inbox
 from nbflow.worker.losses import OUT_OF_MEMORY, OomWatch, closed, lost, never_started, reason_of, recalled
+from nbflow.worker.outcomes import failed_by, happenings_of
 from nbflow.worker.process import Ending, WorkerProcess
 
 __all__ = ["Order", "Supervisor"]
@@ -110,7 +111,7 @@ class Supervisor:
         for worker, wanted in self._whereabouts(set(tries), is_silent=True):
             worker.dropped |= wanted
             if self._ask_back(worker, wanted):
-                worker.deadline = time.monotonic() + ANSWER_SECONDS
+                worker.expect_answer(ANSWER_SECONDS)
 
     def close(self, how: Exit) -> None:
         """End all workers, now or when they have done what they have in hand."""
@@ -127,7 +128,7 @@ class Supervisor:
             self._say_goodbye(worker)
 
     def abandon(self) -> None:
-        """Close this process's copies of all sockets: in a forked child, which must not keep the workers alive."""
+        """Close all sockets of this process: a forked child, which must not keep the workers alive."""
         for worker in list(self._crew.values()):
             worker.close_sockets()
 
@@ -184,7 +185,7 @@ class Supervisor:
     # Feeding
 
     def _feed(self, worker: WorkerProcess) -> None:
-        """Send what may be sent now. A call with a walltime goes alone, so that its time starts when it is sent."""
+        """Send what may be sent now; a call with a walltime goes alone, so that its time starts then."""
         if not worker.backlog or worker.is_closing or worker.walltime is not None:
             return
         backlog, calls = worker.backlog, list[Call]()
@@ -200,7 +201,7 @@ class Supervisor:
         except BaseException as error:  # noqa: BLE001 - a user's code raised it: the calls' outcome
             failures = [(call, error) for call in calls]
         for call, reason in failures:
-            self._news.append(TryFailed(call.task, call.try_id, Cause.RAISED, _of_task(reason, call)))
+            self._news.append(failed_by(call, reason))
         if failures and not worker.hand:
             worker.allow(None)
             self._feed(worker)
@@ -255,13 +256,13 @@ class Supervisor:
 
     def _take(self, worker: WorkerProcess, reports: list[Report]) -> None:
         for report in reports:
-            if type(report) is Outcomes:
+            if not worker.is_ready:  # the first one says just this
+                worker.get_ready()
+            elif type(report) is Outcomes:
                 for outcome in report.outcomes:
                     self._take_outcome(worker, outcome)
             elif type(report) is GivenBack:
                 self._take_back(worker, report.tries)
-        if reports and not worker.is_ready:
-            worker.get_ready()
         if not worker.hand:
             worker.allow(None)
         self._feed(worker)
@@ -269,37 +270,29 @@ class Supervisor:
             self._say_goodbye(worker)
 
     def _take_outcome(self, worker: WorkerProcess, outcome: Outcome) -> None:
-        task, try_id = key = outcome.task, outcome.try_id
+        key = outcome.task, outcome.try_id
         call = worker.hand.pop(key, None)
         if call is None:
             return
         if key in worker.dropped:
             worker.forgive(key)
             return
-        news = self._news
-        if outcome.stdout[1]:
-            news.append(Printed(task, try_id, "stdout", *outcome.stdout))
-        if outcome.stderr[1]:
-            news.append(Printed(task, try_id, "stderr", *outcome.stderr))
-        error = outcome.error
-        if error is None:
-            news.append(Returned(task, try_id, outcome.value, outcome.seconds))
-        else:
-            cause = Cause.TIMEOUT if type(error) is AppTimeout else Cause.RAISED
-            news.append(TryFailed(task, try_id, cause, _of_task(error, call), seconds=outcome.seconds))
+        written = outcome.stdout, outcome.stderr
+        self._news += happenings_of(call, outcome.value, outcome.error, outcome.seconds, written)
 
     def _take_back(self, worker: WorkerProcess, tries: Collection[Try]) -> None:
         """Take back what had not started. A dropped try that then is still in hand has started: end it.
 
         First ask for all others, so that nothing else is hit; what can be given back then is.
         """
+        worker.unanswered -= 1
         for key in tries:
             call = worker.hand.pop(key, None)
             if call is not None and key in worker.dropped:
                 worker.forgive(key)
             elif call is not None:
                 self._fail([call], Cause.RECALLED, recalled)
-        if not worker.dropped or worker.ending is not None:
+        if worker.unanswered or not worker.dropped or worker.ending is not None:
             return
         others = worker.hand.keys() - worker.dropped
         if others and not worker.is_condemned:
@@ -341,7 +334,8 @@ class Supervisor:
         self._take(worker, worker.last_reports())
         log = worker.bury()
         del self._crew[worker.slot]
-        reason = worker.ending.value if worker.ending else self._reason(worker)
+        is_oom = os.WIFSIGNALED(worker.status or 0) and self._oom.has_struck()
+        reason = worker.ending.value if worker.ending else reason_of(worker.status or 0, is_oom=is_oom)
         if not worker.is_ready and worker.ending is None:
             calls = deque([*worker.hand.values(), *worker.backlog])
             self._stay_vacant(worker.slot, calls, worker.start, reason, log)
@@ -352,11 +346,6 @@ class Supervisor:
             slot = self._new_slot()
             self._news.append(SlotUp(self._label, slot))
             self._start(slot)
-
-    def _reason(self, worker: WorkerProcess) -> str:
-        status = worker.status or 0
-        is_oom = os.WIFSIGNALED(status) and self._oom.has_struck()
-        return reason_of(status, is_oom=is_oom)
 
     def _answer(self, worker: WorkerProcess, reason: str, log: str) -> None:
         """Report what became of the calls of a worker that has ended."""
@@ -380,7 +369,7 @@ class Supervisor:
         self._fail(worker.backlog, Cause.RECALLED, recalled)
 
     def _stay_vacant(self, slot: SlotId, calls: deque[Call], start: int, reason: str, log: str) -> None:
-        """Try a place again later, or give it up. The last place stays, to answer every call with the reason."""
+        """Try a place again later, or give it up; the last one stays, to answer each call with the reason."""
         if start < STARTS and self._exit is not Exit.STOP:
             due = time.monotonic() + START_DELAY_SECONDS * 2 ** (start - 1)
             self._vacant[slot] = _Vacancy(due, start + 1, calls)
@@ -406,12 +395,3 @@ class Supervisor:
 
 Order = Callable[[Supervisor], None]
 """What a supervisor is told to do."""
-
-
-def _of_task(error: BaseException, call: Call) -> BaseException:
-    """Return the error, its task named when it is one of nbflow's."""
-    if isinstance(error, TaskError) and not error.task:
-        error.task = call.task
-        if error.args and title(call.directive, call.task) not in str(error):
-            error.args = (f"{title(call.directive, call.task)}: {error.args[0]}", *error.args[1:])
-    return error

@@ -1,5 +1,7 @@
 """What every executor promises, as one test class: each driver's tests subclass it."""
 
+import os
+import select
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -38,7 +40,14 @@ class Driver:
         self.seen: list[Happening] = []
         self._posted: SimpleQueue[Any] = SimpleQueue()
         self._tasks = 0
-        self.slots = list(executor.start(self._posted.put).slots)
+        self._slots: list[SlotId] | None = None
+
+    @property
+    def slots(self) -> list[SlotId]:
+        """Start the executor when it is first needed: inside the test, where pytest has put its capture."""
+        if self._slots is None:
+            self._slots = list(self.executor.start(self._posted.put).slots)
+        return self._slots
 
     def call(self, fn: Callable[..., Any], *args: Any, directive: Directive = PYTHON, **kwargs: Any) -> Call:
         self._tasks += 1
@@ -86,6 +95,35 @@ class Driver:
             elif isinstance(one, SlotDown):
                 self.slots.remove(one.slot)
         self.seen.extend(happenings)
+
+
+class Life:
+    """Tell, without asking again and again, when all processes that opened `path` for writing are gone."""
+
+    def __init__(self, directory: Path) -> None:
+        self.path = str(directory / "life")
+        os.mkfifo(self.path)
+        self._reader = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK)
+
+    def wait_for_start(self) -> None:
+        assert select.select([self._reader], [], [], PATIENCE)[0]
+        assert os.read(self._reader, 1) == b"!"
+
+    def is_over(self) -> bool:
+        """Wait for the end; False when it does not come."""
+        poll = select.poll()
+        poll.register(self._reader, 0)
+        return bool(poll.poll(PATIENCE * 1000))
+
+    def close(self) -> None:
+        os.close(self._reader)
+
+
+@pytest.fixture
+def life(tmp_path: Path) -> Iterator[Life]:
+    life = Life(tmp_path)
+    yield life
+    life.close()
 
 
 class ExecutorContract:
@@ -260,26 +298,23 @@ class ExecutorContract:
         assert isinstance(end, TryFailed)
         assert isinstance(end.error, AppTypeError)
 
-    def test_bash_is_stopped_at_its_walltime_with_what_it_started(
-        self, driver: Driver, tmp_path: Path
-    ) -> None:
-        pid = tmp_path / "pid"
+    def test_bash_is_stopped_at_its_walltime_with_what_it_started(self, driver: Driver, life: Life) -> None:
         directive = Directive(kind=Kind.BASH, walltime=0.2)
-        end = driver.run(lambda: f"sleep 60 & echo $! > {pid}; wait", directive=directive)
+        end = driver.run(lambda path: f"sleep 60 > {path} & wait", life.path, directive=directive)
         assert isinstance(end, TryFailed)
         assert end.cause is Cause.TIMEOUT
         assert isinstance(end.error, AppTimeout)
         assert end.error.task == end.task
-        assert _is_gone(int(pid.read_text()))
+        assert life.is_over()
 
-    def test_bash_leaves_nothing_of_its_group_behind(self, driver: Driver, tmp_path: Path) -> None:
-        pid = tmp_path / "pid"
-        end = driver.run(lambda: f"sleep 60 & echo $! > {pid}", directive=Directive(kind=Kind.BASH))
+    def test_bash_leaves_nothing_of_its_group_behind(self, driver: Driver, life: Life) -> None:
+        line = f"sleep 60 > {life.path} & sleep 0.02"
+        end = driver.run(lambda: line, directive=Directive(kind=Kind.BASH))
         assert isinstance(end, Returned)
-        assert _is_gone(int(pid.read_text()))
+        assert life.is_over()
 
     def test_a_walltime_ends_the_waiting(self, driver: Driver) -> None:
-        call = driver.call(time.sleep, 1.5, directive=Directive(walltime=0.1, label="nap"))
+        call = driver.call(time.sleep, 0.5, directive=Directive(walltime=0.1, label="nap"))
         driver.send(call)
         end = driver.end_of(call)
         assert isinstance(end, TryFailed)
@@ -395,13 +430,3 @@ class RemoteExecutorContract(ExecutorContract):
         end = driver.run(lambda array: array + 1, numpy.zeros(300_000))
         assert isinstance(end, Returned)
         assert end.value.sum() == 300_000
-
-
-def _is_gone(pid: int) -> bool:
-    try:
-        psutil.Process(pid).wait(PATIENCE)
-    except psutil.TimeoutExpired:
-        return False
-    except psutil.NoSuchProcess:
-        return True
-    return True

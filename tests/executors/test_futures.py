@@ -1,8 +1,7 @@
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-
 import multiprocessing
 import os
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
 import pytest
 
@@ -10,7 +9,9 @@ from nbflow.core.events import Returned, TryFailed
 from nbflow.core.states import Cause
 from nbflow.errors import ConfigError, WorkerLost
 from nbflow.executors.futures import FuturesExecutor
-from tests.contracts.executors import Driver, RemoteExecutorContract
+from tests.contracts.executors import Driver, RemoteExecutorContract, life
+
+__all__ = ["life"]
 
 
 class TestFuturesExecutorWithThreads(RemoteExecutorContract):

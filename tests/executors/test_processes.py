@@ -1,11 +1,11 @@
 import ctypes
 import os
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
 
-import psutil
 import pytest
 
 from nbflow.core.events import Returned, TryFailed
@@ -13,7 +13,9 @@ from nbflow.core.states import Cause
 from nbflow.errors import ConfigError, WorkerLost
 from nbflow.executors.processes import ProcessesExecutor
 from nbflow.wire.messages import Directive
-from tests.contracts.executors import Driver, RemoteExecutorContract
+from tests.contracts.executors import Driver, Life, RemoteExecutorContract, life
+
+__all__ = ["life"]
 
 
 class TestProcessesExecutor(RemoteExecutorContract):
@@ -68,27 +70,14 @@ class TestProcessesExecutor(RemoteExecutorContract):
         assert end.value == 0
         assert isinstance(driver.run(lambda: 1), Returned)
 
-    def test_what_a_call_leaves_running_ends_with_its_worker(self, driver: Driver, tmp_path: Path) -> None:
-        def leave() -> int:
-            import subprocess
+    def test_what_a_call_leaves_running_ends_with_its_worker(self, driver: Driver, life: Life) -> None:
+        def leave(path: str) -> None:
+            subprocess.Popen(["setsid", "sh", "-c", f"exec > {path}; echo !; exec sleep 60"])
 
-            return subprocess.Popen(["setsid", "sleep", "60"]).pid
-
-        def leave_and_die(path: str) -> None:
-            import subprocess
-
-            child = subprocess.Popen(["setsid", "-f", "sh", "-c", f"echo $$ > {path}; exec sleep 60"])
-            child.wait()
-            while not Path(path).exists() or not Path(path).read_text():
-                pass
-            os._exit(1)
-
-        left = driver.run(leave)
-        assert isinstance(left, Returned)
-        path = tmp_path / "pid"
-        driver.run(leave_and_die, str(path))
-        assert not psutil.pid_exists(left.value)
-        assert not psutil.pid_exists(int(path.read_text()))
+        assert isinstance(driver.run(leave, life.path), Returned)
+        life.wait_for_start()
+        assert isinstance(driver.run(os._exit, 1), TryFailed)
+        assert life.is_over()
 
     def test_a_walltime_stops_c_code_that_listens_to_no_signal(self, driver: Driver) -> None:
         def spin() -> None:
@@ -100,18 +89,24 @@ class TestProcessesExecutor(RemoteExecutorContract):
         assert end.cause is Cause.TIMEOUT
         assert "process" in str(end.error)
 
-    def test_a_dropped_call_is_stopped_in_c_code_too(self, driver: Driver) -> None:
+    def test_a_dropped_call_is_stopped_in_c_code_too(self, driver: Driver, life: Life) -> None:
+        def hang(path: str) -> None:
+            file = os.open(path, os.O_WRONLY)
+            os.write(file, b"!")
+            ctypes.PyDLL(None).sleep(60)
+
         (slot,) = driver.slots
-        dropped = driver.call(lambda: ctypes.PyDLL(None).sleep(60))
-        waiting = driver.call(lambda: 2)
+        dropped, waiting = driver.call(hang, life.path), driver.call(lambda: 2)
         driver.send(dropped)
         driver.send(waiting)
+        life.wait_for_start()
         driver.executor.drop([(dropped.task, dropped.try_id)])
         driver.wait_until(lambda: driver.slots not in ([], [slot]))
         end = driver.end_of(waiting)
         assert isinstance(end, TryFailed)
         assert end.cause is Cause.RECALLED
         assert [end.task for end in driver.ends()] == [waiting.task]
+        assert life.is_over()
 
     def test_a_dropped_call_that_waits_harms_nobody(self, driver: Driver) -> None:
         calls = [driver.call(time.sleep, 0.1), driver.call(lambda: 2), driver.call(lambda: 3)]
@@ -170,7 +165,7 @@ class TestProcessesExecutor(RemoteExecutorContract):
         def look() -> tuple[str, int]:
             import freshly_written  # type: ignore[import-not-found]
 
-            return os.getcwd(), freshly_written.answer
+            return str(Path.cwd()), freshly_written.answer
 
         driver.run(lambda: os.chdir("/"))
         monkeypatch.chdir(tmp_path)

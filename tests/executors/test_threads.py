@@ -6,7 +6,9 @@ from nbflow.core.events import Returned, TryFailed
 from nbflow.executors.protocol import SlotDown, SlotUp
 from nbflow.executors.threads import ThreadsExecutor
 from nbflow.wire.messages import Directive
-from tests.contracts.executors import Driver, ExecutorContract
+from tests.contracts.executors import Driver, ExecutorContract, life
+
+__all__ = ["life"]
 
 
 class TestThreadsExecutor(ExecutorContract):

@@ -1,0 +1,37 @@
+"""Own what is reported of a call that has ended by itself."""
+
+from __future__ import annotations
+
+from nbflow.core.events import Returned, TryFailed
+from nbflow.core.states import Cause
+from nbflow.errors import AppTimeout, TaskError
+from nbflow.wire.messages import Call
+from nbflow.worker.call import title
+from nbflow.worker.capture import Written
+from nbflow.worker.happenings import Happening, Printed
+
+__all__ = ["failed_by", "happenings_of"]
+
+
+def happenings_of(
+    call: Call, value: object, error: BaseException | None, seconds: float, written: Written | None
+) -> list[Happening]:
+    """Return what a call printed, and then what came of it."""
+    task, try_id = call.task, call.try_id
+    end = Returned(task, try_id, value, seconds) if error is None else failed_by(call, error, seconds)
+    if written is None:
+        return [end]
+    streams = zip(("stdout", "stderr"), written, strict=True)
+    printed = [Printed(task, try_id, stream, text, nbytes) for stream, (text, nbytes) in streams if nbytes]
+    return [*printed, end]
+
+
+def failed_by(call: Call, error: BaseException, seconds: float = 0.0) -> TryFailed:
+    """Return the failure of a call by an error of its own; an error of nbflow's is told its task."""
+    if isinstance(error, TaskError) and not error.task:
+        error.task = call.task
+        name = title(call.directive, call.task)
+        if error.args and name not in str(error):
+            error.args = (f"{name}: {error.args[0]}", *error.args[1:])
+    cause = Cause.TIMEOUT if type(error) is AppTimeout else Cause.RAISED
+    return TryFailed(call.task, call.try_id, cause, error, seconds=seconds)
