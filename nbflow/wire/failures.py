@@ -12,7 +12,7 @@ from typing import cast
 from nbflow.errors import AppExited, NbflowError, RemoteError, RemoteTraceback
 from nbflow.wire.values import Definitions, Encoded, NotReadable, decode, encode
 
-__all__ = ["bounded", "decode_error", "encode_error"]
+__all__ = ["bounded", "decode_error", "encode_error", "traceback_text"]
 
 MAX_TEXT = 100_000
 """Characters of a message or a traceback that travel; the middle of longer ones is left out."""
@@ -28,7 +28,7 @@ def encode_error(error: BaseException, *, known: Definitions | None = None) -> E
     One that is no Exception (`SystemExit`, `KeyboardInterrupt`) arrives as AppExited; one that cannot be pickled,
     or not be read again, or is huge, arrives as RemoteError.
     """
-    text = bounded(_traceback(error))
+    text = traceback_text(error)
     if not isinstance(error, Exception):
         return _encode(AppExited(f"the call tried to end its worker process: {_line(error)}"), text, known)
     try:
@@ -49,6 +49,11 @@ def decode_error(encoded: Encoded, definitions: Definitions) -> BaseException:
     if text:
         error.__cause__ = RemoteTraceback(text)
     return cast("BaseException", error)
+
+
+def traceback_text(error: BaseException) -> str:
+    """Return the traceback as bounded text, with the frames of nbflow left out. Never raises."""
+    return bounded(_traceback(error))
 
 
 def bounded(text: str) -> str:
@@ -91,7 +96,6 @@ def _message(error: BaseException) -> str:
 
 
 def _traceback(error: BaseException) -> str:
-    """Return the traceback as text, with the frames of nbflow left out."""
     try:
         account = traceback.TracebackException.from_exception(error)
         has_frames = _leave_own_frames_out(account)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from nbflow.core.events import Returned, TryFailed
 from nbflow.core.states import Cause
 from nbflow.errors import AppTimeout, TaskError
+from nbflow.wire.failures import traceback_text
 from nbflow.wire.messages import Call
 from nbflow.worker.call import title
 from nbflow.worker.capture import Written
@@ -34,4 +35,6 @@ def failed_by(call: Call, error: BaseException, seconds: float = 0.0) -> TryFail
         if error.args and name not in str(error):
             error.args = (f"{name}: {error.args[0]}", *error.args[1:])
     cause = Cause.TIMEOUT if type(error) is AppTimeout else Cause.RAISED
-    return TryFailed(call.task, call.try_id, cause, error, seconds=seconds)
+    # An error that came from elsewhere carries its traceback as text already.
+    text = traceback_text(error) if error.__traceback__ is not None else None
+    return TryFailed(call.task, call.try_id, cause, error, seconds=seconds, traceback=text)
