@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any
 
 from nbflow.errors import NotPicklable
+from nbflow.wire.pickling import Refused
 
 __all__ = ["blame", "not_picklable"]
 
@@ -46,16 +46,14 @@ def not_picklable(
         return NotPicklable(reason, path=path)
     path, part = blame(path, value, travels)
     kind = f"{type(part).__module__}.{type(part).__qualname__}".removeprefix("builtins.")
+    line = str(error).strip().partition("\n")[0][:300]
+    if isinstance(error, Refused):
+        return NotPicklable(f"{path} cannot travel to a worker process: {line}", path=path)
     return NotPicklable(
-        f"{path} cannot travel to a worker process: {_first_line(error)} [{kind}]. Make it inside the function, "
-        "pass what it is made from, or use an executor of threads",
+        f"{path} (of type {kind}) cannot travel to a worker process: {type(error).__name__}: {line}. "
+        "Make it inside the function, pass what it is made from, or use an executor of threads",
         path=path,
     )
-
-
-def _first_line(error: BaseException) -> str:
-    text = str(error).strip().partition("\n")[0][:300]
-    return text if isinstance(error, pickle.PicklingError) and text else f"{type(error).__name__}: {text}"
 
 
 def _parts(value: Any) -> Iterator[Step]:

@@ -1,8 +1,9 @@
 """Own the messages between an executor and a worker process, and how each call in them stays independent.
 
-Executor to worker: a bundle of calls, a recall, stop. Worker to executor: outcomes, calls given back. Each becomes
-frames: a head, then large buffers as they are in memory. Calls whose arguments are plain all ride in the head; any
-other call is pickled by itself, so that what cannot travel or cannot be read fails that call alone.
+Executor to worker: a bundle of calls, a recall, stop. Worker to executor: outcomes, calls given back. Each
+becomes frames: a head, then large buffers as they are in memory. Calls whose arguments are plain all ride in
+the head; any other call is pickled by itself, so that what cannot travel or cannot be read fails that call
+alone.
 """
 
 from __future__ import annotations
@@ -87,8 +88,8 @@ class Parcel:
 class Outcome:
     """Say what came of one try: a value, or an error when `error` is not None.
 
-    A value that may change later can be handed over `Encoded`. `seconds` is the time of the call alone; `stdout` and
-    `stderr` are (kept text, bytes in all). A plain slotted class: one is made for each call.
+    A value that may change later can be handed over `Encoded`. `seconds` is the time of the call alone;
+    `stdout` and `stderr` are (kept text, bytes in all). A plain slotted class: one is made for each call.
     """
 
     __slots__ = ("error", "seconds", "stderr", "stdout", "task", "try_id", "value")
@@ -166,7 +167,8 @@ Report = Outcomes | GivenBack
 def encode_bundle(calls: Iterable[Call], known: set[int]) -> tuple[Frames, list[tuple[Call, NbflowError]]]:
     """Encode calls for a worker that knows the definitions `known` (brought up to date here).
 
-    Returns the frames, and the calls that cannot travel, each with its reason. The frames may hold an empty bundle.
+    Returns the frames, and the calls that cannot travel, each with its reason. The frames may hold an empty
+    bundle.
     """
     luggage = _Luggage(known)
     directives: dict[int, int] = {}
@@ -218,7 +220,7 @@ def decode_order(frames: Sequence[Buffer], definitions: Definitions) -> Order:
 
 
 def encode_outcomes(outcomes: Iterable[Outcome], definitions: Definitions, known: set[int]) -> Frames:
-    """Encode what came of calls; `definitions` are this worker's, `known` those of its own that it sent before.
+    """Encode what came of calls; `definitions` are this worker's, `known` what it sent of its own.
 
     Never fails: a value that cannot travel becomes a NotPicklable error of its call.
     """
@@ -248,16 +250,17 @@ class _Luggage:
 
     def __init__(self, known: set[int]) -> None:
         self.definitions: list[tuple[Any, ...]] = []
-        self._known = known
+        self.known = known
 
     def add(self, functions: Iterable[Function]) -> None:
         """Pack those of the functions, and of what they need, that the other side does not know."""
-        waiting = [function for function in functions if function.token not in self._known]
+        waiting = list(functions)
         while waiting:
-            definition = waiting.pop().definition()
-            if definition.token in self._known:
+            function = waiting.pop()
+            if function.token in self.known:
                 continue
-            self._known.add(definition.token)
+            definition = function.definition()
+            self.known.add(definition.token)
             self.definitions.append(
                 (definition.token, _wrap(definition.payload), [need.token for need in definition.needs])
             )
@@ -273,7 +276,8 @@ def _pack_call(call: Call, luggage: _Luggage) -> Any:
         arguments = call.arguments()
     except Exception as error:
         raise NotPicklable(f"the arguments could not be put together: {error!r}", path="args") from error
-    luggage.add((call.function,))
+    if call.function.token not in luggage.known:
+        luggage.add((call.function,))
     args, kwargs = arguments
     if is_plain(args) and (not kwargs or is_plain(tuple(kwargs.values()))):
         return args, kwargs or _NO_KEYWORDS

@@ -1,6 +1,7 @@
 """Own how an exception travels: as itself whenever that works, else as an account of it.
 
-Whether it works is tried where it was raised, by a round trip: many exceptions can be pickled and then not be read.
+Whether it works is tried where it was raised, by a round trip: many exceptions can be pickled and then not be
+read.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ _HERE = str(Path(__file__).parent.parent)
 def encode_error(error: BaseException, *, known: Definitions | None = None) -> Encoded:
     """Encode an exception with its traceback. Never raises.
 
-    One that is no Exception (`SystemExit`, `KeyboardInterrupt`) arrives as AppExited; one that cannot be pickled,
-    or not be read again, or is huge, arrives as RemoteError.
+    One that is no Exception (`SystemExit`, `KeyboardInterrupt`) arrives as AppExited; one that cannot be
+    pickled, or not be read again, or is huge, arrives as RemoteError.
     """
     text = traceback_text(error)
     if not isinstance(error, Exception):
@@ -73,7 +74,7 @@ def _nbytes(encoded: Encoded) -> int:
 
 
 def _comes_back(encoded: Encoded, error: Exception, known: Definitions | None) -> bool:
-    """Tell whether the other side would read the same kind of exception. Raises NbflowError when it could not."""
+    """Tell whether the other side would read the same kind of exception. Raises NbflowError if not at all."""
     again, _ = decode(encoded.data, encoded.buffers, known or Definitions())
     return type(again) is type(error)
 

@@ -1,7 +1,7 @@
 """Own messages of many frames on one socket: lengths first, then the bytes, without copying or joining them.
 
-A message is a header (magic, number of frames, checksum), the length of each frame, and the frames. What arrives
-damaged raises `CorruptMessage` before anything is allocated for it. Refuses to know what frames mean.
+A message is a header (magic, number of frames, checksum), the length of each frame, and the frames. What
+arrives damaged raises `CorruptMessage` before anything is allocated for it. Refuses to know what frames mean.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ class Inbound:
         self.is_closed = False
 
     def receive(self, sock: socket.socket) -> list[list[bytearray]]:
-        """Read once and return the messages that became complete; `is_closed` tells that there will be no more.
+        """Read once; return the messages that became complete. `is_closed` tells that no more will come.
 
         Raises CorruptMessage, and OSError other than that a non-blocking socket has nothing.
         """

@@ -1,9 +1,9 @@
 """Own callables by value: what one reaches, when that has changed, and the definitions that carry it.
 
-A callable reaches the globals and closure variables that it refers to, and through functions and classes that go by
-value whatever those reach. Each function, class and mutable value reached is one definition, so a helper or a large
-table is sent once, and two functions that share a list share it on the other side too. Refuses to know about
-calls and workers.
+A callable reaches the globals and closure variables that it refers to, and through functions and classes that
+go by value whatever those reach. Each function, class and mutable value reached is one definition, so a
+helper or a large table is sent once, and two functions that share a list share it on the other side too.
+Refuses to know about calls and workers.
 """
 
 from __future__ import annotations
@@ -81,11 +81,11 @@ class Portable:
         self._state: tuple[Function, Watch, int] | None = None
 
     def snapshot(self, *, encode: bool) -> Function:
-        """Return the same Function as before while nothing that the callable reaches has changed, else a new one.
+        """Return the same Function while nothing that the callable reaches has changed, else a new one.
 
-        It is encoded now: what changes later does not reach calls that were made already. Without `encode` it is
-        the living callable itself, for executors in this process, and always the same. Values over 64 kB are taken
-        as unchanged while they are the same object, until `refresh` is called. Raises NotPicklable.
+        It is encoded now: what changes later does not reach calls that were made already. Without `encode` it
+        is the living callable itself, for executors in this process, and always the same. Values over 64 kB
+        are taken as unchanged while they are the same object, until `refresh` is called. Raises NotPicklable.
         """
         if not encode:
             return self._live
@@ -139,7 +139,7 @@ def _recall(thing: Any) -> Part | None:
 
 
 def _commit(parts: dict[int, Part]) -> Function:
-    """Make new versions of the parts that changed and of those that need them; return that of the first part."""
+    """Make new versions of what changed and of what needs it; return that of the first part."""
     with _commit_lock:
         versions = {key: version for key in parts if (version := _newest.get(key)) is not None}
         changed = [key for key, part in parts.items() if not _is_current(versions.get(key), part)]

@@ -63,8 +63,9 @@ PYTHON = Directive()
 class Call:
     """Be one try of one task on its way to a slot.
 
-    A plain slotted class: one is made for each try. `arguments()` gives the arguments with all futures replaced by
-    their results; it may run a user's code (a dataclass that is rebuilt), so executors call it in a thread of theirs.
+    A plain slotted class: one is made for each try. `arguments()` gives the arguments with all futures
+    replaced by their results; it may run a user's code (a dataclass that is rebuilt), so executors call it in
+    a thread of theirs.
     """
 
     __slots__ = ("arguments", "directive", "function", "task", "try_id")

@@ -1,7 +1,8 @@
 """Own how single objects are pickled and read: what plain pickle refuses, and what must never travel.
 
 The C pickler is used first, dill for what it cannot do. Functions and classes that go by value are handed to
-`refer`, which gives them a name; `Loader` asks `resolve` for what such a name means. Refuses to know who asks.
+`refer`, which gives them a name; `Loader` asks `resolve` for what such a name means. Refuses to know who
+asks.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from typing import Any, final
 from nbflow.wire import shapes
 from nbflow.wire.references import address, fetch, module_name
 
-__all__ = ["LARGE", "Loader", "Refer", "Refused", "dump", "named"]
+__all__ = ["LARGE", "SENTINELS", "Loader", "Refer", "Refused", "dump", "named"]
 
 LARGE = 1 << 20
 """Buffers of at least so many bytes travel out of band."""
@@ -119,7 +120,7 @@ _REDUCERS: dict[type, Callable[[Any], Any]] = {
     socket.socket: _OPEN,
 }
 
-_SENTINELS = {
+SENTINELS = {
     id(value): name
     for name, value in vars(dataclasses).items()
     if type(value).__module__ == "dataclasses" and not isinstance(value, type)
@@ -137,8 +138,8 @@ def _reduce(thing: Any, refer: Refer) -> Any:
     reducer = _REDUCERS.get(type(thing))
     if reducer is not None:
         return reducer(thing)
-    if id(thing) in _SENTINELS:
-        return getattr, (dataclasses, _SENTINELS[id(thing)])
+    if id(thing) in SENTINELS:
+        return getattr, (dataclasses, SENTINELS[id(thing)])
     return NotImplemented
 
 
@@ -165,7 +166,7 @@ class _Fast(pickle.Pickler):
 
 @functools.cache
 def _thorough() -> type[Any]:
-    """Return the pickler of last resort. It is made on demand: importing dill takes longer than most calls."""
+    """Return the pickler of last resort, made on demand: importing dill takes longer than most calls."""
     import dill
 
     class Thorough(dill.Pickler):  # type: ignore[misc]
@@ -182,7 +183,7 @@ def _thorough() -> type[Any]:
 
 
 def dump(value: Any, refer: Refer, buffers: list[memoryview] | None = None) -> bytes:
-    """Pickle `value`; its large buffers go to `buffers` when that is given. Raises whatever its own code raises."""
+    """Pickle `value`, large buffers into `buffers` when given. Raises whatever its own code raises."""
     try:
         return _dump(_Fast, value, refer, buffers)
     except (pickle.PicklingError, TypeError, AttributeError) as error:

@@ -14,7 +14,7 @@ from typing import Any, final
 
 from nbflow.wire import shapes
 from nbflow.wire.blame import not_picklable
-from nbflow.wire.pickling import dump, named
+from nbflow.wire.pickling import SENTINELS, dump, named
 from nbflow.wire.references import address
 from nbflow.wire.shapes import EMPTY
 
@@ -27,7 +27,8 @@ ATOMS = frozenset((type(None), bool, int, float, complex, str, bytes, type(...),
 """Types whose values never change and refer to nothing."""
 
 _KNOWN_BY_NAME = (types.ModuleType, types.FunctionType, types.BuiltinFunctionType, type)
-_UNCHANGING = (*_KNOWN_BY_NAME, classmethod, staticmethod, property, functools.cached_property)
+_TABLES = frozenset(("_field_defaults", "_abc_impl"))
+"""Class attributes that Python keeps for itself."""
 _CONTAINERS = (list, dict, set)
 _GLOBALS = frozenset(("LOAD_GLOBAL", "STORE_GLOBAL", "DELETE_GLOBAL", "LOAD_NAME"))
 _ABSENT = object()
@@ -38,7 +39,7 @@ Pieces = Mapping[str, Any]
 
 @final
 class Part:
-    """Hold one function, class or value that is reached, pickled; `needs` are the things that its pickle numbers."""
+    """Hold one function, class or value that is reached, pickled; `needs` are what its pickle numbers."""
 
     __slots__ = ("_numbers", "needs", "path", "paths", "payload", "thing")
 
@@ -85,9 +86,9 @@ class Part:
         again = Part(self.thing, self.path)
         try:
             _encode_class(again, Watch()) if isinstance(self.thing, type) else _encode_value(again)
-        except Exception:  # noqa: BLE001 - a value that no longer travels has changed; the next survey says how
-            return False
-        return again.payload == self.payload and list(map(id, again.needs)) == list(map(id, self.needs))
+        except Exception:  # noqa: BLE001 - a value that no longer travels has changed; the next survey says
+        how return False return again.payload == self.payload and list(map(id, again.needs)) == list(map(id,
+        self.needs))
 
 
 def _travels(value: Any) -> bool:
@@ -101,9 +102,14 @@ def _travels(value: Any) -> bool:
 def _is_inline(value: Any) -> bool:
     """Tell whether a value belongs to whoever refers to it: it never changes, or it has a name."""
     kind = type(value)
-    if kind in ATOMS or isinstance(value, _KNOWN_BY_NAME):
+    if kind in ATOMS or isinstance(value, _KNOWN_BY_NAME) or id(value) in SENTINELS:
         return True
     return kind in (tuple, frozenset) and all(map(_is_inline, value))
+
+
+def _is_steady(value: Any) -> bool:
+    """Tell whether a value does not change in place: descriptors (methods, properties, caches) are taken not to."""
+    return _is_inline(value) or hasattr(type(value), "__get__")
 
 
 @final
@@ -120,7 +126,7 @@ class Watch:
         self.values: list[Part] = []
 
     def holds(self) -> bool:
-        """Tell whether nothing has changed. Costs about 50 ns a name; small mutable values are pickled again."""
+        """Tell whether nothing has changed; small mutable values are pickled again for it."""
         for namespace, name, value in self.names:
             if namespace.get(name, _ABSENT) is not value:
                 return False
@@ -130,10 +136,12 @@ class Watch:
         for cell, value in self.cells:
             if _content(cell) is not value:
                 return False
-        for cls, attributes in self.classes:
-            if not _is_same(cls, attributes):
-                return False
-        return all(part.is_unchanged() for part in self.values)
+        return not (self.classes or self.values) or self._hold_contents()
+
+    def _hold_contents(self) -> bool:
+        return all(_is_same(cls, attributes) for cls, attributes in self.classes) and all(
+            part.is_unchanged() for part in self.values
+        )
 
 
 def _content(cell: types.CellType) -> Any:
@@ -180,7 +188,7 @@ def _take_apart(thing: Any, path: str, watch: Watch) -> Part:
             _encode_function(part, watch)
     else:
         _encode_value(part)
-        if len(part.payload) <= SMALL and not isinstance(thing, types.BuiltinFunctionType):
+        if len(part.payload) <= SMALL and not _is_steady(thing):
             watch.values.append(part)
     return part
 
@@ -229,7 +237,7 @@ def _encode_class(part: Part, watch: Watch) -> None:
 
 def _changes(name: str, value: Any) -> bool:
     """Tell whether a class attribute may change in place; Python's own tables are left alone."""
-    return not (name.startswith("__") or _is_inline(value) or isinstance(value, _UNCHANGING))
+    return not name.startswith("__") and name not in _TABLES and not _is_steady(value)
 
 
 def _encode_value(part: Part) -> None:

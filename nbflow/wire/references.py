@@ -1,7 +1,7 @@
 """Own the question whether a function or class can be imported on the other side, or has to travel itself.
 
-What `import module` and attribute access find again goes by reference. What `__main__` (a script or a notebook)
-defines, and what has no such address, goes by value.
+What `import module` and attribute access find again goes by reference. What `__main__` (a script or a
+notebook) defines, and what has no such address, goes by value.
 """
 
 from __future__ import annotations

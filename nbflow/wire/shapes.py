@@ -1,7 +1,7 @@
 """Own how functions and classes are taken apart and built again.
 
-Both are built in two steps, an empty shell and then its content, because what is inside may refer to the whole:
-recursion, `super()`, a method that makes instances of its own class.
+Both are built in two steps, an empty shell and then its content, because what is inside may refer to the
+whole: recursion, `super()`, a method that makes instances of its own class.
 """
 
 from __future__ import annotations
@@ -154,12 +154,10 @@ def typed_dict_shell(name: str, module: str) -> type:
 
 
 def class_state(cls: type) -> tuple[Callable[..., type], tuple[Any, ...], dict[str, Any]]:
-    """Return what builds a class again: the maker of its shell, that maker's arguments, the attributes to set."""
+    """Return what builds a class: the maker of its shell, the maker's arguments, the attributes to set."""
     slots = cls.__dict__.get("__slots__", ())
     own = _CLASS_OWN.union((slots,) if isinstance(slots, str) else slots)
-    namespace = {
-        key: cls.__dict__[key] for key in _FIRST if key in cls.__dict__
-    }
+    namespace = {key: cls.__dict__[key] for key in _FIRST if key in cls.__dict__}
     namespace["__qualname__"] = cls.__qualname__
     make: Callable[..., type]
     args: tuple[Any, ...]

@@ -20,8 +20,8 @@ from nbflow.wire.pickling import Buffer, Loader, dump, named
 
 __all__ = ["Definitions", "Encoded", "NotReadable", "decode", "encode", "is_plain"]
 
-_PLAIN = frozenset((type(None), bool, int, float, str, bytes))
-_PLAIN_BYTES = 1 << 20
+_FIXED_SIZE = frozenset((type(None), bool, int, float))
+_PLAIN_NBYTES = 1 << 16
 _PLAIN_ITEMS = 16
 
 
@@ -33,7 +33,7 @@ class NotReadable(NbflowError):
 @final
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """Carry one value: its pickle, large buffers beside it, and the functions and classes that it refers to."""
+    """Carry one value: its pickle, large buffers beside it, and the functions that it refers to."""
 
     data: Buffer
     buffers: tuple[Buffer, ...] = ()
@@ -46,15 +46,23 @@ def is_plain(value: Any) -> bool:
     Such values, unless they are large, need no care: any pickle carries them.
     """
     kind = type(value)
-    if kind in _PLAIN:
-        return kind not in (str, bytes) or len(value) < _PLAIN_BYTES
-    return kind is tuple and len(value) <= _PLAIN_ITEMS and all(map(is_plain, value))
+    if kind in _FIXED_SIZE:
+        return True
+    if kind is tuple:
+        if len(value) > _PLAIN_ITEMS:
+            return False
+        for item in value:  # noqa: SIM110 - a generator costs as much as three items
+            if type(item) not in _FIXED_SIZE and not is_plain(item):
+                return False
+        return True
+    return (kind is str or kind is bytes) and len(value) < _PLAIN_NBYTES
 
 
 def encode(value: Any, *, what: str | Sequence[str], known: Definitions | None = None) -> Encoded:
     """Encode a value. `what` names it in errors, or each of its items when it is a tuple.
 
-    What is `known` from the other side goes back by its token. Raises NotPicklable with the path to the offender.
+    What is `known` from the other side goes back by its token. Raises NotPicklable with the path to the
+    offender.
     """
     needs: dict[int, Function] = {}
 
@@ -129,12 +137,12 @@ class Definitions:
             return living(token)
         except KeyError:
             raise NotReadable(
-                "a function or class of an earlier definition came back, and nothing here refers to it any longer: "
-                "keep its name, or run the task again"
+                "a function or class of an earlier definition came back, and nothing here refers to it any "
+                "longer: keep its name, or run the task again"
             ) from None
 
     def _build(self, token: int) -> Any:
-        """Build one definition and all that it needs; one that is half built is seen as it stands by the others."""
+        """Build one definition and all that it needs; in a cycle, one is seen half built."""
         payload, needs = self._packed[token]
 
         def resolve(number: int) -> Any:
