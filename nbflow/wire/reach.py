@@ -86,9 +86,9 @@ class Part:
         again = Part(self.thing, self.path)
         try:
             _encode_class(again, Watch()) if isinstance(self.thing, type) else _encode_value(again)
-        except Exception:  # noqa: BLE001 - a value that no longer travels has changed; the next survey says
-        how return False return again.payload == self.payload and list(map(id, again.needs)) == list(map(id,
-        self.needs))
+        except Exception:  # noqa: BLE001 - it has changed if it no longer travels; the next survey says how
+            return False
+        return again.payload == self.payload and list(map(id, again.needs)) == list(map(id, self.needs))
 
 
 def _travels(value: Any) -> bool:
@@ -108,7 +108,7 @@ def _is_inline(value: Any) -> bool:
 
 
 def _is_steady(value: Any) -> bool:
-    """Tell whether a value does not change in place: descriptors (methods, properties, caches) are taken not to."""
+    """Tell whether a value is taken not to change in place: as methods, properties, caches."""
     return _is_inline(value) or hasattr(type(value), "__get__")
 
 
