@@ -45,42 +45,48 @@ class Graph:
             self._apply(event, effects)
         return effects
 
-    def _apply(self, first: Event, effects: list[Effect]) -> None:
-        todo: deque[Event] = deque((first,))
-        while todo:
-            event = todo.popleft()
-            kind = type(event)
-            if kind is Submitted:
-                task = self._admit(event)  # type: ignore[arg-type]
-                todo.extend(_failed_already(task, task.parents))
-            else:
-                found = self.tasks.get(event.task)
-                if found is None:
-                    continue
-                task = found
-                if kind is Spawned:
-                    self._adopt(task, event)  # type: ignore[arg-type]
-                elif (kind is DepDone or kind is DepFailed) and not _count(task, event):  # type: ignore[arg-type]
-                    continue
-            if not step(task, event, effects):
-                continue
-            self._note(task, event)
+    def _apply(self, event: Event, effects: list[Effect]) -> None:
+        follow = self._apply_one(event, effects)
+        if follow:
+            todo = deque(follow)
+            while todo:
+                todo.extend(self._apply_one(todo.popleft(), effects))
+
+    def _apply_one(self, event: Event, effects: list[Effect]) -> Iterable[Event]:
+        """Apply one event; return the events that follow from it."""
+        kind = type(event)
+        if kind is Submitted:
+            task = self._admit(event)  # type: ignore[arg-type]
+        else:
+            found = self.tasks.get(event.task)
+            if found is None:
+                return ()
+            task = found
             if kind is Spawned:
-                todo.extend(_failed_already(task, task.children))
-            if task.state >= State.DONE:
-                todo.extend(self._ended(task))
+                self._adopt(task, event)  # type: ignore[arg-type]
+            elif (kind is DepDone or kind is DepFailed) and not _count(task, event):  # type: ignore[arg-type]
+                return ()
+        if not step(task, event, effects):
+            return ()
+        self._note(task, event)
+        if task.state >= State.DONE:
+            return self._ended(task)
+        if kind is Submitted:
+            return _failed_already(task, task.parents) if task.parents else ()
+        return _failed_already(task, task.children) if kind is Spawned else ()
 
     def _admit(self, event: Submitted) -> Task:
         task = event.node
         self.tasks[task.id] = task
         task.foreign = event.foreign
-        task.awaiting = _link(task, task.parents) + event.foreign
+        task.awaiting = event.foreign
+        if task.parents:
+            task.awaiting += _link(task, task.parents)
         return task
 
     def _adopt(self, task: Task, event: Spawned) -> None:
         # A late Spawned of another try, or one that is said again, must not touch the links.
-        state = task.held if task.state is State.PAUSED else task.state
-        if event.try_id == task.try_id and state is State.RUNNING:
+        if event.try_id == task.try_id and _standing(task) is State.RUNNING:
             task.children = event.children
             task.foreign = event.foreign
             task.awaiting = _link(task, task.children) + event.foreign
@@ -91,7 +97,7 @@ class Graph:
             del self.tasks[task.id]
             task.parents = task.children = ()
             task.dependents = None
-            return (DepDone(other.id) for other in dependents or ())
+            return [DepDone(other.id) for other in dependents] if dependents else ()
         failure = task.failure or Failure(None, None, task.id)
         return (DepFailed(other.id, failure) for other in dependents or ())
 
@@ -99,7 +105,7 @@ class Graph:
         asked = self.tasks.get(request.task)
         if asked is None or asked.state not in REOPENABLE:
             return
-        if request.is_anew or request.parents is not None:
+        if asked.children and (request.is_anew or request.parents is not None):
             _forget_children(asked)
         if request.parents is not None:
             _change_parents(asked, request.parents, request.foreign)
@@ -127,7 +133,8 @@ def _count(task: Task, event: DepDone | DepFailed) -> bool:
         # It cannot be retried, so it is not waited for again: a further try meets it among its arguments, and
         # a join has to spawn anew.
         task.awaiting -= 1
-        _forget_children(task)
+        if task.children or _standing(task) is State.JOINING:
+            _forget_children(task)
     else:
         task.blocked += 1
     return True
@@ -146,11 +153,15 @@ def _link(task: Task, others: Iterable[Task]) -> int:
     return awaiting
 
 
+def _standing(task: Task) -> State:
+    return task.held if task.state is State.PAUSED else task.state
+
+
 def _forget_children(task: Task) -> None:
-    if task.children:
-        _unlink(task, task.children)
-        task.children = ()
-        task.awaiting = task.blocked = task.foreign = 0
+    """Let the body of a join run again: what it was given is all there."""
+    _unlink(task, task.children)
+    task.children = ()
+    task.awaiting = task.blocked = task.foreign = 0
 
 
 def _change_parents(task: Task, parents: Sequence[Task], foreign: int) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import PosixPath, WindowsPath
 from typing import Any
 
+from nbflow.data.file import File
 from nbflow.flow.future import DataFuture, KernelFuture
 
 __all__ = ["describe_call", "describe_value"]
@@ -17,7 +19,7 @@ _NUMBERS = frozenset((int, float, bool, complex, type(None)))
 
 def describe_call(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
     """Return `name(args)` in at most CALL_LIMIT characters."""
-    parts = [repr(value) if type(value) in _NUMBERS else describe_value(value) for value in args]
+    parts = [describe_value(value) for value in args]
     if kwargs:
         parts += [f"{key}={describe_value(value)}" for key, value in kwargs.items()]
     text = f"{name}({', '.join(parts)})"
@@ -33,10 +35,10 @@ def describe_value(value: Any, depth: int = 1) -> str:
         return repr(value)
     if kind is str or kind is bytes:
         return repr(value) if len(value) <= VALUE_LIMIT else repr(value[: VALUE_LIMIT - 1])[:-1] + "…" + "'"
-    if isinstance(value, DataFuture):
-        return f"<file of {value._task.id}>"
+    if isinstance(value, DataFuture | File) or kind in (PosixPath, WindowsPath):
+        return repr(str(value.file if isinstance(value, DataFuture) else value))
     if isinstance(value, KernelFuture):
-        return f"<{value._task.id}>"
+        return f"{value._kernel.app_name(value._task)}#{value._task.id}"
     if kind in (list, tuple, set, frozenset, dict):
         return _describe_container(value, depth)
     name = kind.__name__

@@ -10,12 +10,12 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar, final
 
-from nbflow.core.effects import Drop, Effect, Enqueue, Reject, Reopen, Resolve, WakeLater, Withdraw
+from nbflow.core.effects import Drop, Enqueue, Reject, Reopen, Resolve, WakeLater, Withdraw
 from nbflow.core.events import (
     DepDone,
     DepFailed,
@@ -143,11 +143,9 @@ class FlowLoop:
                 item = []
             self._now = time.monotonic()
             self._recorder.now = time.time()
-            self._handle(item)
-            for _ in range(min(inbox.qsize(), TURN_LIMIT)):
-                self._handle(inbox.get())
-            for event in self._timers.take(self._now):
-                self._handle(event)
+            self._handle_all([item])
+            self._handle_all(inbox.get() for _ in range(min(inbox.qsize(), TURN_LIMIT)))
+            self._handle_all(self._timers.take(self._now))
             self._dispatch()
             self._journal.commit()
 
@@ -157,16 +155,14 @@ class FlowLoop:
             return LOOK_SECONDS if wait is None else min(wait, LOOK_SECONDS)
         return wait
 
-    def _handle(self, item: Any) -> None:
-        try:
-            self._handlers[type(item)](item)
-        except Exception:
-            # A defect of ours must not end every other task of the run.
-            log.exception("nbflow could not handle %r", item)
-
-    def _handle_all(self, items: list[Any]) -> None:
+    def _handle_all(self, items: Iterable[Any]) -> None:
+        handlers = self._handlers
         for item in items:
-            self._handle(item)
+            try:
+                handlers[type(item)](item)
+            except Exception:
+                # A defect of ours must not end every other task of the run.
+                log.exception("nbflow could not handle %r", item)
 
     def _answer(self, question: _Ask) -> None:
         try:
@@ -176,10 +172,7 @@ class FlowLoop:
 
     def _apply(self, event: Event) -> None:
         for effect in self.graph.apply(event):
-            self._do(effect)
-
-    def _do(self, effect: Effect) -> None:
-        self._effects[type(effect)](effect)
+            self._effects[type(effect)](effect)
 
     # What executors report
 

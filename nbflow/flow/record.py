@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable
 from typing import Any, final
 
 from nbflow.core.events import (
@@ -27,9 +27,7 @@ from nbflow.journal.rows import (
     AppRow,
     Detail,
     EdgeRow,
-    EventRow,
     OutputRow,
-    TaskRow,
     seconds_detail,
 )
 from nbflow.journal.writer import Journal
@@ -46,6 +44,10 @@ class Recorder:
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
+        # Plain tuples in the order of TaskRow and EventRow: a third of the price, and free of the collector.
+        self._tasks: Callable[[Any], None] = journal.tasks.append
+        self._events: Callable[[Any], None] = journal.events.append
+        self._edges = journal.edges.extend
         self._seq = 0
         self._slots: dict[str, str] = {}
         self.now = 0.0
@@ -73,26 +75,17 @@ class Recorder:
         text = None if detail is None else detail(self, task, event)
         # A failed try has moved the task on to its next one by now.
         try_id = event.try_id if kind in TRY_EVENTS else task.try_id  # type: ignore[union-attr]
-        self._journal.events.append(EventRow(seq, self.now, task.id, try_id, kind.__name__, task.state, text))
+        self._events((seq, self.now, task.id, try_id, kind.__name__, task.state, text))
         if kind is Spawned:
-            self._edges(task.children, task, JOIN_CHILD)
+            self._edges(EdgeRow(task.id, other.id, JOIN_CHILD) for other in task.children)
 
     def _submitted(self, task: Task, seq: int) -> None:
-        name = self._names[task.app]
         spec = task.call
         label = spec.directive.label
-        call = describe_call(name, spec.args, spec.kwargs)
-        self._journal.tasks.append(
-            TaskRow(task.id, seq, self.now, task.app, label, call, task.state, task.spawner, spec.origin)
-        )
+        call = describe_call(self._names[task.app], spec.args, spec.kwargs)
+        self._tasks((task.id, seq, self.now, task.app, label, call, task.state, task.spawner, spec.origin))
         if task.parents:
-            self._edges(task.parents, task, ARGUMENT)
-
-    def _edges(self, others: Iterable[Task], task: Task, kind: int) -> None:
-        if kind == ARGUMENT:
-            self._journal.edges.extend(EdgeRow(other.id, task.id, kind) for other in others)
-        else:
-            self._journal.edges.extend(EdgeRow(task.id, other.id, kind) for other in others)
+            self._edges(EdgeRow(other.id, task.id, ARGUMENT) for other in task.parents)
 
     def _dispatched(self, task: Task, event: Dispatched) -> str:
         text = self._slots.get(event.slot)
