@@ -1,0 +1,25 @@
+"""Random graphs with joins, failures, cancels, pauses and retries, in a world that loses, repeats and reorders.
+
+What has to hold is asserted in `simulation`; a failure names its seed, and the seed decides everything.
+"""
+
+import pytest
+
+from .simulation import Simulation
+
+
+@pytest.mark.parametrize("trouble", [0.0, 0.5, 1.0], ids=["calm", "rough", "wild"])
+@pytest.mark.parametrize("seed", range(60))
+def test_random_graph(seed: int, trouble: float) -> None:
+    simulation = Simulation(seed, trouble=trouble)
+    try:
+        for _ in range(25):
+            simulation.submit()
+            for _ in range(simulation.random.randint(0, 6)):
+                simulation.advance()
+            if simulation.random.random() < 0.8 * trouble:
+                simulation.act()
+        simulation.settle()
+    except AssertionError as error:
+        error.add_note(f"seed {seed}, trouble {trouble}")
+        raise
