@@ -20,6 +20,7 @@ from nbflow.core.transitions import step
 __all__ = ["Graph", "waits_for"]
 
 Note = Callable[[Task, Event], None]
+DONE = State.DONE
 
 
 @final
@@ -69,7 +70,7 @@ class Graph:
         if not step(task, event, effects):
             return ()
         self._note(task, event)
-        if task.state >= State.DONE:
+        if task.state >= DONE:
             return self._ended(task)
         if kind is Submitted:
             return _failed_already(task, task.parents) if task.parents else ()

@@ -53,6 +53,7 @@ from nbflow.core.task import Failure, Task
 __all__ = ["ON_ENTRY", "TABLE", "InvalidTransition", "Row", "diagram", "step"]
 
 S = State
+DONE = State.DONE
 Rule = Callable[[Task, Any, list[Effect]], State]
 
 
@@ -290,6 +291,10 @@ ON_ENTRY: dict[State, Callable[[Task], Effect]] = {
 }
 
 
+ENTRIES = tuple(ON_ENTRY.get(state) for state in S)
+"""The same by number: `step` is the innermost function there is."""
+
+
 def step(task: Task, event: Event, effects: list[Effect]) -> bool:
     """Apply `event` to `task`, append what must be done, and tell whether it is worth noting.
 
@@ -300,7 +305,7 @@ def step(task: Task, event: Event, effects: list[Effect]) -> bool:
     state = task.state
     kind = type(event)
     try_id = task.try_id
-    if kind in TRY_EVENTS and (state >= S.DONE or event.try_id != try_id):  # type: ignore[union-attr]
+    if kind in TRY_EVENTS and (state >= DONE or event.try_id != try_id):  # type: ignore[union-attr]
         return False
     rule = RULES[state].get(kind)
     if rule is None:
@@ -308,7 +313,7 @@ def step(task: Task, event: Event, effects: list[Effect]) -> bool:
     task.state = after = rule(task, event, effects)
     if after is state and task.try_id == try_id:
         return state is S.PAUSED and kind in TRY_EVENTS
-    enter = ON_ENTRY.get(after)
+    enter = ENTRIES[after]
     if enter is not None and kind is not Resumed:
         effects.append(enter(task))
     return True

@@ -83,12 +83,11 @@ def _parts(value: object) -> Iterable[object] | None:
 def find_futures(kernel: DataFlowKernel, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Found | None:
     """Return the futures inside the arguments of a call, or None when there are none."""
     found: Found | None = None
-    for group in (args, kwargs.values()):
-        for value in group:
-            if type(value) not in ATOMS:
-                if found is None:
-                    found = Found(kernel)
-                found.look_into(value)
+    for value in (*args, *kwargs.values()) if kwargs else args:
+        if type(value) not in ATOMS:
+            if found is None:
+                found = Found(kernel)
+            found.look_into(value)
     return found if found is not None and (found.tasks or found.foreign) else None
 
 

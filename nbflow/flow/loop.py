@@ -245,7 +245,7 @@ class FlowLoop:
         for assignment in self.placement.assign(self._now):
             calls = []
             for task in assignment.tasks:
-                self._apply(Dispatched(task.id, task.try_id, assignment.slot))
+                self.graph.apply(Dispatched(task.id, task.try_id, assignment.slot))
                 spec = task.call
                 calls.append(Call(task.id, task.try_id, spec.function, spec.arguments, spec.directive))
             self.executors[assignment.executor].send(assignment.slot, calls)

@@ -24,7 +24,8 @@ def settle(task: Task, usercode: UserCode) -> None:
         value = task.value
         if task.call.directive.kind is Kind.JOIN:
             value = replace_futures(value)
-        _deliver(future, value, None, usercode)
+        for callback in future._settle(value, None):
+            usercode.run(partial(callback, future))
         for output in future._outputs:
             _deliver(output, output.file, None, usercode)
         # Whoever needs the result holds the future; arguments and the way back to it are let go.
