@@ -80,8 +80,8 @@ class Parcel:
         fn = self._definitions.get(self._token)
         arguments = self._arguments
         if type(arguments) is Encoded:
-            return fn, cast("Arguments", decode(arguments.data, arguments.buffers, self._definitions))
-        return fn, cast("Arguments", arguments)
+            arguments = cast("Arguments", decode(arguments.data, arguments.buffers, self._definitions))
+        return fn, arguments
 
 
 @final

@@ -1,6 +1,6 @@
 """Own messages of many frames on one socket: lengths first, then the bytes, without copying or joining them.
 
-A message is a header (magic, number of frames, checksum), the length of each frame, and the frames. What
+A message is a header (magic, number of frames, checks), the length of each frame, and the frames. What
 arrives damaged raises `CorruptMessage` before anything is allocated for it. Refuses to know what frames mean.
 """
 
@@ -19,7 +19,7 @@ __all__ = ["Buffer", "CorruptMessage", "Inbound", "Outbound", "receive", "send"]
 
 Buffer = bytes | bytearray | memoryview
 
-_HEADER = struct.Struct("<4sII")
+_HEADER = struct.Struct("<4sIII")
 _MAGIC = b"nbf1"
 _MAX_FRAMES = 1 << 20
 _MAX_BYTES = 1 << 38
@@ -36,7 +36,12 @@ class CorruptMessage(NbflowError):
 
 def _table(frames: Sequence[Buffer]) -> bytes:
     lengths = struct.pack(f"<{len(frames)}Q", *map(_nbytes, frames))
-    return _HEADER.pack(_MAGIC, len(frames), zlib.crc32(lengths)) + lengths
+    return _HEADER.pack(_MAGIC, len(frames), zlib.crc32(lengths), _mix(len(frames))) + lengths
+
+
+def _mix(count: int) -> int:
+    """Return the check of a count of frames, which is trusted before the lengths are there."""
+    return count ^ 0x5A5AA5A5
 
 
 def _nbytes(frame: Buffer) -> int:
@@ -128,8 +133,8 @@ class Inbound:
         small = self._small
         if len(small) < _HEADER.size:
             return False
-        magic, count, checksum = _HEADER.unpack_from(small)
-        if magic != _MAGIC or count > _MAX_FRAMES:
+        magic, count, checksum, check = _HEADER.unpack_from(small)
+        if magic != _MAGIC or check != _mix(count) or count > _MAX_FRAMES:
             raise CorruptMessage("a worker process and its owner no longer understand each other: bad header")
         end = _HEADER.size + 8 * count
         if len(small) < end:

@@ -148,9 +148,14 @@ def enum_shell(
 
 def typed_dict_shell(name: str, module: str) -> type:
     """Make a TypedDict whose keys are still to be told."""
-    made: Any = TypedDict(name, {})  # type: ignore[operator]
+    make: Any = TypedDict
+    made = make(name, {})
     made.__module__ = module
     return cast("type", made)
+
+
+def _members(cls: EnumMeta) -> dict[str, Enum]:
+    return dict(cls.__members__)
 
 
 def class_state(cls: type) -> tuple[Callable[..., type], tuple[Any, ...], dict[str, Any]]:
@@ -165,7 +170,7 @@ def class_state(cls: type) -> tuple[Callable[..., type], tuple[Any, ...], dict[s
         make, args = typed_dict_shell, (cls.__name__, cls.__module__)
     elif isinstance(cls, EnumMeta):
         own = own | _ENUM_OWN | set(cls.__members__)
-        members: dict[str, Any] = {key: member._value_ for key, member in cls.__members__.items()}
+        members = {key: vars(member)["_value_"] for key, member in _members(cls).items()}
         make, args = enum_shell, (type(cls), cls.__name__, cls.__bases__, namespace, members)
     else:
         make, args = class_shell, (type(cls), cls.__name__, cls.__bases__, namespace)
