@@ -13,6 +13,7 @@ from nbflow.config.wiring import build_executor
 from nbflow.errors import ConfigError, JournalError
 from nbflow.executors.threads import ThreadsExecutor
 from nbflow.flow import current
+from nbflow.flow.cells import follow_cells
 from nbflow.flow.internal import LOCAL
 from nbflow.flow.kernel import DataFlowKernel
 from nbflow.journal.places import new_run_id, runs_dir
@@ -92,6 +93,7 @@ def load(
     wanted = asked or _from_environment()
     kernel = _start(wanted)
     current.use(kernel)
+    follow_cells()
     _loaded_with = kernel, wanted
     return Loaded(kernel, wanted)
 

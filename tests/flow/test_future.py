@@ -38,7 +38,13 @@ def test_standard_wait_and_as_completed_take_it() -> None:
     done, left = concurrent.futures.wait(futures, 10)
     assert len(done) == 20
     assert not left
-    assert sorted(f.result() for f in concurrent.futures.as_completed(double.map(range(5)), 10)) == [0, 2, 4, 6, 8]
+    assert sorted(f.result() for f in concurrent.futures.as_completed(double.map(range(5)), 10)) == [
+        0,
+        2,
+        4,
+        6,
+        8,
+    ]
 
 
 def test_first_completed_returns_before_the_rest() -> None:

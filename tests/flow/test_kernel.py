@@ -223,7 +223,9 @@ def test_clear_leaves_no_future_unresolved() -> None:
     nf.clear()
     event.set()
     assert all(future.done() for future in [*futures, waiting])
-    assert not [thread for thread in threading.enumerate() if thread.name in ("nbflow-flow", "nbflow-journal")]
+    assert not [
+        thread for thread in threading.enumerate() if thread.name in ("nbflow-flow", "nbflow-journal")
+    ]
 
 
 def test_tasks_and_events_are_read_from_the_journal() -> None:

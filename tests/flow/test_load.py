@@ -44,7 +44,14 @@ def test_as_context_manager_it_waits_for_all_work() -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [{"executors": "nope"}, {"executors": 3}, {"workers": 0}, {"workers": True}, {"retries": -1}, {"config": 1}],
+    [
+        {"executors": "nope"},
+        {"executors": 3},
+        {"workers": 0},
+        {"workers": True},
+        {"retries": -1},
+        {"config": 1},
+    ],
 )
 def test_bad_configurations_are_refused(arguments: dict[str, Any]) -> None:
     with pytest.raises(ConfigError):
