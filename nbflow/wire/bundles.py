@@ -17,7 +17,7 @@ from nbflow.core.ids import TaskId, TryId
 from nbflow.errors import NbflowError, NotPicklable
 from nbflow.wire.failures import decode_error, encode_error
 from nbflow.wire.frames import Buffer
-from nbflow.wire.functions import Function
+from nbflow.wire.functions import Function, dead
 from nbflow.wire.messages import Arguments, Call, Directive
 from nbflow.wire.pickling import LARGE
 from nbflow.wire.values import Definitions, Encoded, decode, encode, is_plain
@@ -54,10 +54,11 @@ SILENT: Text = ("", 0)
 class Parcel:
     """Be one call as it arrived in a worker process, its function and arguments still packed.
 
-    A plain slotted class: one is made for each call.
+    `forgotten` are definitions that no call from this one on refers to. A plain slotted class: one is made
+    for each call.
     """
 
-    __slots__ = ("_arguments", "_definitions", "_token", "directive", "task", "try_id")
+    __slots__ = ("_arguments", "_definitions", "_token", "directive", "forgotten", "task", "try_id")
 
     def __init__(
         self,
@@ -74,9 +75,13 @@ class Parcel:
         self._token = token
         self._arguments = arguments
         self._definitions = definitions
+        self.forgotten: Collection[int] = ()
 
     def open(self) -> tuple[Callable[..., Any], Arguments]:
         """Return the function and its arguments. Raises NbflowError when either cannot be read here."""
+        if self.forgotten:
+            # Only now: calls that arrived before this one have been opened.
+            self._definitions.forget(self.forgotten)
         fn = self._definitions.get(self._token)
         arguments = self._arguments
         if type(arguments) is Encoded:
@@ -171,6 +176,7 @@ def encode_bundle(calls: Iterable[Call], known: set[int]) -> tuple[Frames, list[
     bundle.
     """
     luggage = _Luggage(known)
+    forgotten = dead(known)
     directives: dict[int, int] = {}
     distinct: list[Directive] = []
     items: list[tuple[Any, ...]] = []
@@ -186,7 +192,9 @@ def encode_bundle(calls: Iterable[Call], known: set[int]) -> tuple[Frames, list[
             number = directives[id(call.directive)] = len(distinct)
             distinct.append(call.directive)
         items.append((call.task, call.try_id, number, call.function.token, packed))
-    return _frames((Bundle, luggage.definitions, distinct, items)), failures
+    if items:
+        known.difference_update(forgotten)
+    return _frames((Bundle, luggage.definitions, distinct, items, forgotten)), failures
 
 
 def encode_recall(tries: Collection[Try]) -> Frames:
@@ -208,14 +216,15 @@ def decode_order(frames: Sequence[Buffer], definitions: Definitions) -> Order:
     """Decode what an executor sent; calls stay packed until they are opened."""
     kind, *content = pickle.loads(frames[0], buffers=frames[1:])
     if kind is Bundle:
-        learned, directives, items = content
+        learned, directives, items, forgotten = content
         definitions.learn(learned)
-        return Bundle(
-            [
-                Parcel(task, try_id, directives[number], token, packed, definitions)
-                for task, try_id, number, token, packed in items
-            ]
-        )
+        parcels = [
+            Parcel(task, try_id, directives[number], token, packed, definitions)
+            for task, try_id, number, token, packed in items
+        ]
+        if parcels:
+            parcels[0].forgotten = forgotten
+        return Bundle(parcels)
     return cast("Order", kind(*content))
 
 
@@ -225,8 +234,10 @@ def encode_outcomes(outcomes: Iterable[Outcome], definitions: Definitions, known
     Never fails: a value that cannot travel becomes a NotPicklable error of its call.
     """
     luggage = _Luggage(known)
+    forgotten = dead(known)
+    known.difference_update(forgotten)
     items = [_pack_outcome(outcome, definitions, luggage) for outcome in outcomes]
-    return _frames((Outcomes, luggage.definitions, items))
+    return _frames((Outcomes, luggage.definitions, items, forgotten))
 
 
 def encode_given_back(tries: Collection[Try]) -> Frames:
@@ -238,7 +249,8 @@ def decode_report(frames: Sequence[Buffer], definitions: Definitions) -> Report:
     """Decode what a worker sent; a value that cannot be read here becomes the error of its call."""
     kind, *content = pickle.loads(frames[0], buffers=frames[1:])
     if kind is Outcomes:
-        learned, items = content
+        learned, items, forgotten = content
+        definitions.forget(forgotten)
         definitions.learn(learned)
         return Outcomes([_unpack_outcome(item, definitions) for item in items])
     return cast("Report", kind(*content))

@@ -13,13 +13,14 @@ import itertools
 import secrets
 import threading
 import types
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, final
 from weakref import WeakValueDictionary
 
 from nbflow.wire.reach import SMALL, Part, Watch, survey
 
-__all__ = ["Definition", "Function", "Portable", "living", "portable", "refresh"]
+__all__ = ["Definition", "Function", "Portable", "dead", "living", "portable", "refresh"]
 
 
 @final
@@ -55,8 +56,9 @@ class Function:
     def definition(self) -> Definition:
         """Return what the other side needs to have the callable; it is made once. Raises NotPicklable."""
         if self._definition is None:
-            same = portable(self.fn).snapshot(encode=True).definition()
+            same = Portable(self.fn).snapshot(encode=True).definition()
             self._definition = Definition(self.token, same.payload, same.needs)
+            _versions[self.token] = self
         return self._definition
 
     def __repr__(self) -> str:
@@ -106,6 +108,11 @@ def portable(thing: Any) -> Portable:
 def living(token: int) -> Any:
     """Return what a token of this process names. Raises KeyError when nobody holds it any longer."""
     return _versions[token].fn
+
+
+def dead(tokens: Iterable[int]) -> list[int]:
+    """Return those of this process's tokens that nobody will use again: their Function is gone."""
+    return [token for token in tokens if token not in _versions]
 
 
 def refresh() -> None:

@@ -79,12 +79,12 @@ def encode(value: Any, *, what: str | Sequence[str], known: Definitions | None =
         data = dump(value, refer, buffers)
     except NotPicklable:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise _explain(error, what, value, refer) from error
     return Encoded(data, tuple(buffers), tuple(needs.values()))
 
 
-def _explain(error: Exception, what: str | Sequence[str], value: Any, refer: Any) -> NotPicklable:
+def _explain(error: BaseException, what: str | Sequence[str], value: Any, refer: Any) -> NotPicklable:
     def travels(part: Any) -> bool:
         try:
             dump(part, refer)
@@ -116,6 +116,12 @@ class Definitions:
         """Take in definitions: token, payload, tokens of what it needs."""
         for token, payload, needs in definitions:
             self._packed[token] = payload, needs
+
+    def forget(self, tokens: Iterable[int]) -> None:
+        """Let go of what the other side will not refer to again."""
+        for token in tokens:
+            self._packed.pop(token, None)
+            self._things.pop(token, None)
 
     def get(self, token: int) -> Any:
         """Return what a token names. Raises NotReadable."""
@@ -153,10 +159,11 @@ class Definitions:
         except NotReadable:
             self._things.pop(token, None)
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             self._things.pop(token, None)
             raise NotReadable(f"a function or class cannot be built here: {_say(error)}") from error
         self._adopt(token, thing)
+        self._packed.pop(token, None)
         return thing
 
     def _adopt(self, token: int, thing: Any) -> None:
@@ -171,11 +178,11 @@ def decode(data: Buffer, buffers: Sequence[Buffer], definitions: Definitions) ->
         return Loader(data, buffers, definitions.get).load()
     except NotReadable:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise NotReadable(f"a value arrived that cannot be read here: {_say(error)}") from error
 
 
-def _say(error: Exception) -> str:
+def _say(error: BaseException) -> str:
     if isinstance(error, ModuleNotFoundError):
         return f"the module {error.name!r} is missing; install it where the task runs"
     if isinstance(error, RecursionError):

@@ -104,6 +104,20 @@ def test_definitions_travel_once():
     assert fn(*args) == 2
 
 
+def test_definitions_that_nobody_holds_are_forgotten():
+    known, definitions = set(), Definitions()
+    frames, _ = encode_bundle(make_calls(lambda: 1, ()), known)
+    decode_order(arrived(frames), definitions).parcels[0].open()
+    (token,) = known
+    frames, _ = encode_bundle(make_calls(lambda: 2, ()), known)
+    bundle = decode_order(arrived(frames), definitions)
+    assert token not in known
+    assert definitions.get(token)() == 1, "calls that arrived before may still need it"
+    assert bundle.parcels[0].open()[0]() == 2
+    with pytest.raises(NotReadable):
+        definitions.get(token)
+
+
 def test_large_buffers_are_frames_of_their_own():
     array = np.ones(1 << 20)
     frames, _ = encode_bundle(make_calls(len, (array,), (b"x" * (2 << 20),)), set())
