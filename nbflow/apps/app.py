@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from types import MethodType
@@ -136,6 +137,9 @@ class AppFunction(Generic[P, R]):
         return self if instance is None else MethodType(self, instance)
 
     def __reduce__(self) -> Any:
+        module = sys.modules.get(self._spec.module)
+        if self._spec.module != "__main__" and getattr(module, self._spec.name, None) is self:
+            return self._spec.name
         directive = self._directive
         return _revive, (self.fn, self._spec.kind, self._spec.options, directive.label, directive.is_strict)
 

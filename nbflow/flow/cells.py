@@ -1,4 +1,4 @@
-"""Own the word from IPython that a cell is about to run: its calls come from there, and much may have changed."""
+"""Own the word from IPython that a cell is about to run: calls come from there, and much may have changed."""
 
 from __future__ import annotations
 

@@ -1,0 +1,38 @@
+from typing import Any
+
+import pytest
+
+from nbflow.config.model import Config, Futures, Named, Processes, Threads, as_executors
+from nbflow.config.wiring import build_executor
+from nbflow.errors import ConfigError
+
+
+def test_names_and_lists_become_descriptions() -> None:
+    assert list(as_executors(None, 2)) == [Processes(2)]
+    assert list(as_executors(["threads", Processes(3, "p")], 1)) == [Threads(1), Processes(3, "p")]
+    assert list(as_executors("flux", None)) == [Named("flux")]
+
+
+@pytest.mark.parametrize("make", [lambda: Processes(0), lambda: Threads(True), lambda: Processes(2, "a/b")])
+def test_impossible_descriptions_are_refused(make: Any) -> None:
+    with pytest.raises(ConfigError):
+        make()
+
+
+def test_what_is_no_executor_is_refused() -> None:
+    with pytest.raises(ConfigError, match="submit"):
+        Futures(object())  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="give 'processes'"):
+        list(as_executors(object(), None))
+
+
+def test_labels_are_unique_and_something_is_needed() -> None:
+    with pytest.raises(ConfigError, match="two executors"):
+        Config(executors=(Threads(), Threads()))
+    with pytest.raises(ConfigError, match="at least one"):
+        Config(executors=())
+
+
+def test_unknown_names_are_answered_with_known_ones() -> None:
+    with pytest.raises(ConfigError, match="processes"):
+        build_executor(Named("proceses"))
