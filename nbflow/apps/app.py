@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from types import MethodType
-from typing import Any, Generic, ParamSpec, TypeVar, final
+from typing import Any, Generic, ParamSpec, TypeVar, final, overload
 
 from nbflow.apps.files import as_files, as_stream
 from nbflow.apps.options import change_options, check_walltime
@@ -56,7 +56,12 @@ class AppFunction(Generic[P, R]):
         # A default such as stdout=AUTO has to be read at every call.
         self._most = -1 if any(signature.defaults.values()) else signature.most
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> AppFuture[R]:
+    # The first signature is the function's own; the second lets any argument be a future of itself.
+    @overload
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> AppFuture[R]: ...
+    @overload
+    def __call__(self, *args: Any, **kwargs: Any) -> AppFuture[R]: ...
+    def __call__(self, *args: Any, **kwargs: Any) -> AppFuture[R]:
         """Make a task of this call and return its future at once.
 
         Raises AppTypeError when the function does not take these arguments, NotLoaded without a dataflow
