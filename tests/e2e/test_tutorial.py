@@ -1,0 +1,78 @@
+"""The first tutorial as a newcomer meets it: cell after cell, in the real JupyterLab."""
+
+import re
+import shutil
+import time
+from pathlib import Path
+
+import nbformat
+import pytest
+from playwright.sync_api import Page, expect
+
+from .graph import Graph, is_busy
+from .jupyterlab import Lab, Notebook, open_lab
+
+TUTORIAL = Path(__file__).parent.parent.parent / "tutorials" / "01-first-flow.ipynb"
+PLACES = {cell["id"]: place for place, cell in enumerate(nbformat.read(TUTORIAL, 4).cells)}
+ALL, BRANCH = 34, 8
+"""The tasks of the flow before the exam, and those of them that the bug keeps from running."""
+
+
+@pytest.fixture
+def tutorial(lab: Lab, page: Page) -> Notebook:
+    shutil.copy(TUTORIAL, lab.folder / "tutorial.ipynb")
+    open_lab(page, lab, "tutorial.ipynb")
+    return Notebook(page)
+
+
+def test_the_tutorial_fails_and_is_repaired_before_the_readers_eyes(
+    tutorial: Notebook, page: Page, pictures: Path
+) -> None:
+    page.screenshot(path=pictures / "tutorial-start.png")
+    for name in ("start", "two-apps", "first-call", "look", "apps", "submit"):
+        output = tutorial.run(PLACES[name])
+        expect(output.locator("[data-mime-type='application/vnd.jupyter.error']")).to_have_count(0)
+    page.screenshot(path=pictures / "tutorial-data.png")
+
+    graph = Graph(tutorial.start(PLACES["watch"]))
+    graph.wait_for("total", ALL)
+    seen = set()
+    while is_busy(page, PLACES["watch"]):
+        seen.add(graph.number("done"))
+        if len(seen) == 5:
+            graph.root.scroll_into_view_if_needed()
+            page.screenshot(path=pictures / "tutorial-running.png")
+        time.sleep(0.05)
+    assert len(seen) > 5, "the graph did not change while the cell ran"
+    graph.wait_for("done", ALL - BRANCH)
+    graph.wait_for("failed", 1)
+
+    page.mouse.click(*graph.pixel(graph.task_in("failed")))
+    expect(graph.root.locator(".nbflow-traceback")).to_contain_text("n_components=80 must be between 0")
+    page.wait_for_timeout(600)
+    page.screenshot(path=pictures / "tutorial-failed.png")
+
+    expect(tutorial.run(PLACES["fail"])).to_contain_text("DependencyError")
+    tutorial.cell(PLACES["fail"]).scroll_into_view_if_needed()
+    page.screenshot(path=pictures / "tutorial-error.png")
+    expect(tutorial.run(PLACES["why"])).to_contain_text("n_components=80")
+    expect(tutorial.run(PLACES["repair"])).to_contain_text(str(BRANCH))
+
+    repaired = Graph(tutorial.run(PLACES["rerun"]))
+    repaired.wait_for("failed", 0)
+    repaired.wait_for("done", ALL + 6)  # the exam: one more to compress, five to answer
+    repaired.root.scroll_into_view_if_needed()
+    page.wait_for_timeout(600)
+    page.screenshot(path=pictures / "tutorial-repaired.png")
+
+    expect(tutorial.run(PLACES["answer"])).to_contain_text(re.compile(r"read 9\d\.\d %"))
+    plot = tutorial.run(PLACES["plot"])
+    expect(plot.locator("img")).to_be_visible()
+    plot.scroll_into_view_if_needed()
+    page.screenshot(path=pictures / "tutorial-plot.png")
+
+
+def test_run_all_cells_goes_through_the_failure_to_the_end(tutorial: Notebook, page: Page) -> None:
+    page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")
+    answer = tutorial.cell(PLACES["answer"]).locator(".jp-OutputArea").first
+    expect(answer).to_contain_text("of the exam's digits", timeout=90_000)
