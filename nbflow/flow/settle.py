@@ -21,10 +21,10 @@ def settle(task: Task, usercode: UserCode) -> None:
     """Settle the futures of a task that has just become final, and let their callbacks run."""
     future = task.future
     if task.state is State.DONE:
-        value = task.value
+        value, error = task.value, None
         if task.call.directive.kind is Kind.JOIN:
-            value = replace_futures(value)
-        for callback in future._settle(value, None):
+            value, error = _arranged(task)
+        for callback in future._settle(value, error):
             usercode.run(partial(callback, future))
         for output in future._outputs:
             _deliver(output, output.file, None, usercode)
@@ -35,6 +35,20 @@ def settle(task: Task, usercode: UserCode) -> None:
     error = None if is_cancelled else _error_of(task)
     for one in (future, *future._outputs):
         _deliver(one, None, error, usercode, is_cancelled=is_cancelled)
+
+
+def _arranged(task: Task) -> tuple[Any, BaseException | None]:
+    """Return the results in the arrangement that a join app returned, or why they do not fit into it."""
+    try:
+        return replace_futures(task.value), None
+    except Exception as trouble:  # noqa: BLE001 - the outcome is the future's
+        error = JoinError(
+            f"join app task {task.id} returned a {type(task.value).__name__} of futures that cannot hold their "
+            f"results: {type(trouble).__name__}: {trouble}. Return them in a list or a dict.",
+            task=task.id,
+        )
+        error.__cause__ = trouble
+        return None, error
 
 
 def _deliver(

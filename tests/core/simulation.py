@@ -1,8 +1,8 @@
-"""Drive a graph and its placement as the dataflow kernel does, against a world in which anything may go wrong.
+"""Drive a graph and its placement as the dataflow kernel does, against a world where anything may go wrong.
 
-The checker asserts after each event: a future is settled exactly once per opening, nothing runs before its parents
-are done, counters tell the truth, resources are never over-committed. `settle` then lets everything end and
-asserts that nothing is left behind.
+The checker asserts after each event: a future is settled exactly once per opening, nothing runs before its
+parents are done, counters tell the truth, resources are never over-committed. `settle` then lets everything
+end and asserts that nothing is left behind.
 """
 
 from collections import Counter

@@ -1,8 +1,8 @@
 """Every order in which things can happen to small graphs, as far as a budget of steps reaches.
 
-A world is played again from its beginning for each sequence of choices: what may happen next is what the core has
-asked for and was not answered yet, said again, or asked by a user. The checks are those of `simulation`, and at
-every end the task must still be able to come to its own.
+A graph is played again from its beginning for each sequence of choices: what may happen next is what the core
+has asked for and was not answered yet, what is said again, and what a user asks for. After each of them a
+future is open exactly while its task is; at every end all tasks must still be able to finish.
 """
 
 from collections.abc import Iterator

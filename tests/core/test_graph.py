@@ -199,7 +199,7 @@ def test_a_descendant_waits_for_the_retry_of_its_other_failed_parent(world: Worl
 
 def test_a_parent_that_ends_meanwhile_is_not_waited_for_again(world: World) -> None:
     bad, slow = world.submit(), world.submit()
-    child = world.submit(bad, slow)
+    world.submit(bad, slow)
     world.fail(bad)
     world.finish(slow)
     world.apply(RetryRequested(bad.id))

@@ -1,4 +1,4 @@
-"""Random graphs with joins, failures, cancels, pauses and retries, in a world that loses, repeats and reorders.
+"""Random graphs with joins, failures, cancels, pauses, retries, in a world that loses, repeats and reorders.
 
 What has to hold is asserted in `simulation`; a failure names its seed, and the seed decides everything.
 """

@@ -1,8 +1,8 @@
 """Something that hurts a run on purpose, and a witness that checks what nbflow promised about it.
 
-P1: every submitted call ends in exactly one visible way. P2: it runs at least once, and its result is seen once.
-P4: no wait is without a bound. P5: no process is left. What happens is decided by a seed, which is printed and
-can be given as NEMESIS_SEED.
+P1: every submitted call ends in exactly one visible way. P2: it runs at least once, and its result is seen
+once. P4: no wait is without a bound. P5: no process is left. What happens is decided by a seed, which is
+printed and can be given as NEMESIS_SEED.
 """
 
 import os

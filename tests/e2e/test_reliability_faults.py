@@ -192,7 +192,7 @@ def test_F19_a_killed_script_leaves_no_process(tmp_path: Path, signum: signal.Si
         assert below
         running.send_signal(signum)
         running.wait(30)
-        gone, alive = psutil.wait_procs(below, timeout=30)
+        _, alive = psutil.wait_procs(below, timeout=30)
         assert alive == []
     finally:
         running.kill()

@@ -1,4 +1,4 @@
-"""Loads: many tasks, wide and deep graphs, large results, talkative tasks. Memory is bounded, nothing is lost."""
+"""Loads: many tasks, wide and deep graphs, large results, talkative tasks: bounded memory, nothing lost."""
 
 import gc
 import sys
