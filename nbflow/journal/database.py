@@ -42,19 +42,11 @@ class Database:
         self._connection = sqlite3.connect(
             address, uri=True, isolation_level=None, timeout=BUSY_SECONDS, check_same_thread=False
         )
-        # After a power failure the last moments may be missing; the file stays sound.
-        self._connection.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL")
-        schema = resources.files("nbflow.journal").joinpath("schema.sql").read_text(encoding="utf-8")
-        self._connection.executescript(
-            f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {SCHEMA_VERSION};"
-            f"BEGIN; {schema}"
-        )
-        self._connection.executemany(
-            "INSERT INTO states VALUES (?, ?, ?)",
-            [(int(state), state.name, state.is_final) for state in State],
-        )
-        self._note(info)
-        self._connection.execute("COMMIT")
+        try:
+            self._lay_out(info)
+        except BaseException:
+            self._connection.close()
+            raise
         self._inserts = {table: _inserts(self._connection, table) for table, _ in Batch().tables()}
 
     @classmethod
@@ -63,7 +55,11 @@ class Database:
         make_private(path.parent)
         # Made by hand first: SQLite would leave the permissions to the umask. Its side files copy them.
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        return cls(path.as_uri(), info)
+        try:
+            return cls(path.as_uri(), info)
+        except BaseException:
+            path.unlink(missing_ok=True)  # half a journal would only puzzle its readers
+            raise
 
     def write(self, batch: Batch) -> None:
         """Write all rows, or none and raise. A row with the key of an earlier one replaces it."""
@@ -90,6 +86,21 @@ class Database:
                 self._connection.execute("PRAGMA journal_mode = DELETE")
         finally:
             self._connection.close()
+
+    def _lay_out(self, info: Mapping[str, object]) -> None:
+        # After a power failure the last moments may be missing; the file stays sound.
+        self._connection.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL")
+        schema = resources.files("nbflow.journal").joinpath("schema.sql").read_text(encoding="utf-8")
+        self._connection.executescript(
+            f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {SCHEMA_VERSION};"
+            f"BEGIN; {schema}"
+        )
+        self._connection.executemany(
+            "INSERT INTO states VALUES (?, ?, ?)",
+            [(int(state), state.name, state.is_final) for state in State],
+        )
+        self._note(info)
+        self._connection.execute("COMMIT")
 
     def _note(self, info: Mapping[str, object]) -> None:
         self._connection.executemany(

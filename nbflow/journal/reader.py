@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, Self, final
+from typing import Any, Self, TypeVar, final
 
 from nbflow.core.states import State
 from nbflow.errors import JournalError
@@ -19,6 +20,8 @@ from nbflow.journal.standing import Standing
 from nbflow.journal.table import Table, TaskRecord
 
 __all__ = ["Reader", "open_run"]
+
+_Row = TypeVar("_Row", AppRow, EdgeRow, EventRow, OutputRow, TaskRow)
 
 CHUNK = 20_000
 """Rows read at once: a short read lets the writer tidy up its side file."""
@@ -58,7 +61,7 @@ class Reader:
 
     def apps(self) -> list[AppRow]:
         """List the apps of the run."""
-        return [AppRow(*row) for row in self._ask("SELECT * FROM apps ORDER BY app")]
+        return self._rows(AppRow, "SELECT * FROM apps ORDER BY app")
 
     def tasks(
         self,
@@ -74,19 +77,15 @@ class Reader:
         given = {column: value for column, value in wanted.items() if value is not None}
         where = " AND ".join(f"{column} = ?" for column in given) or "1"
         order = "DESC" if newest_first else "ASC"
-        rows = self._ask(
-            f"SELECT {_RECORD} FROM task_states WHERE {where} ORDER BY task {order} LIMIT ?",
-            *given.values(),
-            -1 if limit is None else limit,
-        )
-        return Table([_record(row) for row in rows])
+        query = f"SELECT * FROM task_states WHERE {where} ORDER BY task {order} LIMIT ?"
+        return Table(self._records(query, *given.values(), -1 if limit is None else limit))
 
     def task(self, task: int) -> TaskRecord:
         """Tell how one task stands; raise JournalError when the run has no such task."""
-        rows = self._ask(f"SELECT {_RECORD} FROM task_states WHERE task = ?", task)
-        if not rows:
+        records = self._records("SELECT * FROM task_states WHERE task = ?", task)
+        if not records:
             raise JournalError(f"the run {self.info().run} has no task {task}")
-        return _record(rows[0])
+        return records[0]
 
     def attempts(self, task: int) -> list[Attempt]:
         """List the tries of `task` that were made, first to last."""
@@ -94,32 +93,27 @@ class Reader:
 
     def history(self, task: int) -> list[EventRow]:
         """List all that happened to `task`, oldest first, beginning with its submission."""
-        return [EventRow(*row) for row in self._ask("SELECT * FROM stream WHERE task = ? ORDER BY seq", task)]
+        return self._rows(EventRow, "SELECT * FROM stream WHERE task = ? ORDER BY seq", task)
 
     def outputs(self, task: int) -> list[OutputRow]:
         """List what the tries of `task` wrote to stdout and stderr, as far as it was kept."""
-        return [
-            OutputRow(*row) for row in self._ask("SELECT * FROM outputs WHERE task = ? ORDER BY rowid", task)
-        ]
+        return self._rows(OutputRow, "SELECT * FROM outputs WHERE task = ? ORDER BY rowid", task)
 
     def edges(self, since: int = 0) -> list[EdgeRow]:
         """List the edges but the first `since`: a reader that has seen n asks for `edges(since=n)`."""
-        return [
-            EdgeRow(*row) for row in self._ask("SELECT * FROM edges WHERE rowid > ? ORDER BY rowid", since)
-        ]
+        return self._rows(EdgeRow, "SELECT * FROM edges WHERE rowid > ? ORDER BY rowid", since)
 
     def edges_of(self, task: int) -> list[EdgeRow]:
         """List the edges that begin or end at `task`."""
-        return [EdgeRow(*row) for row in self._ask("SELECT * FROM edges WHERE ? IN (parent, child)", task)]
+        return self._rows(EdgeRow, "SELECT * FROM edges WHERE ? IN (parent, child) ORDER BY rowid", task)
 
     def submitted(self, since: int = 0, limit: int = CHUNK) -> list[TaskRow]:
         """List at most `limit` submissions after the event number `since`, in order."""
-        rows = self._ask("SELECT * FROM tasks WHERE seq > ? ORDER BY seq LIMIT ?", since, limit)
-        return [TaskRow(*row) for row in rows]
+        return self._rows(TaskRow, "SELECT * FROM tasks WHERE seq > ? ORDER BY seq LIMIT ?", since, limit)
 
     def events(self, since: int = 0, limit: int = CHUNK) -> list[EventRow]:
         """List at most `limit` events after number `since`, in order; submissions come as `Submitted`."""
-        return [EventRow(*row) for row in self._ask(_EVENTS_SINCE, since, since, limit)]
+        return self._rows(EventRow, _EVENTS_SINCE, since, since, limit)
 
     def follow(self, since: int = 0, *, poll: float = 0.1) -> Iterator[EventRow]:
         """Give the events after number `since` as they come, until the run is over."""
@@ -136,22 +130,34 @@ class Reader:
 
     def counts(self) -> Counter[State]:
         """Count the tasks in each state. Asking again costs only what happened since."""
-        while rows := self._ask(_STATES_SINCE, self._standing.seq, self._standing.seq, CHUNK):
+        columns = ("seq", "task", "state")
+        while rows := self._ask(columns, _STATES_SINCE, self._standing.seq, self._standing.seq, CHUNK):
             self._standing.apply(rows)
         return self._standing.counts()
 
     def last_seq(self) -> int:
         """Give the number of the last event."""
-        query = (
-            "SELECT max(ifnull((SELECT max(seq) FROM tasks), 0), ifnull((SELECT max(seq) FROM events), 0))"
-        )
-        ((seq,),) = self._ask(query)
-        return int(seq)
+        query = "SELECT max(seq) AS seq FROM tasks UNION ALL SELECT max(seq) FROM events"
+        return max(seq or 0 for (seq,) in self._ask(("seq",), query))
 
-    def _ask(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+    def _records(self, query: str, *values: object) -> list[TaskRecord]:
+        rows = self._ask(_RECORD, query, *values)
+        return [_record(dict(zip(_RECORD, row, strict=True))) for row in rows]
+
+    def _rows(self, kind: type[_Row], query: str, *values: object) -> list[_Row]:
+        return [kind._make(row) for row in self._ask(kind._fields, query, *values)]
+
+    def _ask(self, columns: Sequence[str], query: str, *values: object) -> list[Any]:
+        """Answer `query` with a list of rows, packed into one text.
+
+        SQLite lets go of the interpreter lock for every row it gives, and beside a busy thread it may take
+        5 ms each time to get it back.
+        """
+        packed = f"SELECT json_group_array(json_array({', '.join(columns)})) FROM ({query})"
         try:
-            return self._connection.execute(query, values).fetchall()
-        except sqlite3.Error as error:
+            ((text,),) = self._connection.execute(packed, values).fetchall()
+            return json.loads(text)  # type: ignore[no-any-return]
+        except (sqlite3.Error, ValueError) as error:
             raise JournalError(f"the journal {self.address} cannot be read: {error}") from error
 
 
@@ -167,13 +173,11 @@ _EVENTS_SINCE = """
     ORDER BY seq LIMIT ?
 """
 
-_RECORD = ", ".join(field.name for field in fields(TaskRecord))
+_RECORD = tuple(field.name for field in fields(TaskRecord))
 
 
-def _record(row: tuple[Any, ...]) -> TaskRecord:
-    record = dict(zip((field.name for field in fields(TaskRecord)), row, strict=True))
-    record["state"] = State[record["state"]]
-    return TaskRecord(**record)
+def _record(values: dict[str, Any]) -> TaskRecord:
+    return TaskRecord(**(values | {"state": State[values["state"]]}))
 
 
 def _state_name(state: State | str) -> str:

@@ -44,6 +44,7 @@ SELECT
   json_extract(sent.detail, '$.slot') AS slot,
   json_extract(failed.detail, '$.error') AS error,
   json_extract(failed.detail, '$.message') AS message,
+  json_extract(failed.detail, '$.root') AS root,
   tasks.origin,
   tasks.spawner
 FROM tasks

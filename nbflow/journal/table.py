@@ -25,7 +25,7 @@ class TaskRecord:
     """Say how one task stands. Times are seconds since the epoch, `seconds` is the run time of its last try.
 
     `error` is the type of the exception of its last failure and `message` its text, also while it waits for
-    another try.
+    another try. `root` is the task whose failure it was, where that is another one.
     """
 
     task: int
@@ -41,8 +41,19 @@ class TaskRecord:
     slot: str | None
     error: str | None
     message: str | None
+    root: int | None
     origin: str | None
     spawner: int | None
+
+    @property
+    def why(self) -> str:
+        """Say in one line what went wrong; empty when nothing did."""
+        error, message = self.error or "", self.message or ""
+        if self.root not in (None, self.task):
+            return f"task {self.root} failed: {error}" if error else f"task {self.root} was {message}"
+        # What came with a traceback names the error already.
+        line = message if message.startswith(error) else f"{error}: {message}"
+        return " ".join((line or error).split())
 
 
 _COLUMNS: dict[str, Callable[[TaskRecord], str]] = {
@@ -54,7 +65,7 @@ _COLUMNS: dict[str, Callable[[TaskRecord], str]] = {
     "seconds": lambda record: "" if record.seconds is None else f"{record.seconds:.3f}",
     "slot": lambda record: record.slot or "",
     "call": lambda record: _short(record.call, 48),
-    "error": lambda record: _short(": ".join(filter(None, (record.error, record.message))), 60),
+    "error": lambda record: _short(record.why, 60),
 }
 
 
@@ -84,12 +95,7 @@ class Table(Sequence[TaskRecord]):
         return str(self)
 
     def __str__(self) -> str:
-        if not self._records:
-            return "no tasks"
-        lines = [list(_COLUMNS), *self._cells()]
-        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        aligned = ["  ".join(map(str.ljust, line, widths)).rstrip() for line in lines]
-        return "\n".join([*aligned, *self._rest()])
+        return self.to_text()
 
     def _repr_html_(self) -> str:
         if not self._records:
@@ -97,10 +103,19 @@ class Table(Sequence[TaskRecord]):
         head = "".join(f"<th>{name}</th>" for name in _COLUMNS)
         body = "".join(
             f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in cells)}</tr>"
-            for cells in self._cells()
+            for cells in self._cells(SHOWN_ROWS)
         )
-        rest = "".join(f"<p>{line}</p>" for line in self._rest())
+        rest = "".join(f"<p>{line}</p>" for line in self._rest(SHOWN_ROWS))
         return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{rest}"
+
+    def to_text(self, rows: int = SHOWN_ROWS) -> str:
+        """Write the first `rows` tasks as aligned lines, and how many there are beside."""
+        if not self._records:
+            return "no tasks"
+        lines = [list(_COLUMNS), *self._cells(rows)]
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        aligned = ["  ".join(map(str.ljust, line, widths)).rstrip() for line in lines]
+        return "\n".join([*aligned, *self._rest(rows)])
 
     def to_frame(self) -> pd.DataFrame:
         """Make a pandas data frame of all fields, one line for each task, times as UTC timestamps."""
@@ -115,11 +130,11 @@ class Table(Sequence[TaskRecord]):
             frame[name] = pd.to_datetime(frame[name].astype("float64"), unit="s", utc=True)
         return frame
 
-    def _cells(self) -> list[list[str]]:
-        return [[show(record) for show in _COLUMNS.values()] for record in self._records[:SHOWN_ROWS]]
+    def _cells(self, rows: int) -> list[list[str]]:
+        return [[show(record) for show in _COLUMNS.values()] for record in self._records[:rows]]
 
-    def _rest(self) -> list[str]:
-        hidden = len(self._records) - SHOWN_ROWS
+    def _rest(self, rows: int) -> list[str]:
+        hidden = len(self._records) - rows
         return [f"... and {hidden} more"] if hidden > 0 else []
 
 

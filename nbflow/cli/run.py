@@ -1,0 +1,80 @@
+"""Run a Python script with a dataflow kernel loaded, and show its progress in the terminal.
+
+Tasks that the script does not wait for are waited for at its end; when it fails, they are cancelled. The exit
+code is the script's, and 1 when the script ended well but tasks failed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import runpy
+import sys
+import traceback
+from pathlib import Path
+
+from nbflow.cli.output import counted, exit_code
+from nbflow.errors import ConfigError
+from nbflow.flow.current import clear, current, is_loaded
+from nbflow.flow.load import load
+from nbflow.journal.reader import open_run
+from nbflow.live.terminal import progress
+
+__all__ = ["configure", "run"]
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("--workers", type=int, help="how many worker processes (default: one for each core)")
+    parser.add_argument("script", type=Path, help="the script")
+    parser.add_argument("arguments", nargs=argparse.REMAINDER, help="what the script finds in sys.argv")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do what the command says."""
+    script: Path = arguments.script
+    if not script.is_file():
+        raise ConfigError(f"there is no script {script}")
+    sys.argv = [str(script), *arguments.arguments]
+    sys.path.insert(0, str(script.absolute().parent))
+    load(workers=arguments.workers)
+    journal = current().journal
+    try:
+        with progress(journal.address):
+            code = _run_script(script)
+            if is_loaded():  # perhaps anew, by the script itself
+                journal = current().journal
+                if code == 0:
+                    current().wait()
+            journal.flush()
+        with open_run(journal.address) as reader:
+            counts = reader.counts()
+    finally:
+        clear()
+    print(f"nbflow: {counted(counts)}; `nbflow show {journal.run}` tells more", file=sys.stderr)
+    return code or exit_code(counts)
+
+
+def _run_script(script: Path) -> int:
+    try:
+        runpy.run_path(str(script), run_name="__main__")
+    except SystemExit as stop:
+        return _code_of(stop)
+    except Exception:  # noqa: BLE001 - a script may raise anything, and it becomes the exit code
+        # As the interpreter does: the traceback, without the frames of whoever runs the script.
+        kind, error, trace = sys.exc_info()
+        while trace is not None and trace.tb_frame.f_code.co_filename != str(script):
+            trace = trace.tb_next
+        traceback.print_exception(kind, error, trace)
+        return 1
+    return 0
+
+
+def _code_of(stop: SystemExit) -> int:
+    match stop.code:
+        case None:
+            return 0
+        case int(code):
+            return code
+        case message:
+            print(message, file=sys.stderr)
+            return 1
