@@ -58,7 +58,8 @@ class Database:
         try:
             return cls(path.as_uri(), info)
         except BaseException:
-            path.unlink(missing_ok=True)  # half a journal would only puzzle its readers
+            for file in path.parent.glob(f"{path.name}*"):  # half a journal would only puzzle its readers
+                file.unlink()
             raise
 
     def write(self, batch: Batch) -> None:
