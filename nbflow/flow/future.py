@@ -88,7 +88,7 @@ class KernelFuture(concurrent.futures.Future[T], Generic[T]):
             try:
                 raise self._exception
             finally:
-                self = None  # type: ignore[assignment]  # break the cycle with the traceback
+                self = None  # type: ignore[assignment]  # noqa: PLW0642 - breaks the cycle with the traceback
         return self._result  # type: ignore[no-any-return]
 
     def exception(self, timeout: float | None = None) -> BaseException | None:

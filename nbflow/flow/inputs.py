@@ -138,7 +138,7 @@ def _rebuild(value: Any, parts: list[Any]) -> Any:
 class Invocation:
     """Keep what one task calls until the task is done: a plain slotted class, one for each task."""
 
-    __slots__ = ("args", "directive", "function", "has_futures", "kwargs", "origin")
+    __slots__ = ("args", "directive", "function", "has_futures", "kwargs", "origin", "watch")
 
     def __init__(
         self,
@@ -156,6 +156,7 @@ class Invocation:
         self.directive = directive
         self.has_futures = has_futures
         self.origin = origin
+        self.watch: object = None
 
     def arguments(self) -> Arguments:
         """Return the arguments, futures replaced by their results."""

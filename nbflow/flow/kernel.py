@@ -95,11 +95,6 @@ class DataFlowKernel:
         loop.ask(open_pool)
 
     @property
-    def journal_path(self) -> Path:
-        """Return the path of the run's journal."""
-        return Path(self.journal.address)
-
-    @property
     def is_open(self) -> bool:
         """Tell whether calls are taken, in this very process."""
         return self._is_open and self._pid == os.getpid()
@@ -315,6 +310,7 @@ class DataFlowKernel:
                 if args is not None or kwargs is not None:
                     parents = () if found is None else found.tasks
                     call.has_futures = found is not None
+                    call.watch = None
                 if options is not None:
                     task.options = options
                 foreign = [] if found is None else found.foreign
@@ -375,7 +371,7 @@ class DataFlowKernel:
             executor.close(Exit.STOP)
         self._loop.close()
         self._usercode.close(CLOSE_SECONDS)
-        self.journal.close("closed")
+        self.journal.close("finished")
         return cancelled
 
 

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
+from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar, final
 
@@ -29,12 +30,12 @@ from nbflow.core.events import (
 )
 from nbflow.core.graph import Graph, waits_for
 from nbflow.core.ids import ExecutorId
-from nbflow.core.placement import Placement
+from nbflow.core.placement import Assignment, Placement
 from nbflow.core.states import Cause
 from nbflow.core.task import Failure, Task
 from nbflow.errors import JoinError
 from nbflow.executors.protocol import Executor, Printed, SlotDown, SlotUp
-from nbflow.flow.inputs import Found
+from nbflow.flow.inputs import Found, Invocation
 from nbflow.flow.record import Recorder
 from nbflow.flow.settle import settle
 from nbflow.flow.timers import Timers
@@ -65,6 +66,16 @@ class _Ask(Future[Any]):
 
 
 @final
+@dataclass(slots=True)
+class _Told:
+    """What a future of others came to, and for which watch over it."""
+
+    call: Invocation
+    watch: object
+    event: Event
+
+
+@final
 class FlowLoop:
     """Run the graph of one dataflow kernel."""
 
@@ -86,8 +97,7 @@ class FlowLoop:
             Submitted: self._apply,
             Returned: self._returned,
             TryFailed: self._try_failed,
-            DepDone: self._apply,
-            DepFailed: self._apply,
+            _Told: self._told,
             RetryDue: self._apply,
             Printed: self._recorder.printed,
             AppRow: self._recorder.app,
@@ -174,6 +184,10 @@ class FlowLoop:
         for effect in self.graph.apply(event):
             self._effects[type(effect)](effect)
 
+    def _told(self, told: _Told) -> None:
+        if told.call.watch is told.watch:
+            self._apply(told.event)
+
     # What executors report
 
     def _slot_down(self, down: SlotDown) -> None:
@@ -225,7 +239,14 @@ class FlowLoop:
         )
 
     def watch_foreign(self, task: Task, futures: list[Future[Any]]) -> None:
-        """Post to the task when futures of others end; from any thread, after the event that counts them."""
+        """Tell the task when futures of others end; from any thread, after the event that counts them.
+
+        Those watched before for the same task are no longer heard: its arguments were changed.
+        """
+        if not futures:
+            return
+        call = task.call
+        call.watch = watch = object()
 
         def tell(future: Future[Any]) -> None:
             if future.cancelled():
@@ -234,7 +255,7 @@ class FlowLoop:
                 event = DepFailed(task.id, Failure(None, error, task.id), is_foreign=True)
             else:
                 event = DepDone(task.id, is_foreign=True)
-            self.inbox.put(event)
+            self.inbox.put(_Told(call, watch, event))
 
         for future in futures:
             future.add_done_callback(tell)
@@ -248,9 +269,16 @@ class FlowLoop:
                 self.graph.apply(Dispatched(task.id, task.try_id, assignment.slot))
                 spec = task.call
                 calls.append(Call(task.id, task.try_id, spec.function, spec.arguments, spec.directive))
-            self.executors[assignment.executor].send(assignment.slot, calls)
+            self._send(assignment, calls)
         for executor, tries in self.placement.stalled(self._now):
             self.executors[executor].recall(tries)
+
+    def _send(self, assignment: Assignment, calls: list[Call]) -> None:
+        try:
+            self.executors[assignment.executor].send(assignment.slot, calls)
+        except Exception as error:
+            log.exception("executor %s could not take a bundle", assignment.executor)
+            self._handle_all(TryFailed(call.task, call.try_id, Cause.RAISED, error) for call in calls)
 
     def _drop(self, effect: Drop) -> None:
         key = (effect.task.id, effect.try_id)

@@ -16,7 +16,7 @@ from nbflow.core.events import (
     Submitted,
     TryFailed,
 )
-from nbflow.core.states import Cause
+from nbflow.core.states import Cause, State
 from nbflow.core.task import Failure, Task
 from nbflow.errors import RemoteTraceback, TaskError
 from nbflow.executors.protocol import Printed
@@ -33,6 +33,9 @@ from nbflow.journal.rows import (
 from nbflow.journal.writer import Journal
 
 __all__ = ["Recorder", "remote_text"]
+
+NUMBERS = tuple(int(state) for state in State)
+"""Plain numbers: SQLite's module looks twice at those of an enumeration."""
 
 
 @final
@@ -75,7 +78,7 @@ class Recorder:
         text = None if detail is None else detail(self, task, event)
         # A failed try has moved the task on to its next one by now.
         try_id = event.try_id if kind in TRY_EVENTS else task.try_id  # type: ignore[union-attr]
-        self._events((seq, self.now, task.id, try_id, kind.__name__, task.state, text))
+        self._events((seq, self.now, task.id, try_id, kind.__name__, NUMBERS[task.state], text))
         if kind is Spawned:
             self._edges(EdgeRow(task.id, other.id, JOIN_CHILD) for other in task.children)
 
@@ -83,7 +86,9 @@ class Recorder:
         spec = task.call
         label = spec.directive.label
         call = describe_call(self._names[task.app], spec.args, spec.kwargs)
-        self._tasks((task.id, seq, self.now, task.app, label, call, task.state, task.spawner, spec.origin))
+        self._tasks(
+            (task.id, seq, self.now, task.app, label, call, NUMBERS[task.state], task.spawner, spec.origin)
+        )
         if task.parents:
             self._edges(EdgeRow(other.id, task.id, ARGUMENT) for other in task.parents)
 

@@ -43,8 +43,8 @@ def _arranged(task: Task) -> tuple[Any, BaseException | None]:
         return replace_futures(task.value), None
     except Exception as trouble:  # noqa: BLE001 - the outcome is the future's
         error = JoinError(
-            f"join app task {task.id} returned a {type(task.value).__name__} of futures that cannot hold their "
-            f"results: {type(trouble).__name__}: {trouble}. Return them in a list or a dict.",
+            f"join app task {task.id} returned a {type(task.value).__name__} of futures, which cannot hold "
+            f"their results: {type(trouble).__name__}: {trouble}. Return them in a list or a dict.",
             task=task.id,
         )
         error.__cause__ = trouble

@@ -85,3 +85,21 @@ def test_a_foreign_future_that_fails_fails_the_task() -> None:
     with pytest.raises(DependencyError, match="KeyError") as caught:
         future.result(10)
     assert isinstance(caught.value.root, KeyError)
+
+
+@pytest.mark.usefixtures("kernel")
+def test_a_foreign_future_of_former_arguments_is_no_longer_heard() -> None:
+    @nf.python_app
+    def pair(left: Any, right: Any) -> Any:
+        return left, right
+
+    failing, late, wanted = Future[int](), Future[int](), Future[int]()
+    future = pair(failing, late)
+    failing.set_exception(KeyError("gone"))
+    with pytest.raises(DependencyError):
+        future.result(10)
+    future.task.retry(args=(wanted, 2))
+    late.set_result(1)
+    assert future.task.state == "waiting"
+    wanted.set_result(7)
+    assert future.result(10) == (7, 2)
