@@ -8,7 +8,7 @@ from typing import Any
 
 from nbflow.core.states import State
 from nbflow.core.task import Failure, Task
-from nbflow.errors import DependencyError, JoinError
+from nbflow.errors import DependencyError, JoinError, TaskError
 from nbflow.flow.future import KernelFuture
 from nbflow.flow.inputs import replace_futures
 from nbflow.flow.usercode import UserCode
@@ -63,10 +63,21 @@ def _deliver(
         usercode.run(partial(callback, future))
 
 
+def _signed(error: BaseException, task: Task) -> BaseException:
+    """Tell with a user's own exception which task it is from and what can be done; our own errors say so."""
+    if not isinstance(error, TaskError):
+        BaseException.add_note(
+            error,
+            f"nbflow: task {task.id}, {task.call.function.name}, try {task.try_id}. What it wrote: "
+            "future.task.logs(). Once mended: future.task.retry()",
+        )
+    return error
+
+
 def _error_of(task: Task) -> BaseException:
     failure: Failure = task.failure  # type: ignore[assignment]
     if task.state is State.FAILED and failure.root == task.id and failure.error is not None:
-        return failure.error
+        return _signed(failure.error, task)
     root = failure.error
     what = "was cancelled" if root is None else f"failed with {type(root).__name__}"
     if task.state is State.FAILED:

@@ -247,3 +247,13 @@ def test_gather_keeps_the_arrangement() -> None:
     assert isinstance(outcomes[1], TypeError)
     with pytest.raises(TypeError):
         nf.gather(bad, timeout=10)
+
+
+def test_a_users_own_exception_says_which_task_it_is_from() -> None:
+    @nf.python_app
+    def broken() -> None:
+        raise KeyError("lost")
+
+    error = broken().exception(10)
+    assert isinstance(error, KeyError)
+    assert error.__notes__[-1].startswith("nbflow: task 1, broken, try 1.")
