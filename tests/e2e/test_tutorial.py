@@ -70,7 +70,7 @@ def test_the_tutorial_fails_and_is_repaired_before_the_readers_eyes(
     page.screenshot(path=pictures / "tutorial-repaired.png")
 
     expect(tutorial.run(PLACES["proof"]).locator("tbody tr")).to_contain_text(
-        ["unpack10", "split10", "compress51", "train205", "pick01", "final01", "take_exam50"]
+        ["unpack 1 0", "split 1 0", "compress 5 1", "train 20 5", "pick 0 1", "final 0 1", "take_exam 5 0"]
     )
     expect(tutorial.run(PLACES["answer"])).to_contain_text(ANSWER)
     for name in ("plot", "misread"):
