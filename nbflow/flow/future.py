@@ -14,15 +14,13 @@ import threading
 from collections.abc import Callable, Generator
 from concurrent.futures import CancelledError
 from concurrent.futures._base import CANCELLED_AND_NOTIFIED, FINISHED, PENDING
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, final
+from typing import Any, Generic, TypeVar, final
 
 from nbflow.core.states import State
 from nbflow.core.task import Task
 from nbflow.data.file import File
-
-if TYPE_CHECKING:
-    from nbflow.flow.handle import TaskHandle
-    from nbflow.flow.kernel import DataFlowKernel
+from nbflow.flow.handle import TaskHandle
+from nbflow.flow.owner import Owner
 
 __all__ = ["AppFuture", "Callback", "DataFuture", "KernelFuture"]
 
@@ -45,7 +43,7 @@ class KernelFuture(concurrent.futures.Future[T], Generic[T]):
 
     __slots__ = ("_callbacks", "_cond", "_exception", "_kernel", "_result", "_state", "_task", "_watchers")
 
-    def __init__(self, kernel: DataFlowKernel, task: Task) -> None:
+    def __init__(self, kernel: Owner, task: Task) -> None:
         self._kernel = kernel
         self._task = task
         self._state = PENDING
@@ -58,7 +56,8 @@ class KernelFuture(concurrent.futures.Future[T], Generic[T]):
     @property
     def task(self) -> TaskHandle:
         """Return the task behind the promise: its state, attempts, output, retry."""
-        return self._kernel.handle(self._task)
+        handle: TaskHandle = self._kernel.handle(self._task)
+        return handle
 
     # What a future is asked
 
@@ -190,7 +189,7 @@ class AppFuture(KernelFuture[T], Generic[T]):
 
     __slots__ = ("_outputs",)
 
-    def __init__(self, kernel: DataFlowKernel, task: Task) -> None:
+    def __init__(self, kernel: Owner, task: Task) -> None:
         super().__init__(kernel, task)
         self._outputs: tuple[DataFuture, ...] = ()
 
@@ -211,7 +210,8 @@ class AppFuture(KernelFuture[T], Generic[T]):
 
     def __getitem__(self, key: Any) -> AppFuture[Any]:
         """Return a future of `result[key]`: a small task of its own, run in this process."""
-        return self._kernel.derive("getitem", self, key)
+        item: AppFuture[Any] = self._kernel.derive("getitem", self, key)
+        return item
 
     def __iter__(self) -> Any:
         raise TypeError(
@@ -225,7 +225,7 @@ class DataFuture(KernelFuture[File]):
 
     __slots__ = ("file",)
 
-    def __init__(self, kernel: DataFlowKernel, task: Task, file: File) -> None:
+    def __init__(self, kernel: Owner, task: Task, file: File) -> None:
         super().__init__(kernel, task)
         self.file = file
 

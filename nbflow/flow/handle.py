@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any, final
 from nbflow.core.states import REOPENABLE
 from nbflow.core.task import Task
 from nbflow.errors import NbflowError
-from nbflow.flow.describe import describe_value
+from nbflow.flow.owner import Owner
 
 if TYPE_CHECKING:
-    from nbflow.flow.kernel import DataFlowKernel
     from nbflow.journal.reader import Reader
 
 __all__ = ["TaskHandle"]
@@ -24,7 +23,7 @@ class TaskHandle:
 
     __slots__ = ("_kernel", "_task")
 
-    def __init__(self, kernel: DataFlowKernel, task: Task) -> None:
+    def __init__(self, kernel: Owner, task: Task) -> None:
         self._kernel = kernel
         self._task = task
 
@@ -52,11 +51,7 @@ class TaskHandle:
     @property
     def inputs(self) -> dict[str, str]:
         """Return a short picture of each argument; empty once the task is done and they are let go."""
-        call = self._task.call
-        if call is None:
-            return {}
-        named = {str(place): describe_value(value) for place, value in enumerate(call.args)}
-        return named | {name: describe_value(value) for name, value in call.kwargs.items()}
+        return self._kernel.inputs_of(self._task)
 
     @property
     def stdout(self) -> str | None:

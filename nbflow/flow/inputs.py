@@ -10,15 +10,13 @@ import copy
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import fields, is_dataclass
-from typing import TYPE_CHECKING, Any, final
+from typing import Any, final
 
 from nbflow.core.task import Task
 from nbflow.flow.future import DataFuture, KernelFuture
+from nbflow.flow.owner import Owner
 from nbflow.wire.functions import Function
 from nbflow.wire.messages import Arguments, Directive
-
-if TYPE_CHECKING:
-    from nbflow.flow.kernel import DataFlowKernel
 
 __all__ = ["ATOMS", "Found", "Invocation", "find_futures", "replace_futures", "walk_futures"]
 
@@ -50,7 +48,7 @@ class Found:
 
     __slots__ = ("_kernel", "_seen", "foreign", "tasks")
 
-    def __init__(self, kernel: DataFlowKernel) -> None:
+    def __init__(self, kernel: Owner) -> None:
         self._kernel = kernel
         self._seen: set[int] = set()
         self.tasks: list[Task] = []
@@ -80,7 +78,7 @@ def _parts(value: object) -> Iterable[object] | None:
     return None
 
 
-def find_futures(kernel: DataFlowKernel, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Found | None:
+def find_futures(kernel: Owner, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Found | None:
     """Return the futures inside the arguments of a call, or None when there are none."""
     found: Found | None = None
     for value in (*args, *kwargs.values()) if kwargs else args:

@@ -23,6 +23,7 @@ from nbflow.data.file import File
 from nbflow.errors import ConfigError, InvalidResources, NotLoaded
 from nbflow.executors.protocol import Executor, Exit
 from nbflow.executors.threads import ThreadsExecutor
+from nbflow.flow.describe import describe_value
 from nbflow.flow.future import AppFuture, DataFuture, KernelFuture
 from nbflow.flow.handle import TaskHandle
 from nbflow.flow.inputs import Found, Invocation, find_futures
@@ -257,6 +258,14 @@ class DataFlowKernel:
         """Cancel every unfinished task, or those of one app."""
         tasks = [future._task for future in self.unfinished()]
         return self.cancel(task for task in tasks if app is None or self.app_name(task) == app)
+
+    def inputs_of(self, task: Task) -> dict[str, str]:
+        """Return a short picture of each argument; nothing once the task is done and they are let go."""
+        call = task.call
+        if call is None:
+            return {}
+        named = {str(place): describe_value(value) for place, value in enumerate(call.args)}
+        return named | {name: describe_value(value) for name, value in call.kwargs.items()}
 
     def app_name(self, task: Task) -> str:
         """Return the name of a task's app."""

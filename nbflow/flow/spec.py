@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, final
+from typing import Any, final
 
 from nbflow.core.ids import AppId
 from nbflow.core.task import Options
+from nbflow.flow.owner import Owner
 from nbflow.journal.rows import AppRow
 from nbflow.wire.functions import Portable
 from nbflow.wire.messages import Kind
-
-if TYPE_CHECKING:
-    from nbflow.flow.kernel import DataFlowKernel
 
 __all__ = ["AppSpec", "newest"]
 
@@ -40,7 +38,7 @@ class AppSpec:
         self.name: str = getattr(fn, "__name__", type(fn).__name__)
         self.module: str = getattr(fn, "__module__", None) or "__main__"
         self.portable = portable or Portable(fn)
-        self.seen: tuple[DataFlowKernel, AppId, Options] | None = None
+        self.seen: tuple[Owner, AppId, Options] | None = None
 
     def publish(self) -> None:
         """Make this the definition that a retry of earlier calls uses: called when an app is defined."""
