@@ -3,6 +3,7 @@
 import re
 import shutil
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
@@ -20,10 +21,11 @@ ALL, BRANCH = 34, 8
 
 
 @pytest.fixture
-def tutorial(lab: Lab, page: Page) -> Notebook:
+def tutorial(lab: Lab, page: Page) -> Iterator[Notebook]:
     shutil.copy(TUTORIAL, lab.folder / "tutorial.ipynb")
     open_lab(page, lab, "tutorial.ipynb")
-    return Notebook(page)
+    yield Notebook(page)
+    lab.end_kernels()
 
 
 def test_the_tutorial_fails_and_is_repaired_before_the_readers_eyes(
@@ -78,7 +80,6 @@ def test_the_tutorial_fails_and_is_repaired_before_the_readers_eyes(
         expect(picture).to_be_visible()
     picture.scroll_into_view_if_needed()
     page.screenshot(path=pictures / "tutorial-answer.png")
-    tutorial.run(PLACES["end"])
 
 
 def test_run_all_cells_goes_through_the_failure_to_the_end(tutorial: Notebook, page: Page) -> None:
