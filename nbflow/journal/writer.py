@@ -100,6 +100,8 @@ class Journal:
 
     def flush(self, timeout: float = 10.0) -> bool:
         """Wait until every row handed over is on disk; say whether it is, within `timeout` seconds."""
+        if not self._thread.is_alive():
+            return not self.lost
         done = threading.Event()
         self._inbox.put(done)
         self._hurry.set()
