@@ -18,6 +18,7 @@ __all__ = ["AppSpec", "newest"]
 SOURCE_LIMIT = 20_000
 
 _newest: dict[tuple[str, str], AppSpec] = {}
+"""By module and qualified name, for functions that have a name of their own there."""
 
 
 @final
@@ -42,7 +43,9 @@ class AppSpec:
 
     def publish(self) -> None:
         """Make this the definition that a retry of earlier calls uses: called when an app is defined."""
-        _newest[self.module, getattr(self.fn, "__qualname__", self.name)] = self
+        name = _qualified(self)
+        if "<" not in name:
+            _newest[self.module, name] = self
 
     def row(self, app: AppId) -> AppRow:
         """Describe the app for the journal, with its source where there is one."""
@@ -55,5 +58,16 @@ class AppSpec:
 
 
 def newest(spec: AppSpec) -> AppSpec:
-    """Return the newest definition under the same name, which may be `spec` itself."""
-    return _newest.get((spec.module, getattr(spec.fn, "__qualname__", spec.name)), spec)
+    """Return the newest definition under the same name, which may be `spec` itself.
+
+    Lambdas, functions made inside functions, and those of one `def` in a loop share a name, and none of them
+    is a newer definition of another.
+    """
+    known = _newest.get((spec.module, _qualified(spec)), spec)
+    code = getattr(spec.fn, "__code__", None)
+    is_same = code is not None and getattr(known.fn, "__code__", None) is code
+    return spec if is_same else known
+
+
+def _qualified(spec: AppSpec) -> str:
+    return str(getattr(spec.fn, "__qualname__", spec.name))
