@@ -45,7 +45,7 @@ def describe_value(value: Any, depth: int = 1) -> str:
     # Arrays and tables, by the attributes that numpy and pandas share.
     shape = (
         getattr(value, "shape", None)
-        if kind.__module__.partition(".")[0] in ("numpy", "pandas", "polars")
+        if str(kind.__module__).partition(".")[0] in ("numpy", "pandas", "polars")
         else None
     )
     if type(shape) is tuple:
@@ -59,9 +59,11 @@ def _describe_container(value: Any, depth: int) -> str:
     if depth <= 0 or len(value) > PARTS_LIMIT:
         return f"<{kind} of {len(value)}>"
     if isinstance(value, dict):
-        inner = ", ".join(f"{describe_value(k, 0)}: {describe_value(v, depth - 1)}" for k, v in value.items())
+        # A copy: its owner may change it meanwhile, in another thread.
+        pairs = list(value.items())
+        inner = ", ".join(f"{describe_value(k, 0)}: {describe_value(v, depth - 1)}" for k, v in pairs)
         return f"{{{inner}}}"
-    inner = ", ".join(describe_value(part, depth - 1) for part in value)
+    inner = ", ".join(describe_value(part, depth - 1) for part in tuple(value))
     match kind:
         case "list":
             return f"[{inner}]"
