@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from nbflow.core.task import Task
@@ -10,6 +10,7 @@ from nbflow.errors import AppTypeError, NbflowError
 from nbflow.flow.current import current
 from nbflow.flow.future import AppFuture, KernelFuture
 from nbflow.flow.inputs import walk_futures
+from nbflow.flow.owner import Owner
 
 if TYPE_CHECKING:
     from nbflow.journal.rows import EventRow
@@ -23,10 +24,9 @@ def cancel(*futures: Any, app: str | None = None) -> int:
 
     A running one is stopped, C code included, where it runs in a process of its own.
     """
-    kernel = current()
     if futures:
-        return kernel.cancel(_tasks_of(futures))
-    return kernel.cancel_all(app)
+        return sum(kernel.cancel(tasks) for kernel, tasks in _by_kernel(futures))
+    return current().cancel_all(app)
 
 
 def retry(
@@ -42,9 +42,9 @@ def retry(
     that was defined again meanwhile runs its newest definition; `fn` replaces the function for these tasks.
     The futures that you hold become pending again and then resolve. Tasks that succeeded keep their results.
     """
-    kernel = current()
     if futures:
-        return kernel.retry(_tasks_of(futures), fn=fn)
+        return sum(kernel.retry(tasks, fn=fn) for kernel, tasks in _by_kernel(futures))
+    kernel = current()
     if not failed and error is None and app is None:
         raise NbflowError("retry what? Give futures, failed=True, error=SomeError or app='name'")
 
@@ -81,8 +81,12 @@ def attr(future: AppFuture[Any], name: str) -> AppFuture[Any]:
     return current().derive("attribute", future, name)
 
 
-def _tasks_of(futures: tuple[Any, ...]) -> list[Task]:
-    found = [future._task for future in walk_futures(futures) if isinstance(future, KernelFuture)]
+def _by_kernel(futures: tuple[Any, ...]) -> Iterable[tuple[Owner, list[Task]]]:
+    """Return the tasks behind futures, by kernel: each numbers its tasks from 1, a former one did too."""
+    found: dict[Owner, list[Task]] = {}
+    for future in walk_futures(futures):
+        if isinstance(future, KernelFuture):
+            found.setdefault(future._kernel, []).append(future._task)
     if not found:
         raise AppTypeError("give futures of apps, or a list of them")
-    return found
+    return found.items()

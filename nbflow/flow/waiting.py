@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import concurrent.futures
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, ValuesView
 from concurrent.futures import Future
 from typing import Any, Literal
 
+from nbflow.flow.future import KernelFuture
 from nbflow.flow.inputs import replace_futures, walk_futures
 
 __all__ = ["as_completed", "gather", "wait"]
@@ -23,7 +24,7 @@ def gather(*futures: Any, return_exceptions: bool = False, timeout: float | None
     `return_exceptions` gives a flat list with exceptions in place of results. `timeout` is in seconds, for
     all together.
     """
-    wanted = futures[0] if len(futures) == 1 else list(futures)
+    wanted = _lasting(futures[0]) if len(futures) == 1 else list(futures)
     found = list(walk_futures(wanted))
     end = None if timeout is None else time.monotonic() + timeout
     outcomes = [_outcome(future, end) if return_exceptions else _result(future, end) for future in found]
@@ -48,7 +49,7 @@ def as_completed(futures: Any, timeout: float | None = None) -> Iterator[Future[
 
     Raises TimeoutError after `timeout` seconds.
     """
-    return concurrent.futures.as_completed(walk_futures(futures), timeout)
+    return concurrent.futures.as_completed(_found(futures), timeout)
 
 
 def wait(
@@ -58,4 +59,18 @@ def wait(
 
     Returns the sets `done` and `not_done`.
     """
-    return concurrent.futures.wait(walk_futures(futures), timeout, return_when)
+    return concurrent.futures.wait(_found(futures), timeout, return_when)
+
+
+def _lasting(futures: Any) -> Any:
+    """Return an arrangement that can be walked more than once: a generator is made a list."""
+    return list(futures) if isinstance(futures, Iterator | ValuesView) else futures
+
+
+def _found(futures: Any) -> list[Future[Any]]:
+    """Return the futures that somebody is about to wait for; their kernels are told."""
+    found = list(walk_futures(_lasting(futures)))
+    ours = (future for future in found if isinstance(future, KernelFuture) and not future.done())
+    for kernel in {future._kernel for future in ours}:
+        kernel.before_wait()
+    return found
