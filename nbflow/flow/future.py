@@ -179,7 +179,7 @@ class KernelFuture(concurrent.futures.Future[T], Generic[T]):
 
     def _reopen(self) -> None:
         with self._condition:
-            self._result = self._exception = None
+            # The old outcome stays until the next: who was woken by it may not have read it yet.
             self._state = PENDING
 
 

@@ -9,6 +9,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import wait
+from contextlib import ExitStack
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -39,6 +40,7 @@ __all__ = ["DataFlowKernel"]
 T = TypeVar("T")
 
 CLOSE_SECONDS = 5.0
+CLOSED = "this dataflow kernel is closed; call nbflow.load() to start one"
 
 
 @final
@@ -123,6 +125,8 @@ class DataFlowKernel:
         """
         event, foreign = self._prepare(spec, args, kwargs, options, directive, outputs)
         self._inbox.put(event)
+        if not self._is_open:
+            self._loop.sweep()
         if foreign:
             self._loop.watch_foreign(event.node, foreign)
         return event.node.future  # type: ignore[no-any-return]
@@ -145,6 +149,8 @@ class DataFlowKernel:
                 self._inbox.put(batch)
                 batch = []
         self._inbox.put(batch)
+        if not self._is_open:
+            self._loop.sweep()
         return futures
 
     def _prepare(
@@ -156,6 +162,8 @@ class DataFlowKernel:
         directive: Directive,
         outputs: Sequence[File],
     ) -> tuple[Submitted, list[Any]]:
+        if not self._is_open:
+            raise NotLoaded(CLOSED)
         seen = spec.seen
         app, usual = seen[1:] if seen is not None and seen[0] is self else self._register(spec)
         options = usual if options is None else self._admit(options)
@@ -181,7 +189,7 @@ class DataFlowKernel:
 
     def _register(self, spec: AppSpec) -> tuple[AppId, Options]:
         if not self.is_open:
-            raise NotLoaded("this dataflow kernel is closed; call nbflow.load() to start one")
+            raise NotLoaded(CLOSED)
         options = self._admit(spec.options)
         with self._registering:
             if spec.seen is None or spec.seen[0] is not self:
@@ -242,15 +250,15 @@ class DataFlowKernel:
         wanted = list(tasks)
 
         def cancel() -> int:
-            before = sum(task.state is State.CANCELLED for task in wanted)
             spawners = {
                 task.id for task in wanted if task.call is not None and task.call.directive.kind is Kind.JOIN
             }
             if spawners:
                 wanted.extend(_spawned_by(graph.tasks.values(), spawners))
-            for task in wanted:
+            unfinished = [task for task in dict.fromkeys(wanted) if not task.state.is_final]
+            for task in unfinished:
                 self._loop.apply(CancelRequested(task.id))
-            return sum(task.state is State.CANCELLED for task in wanted) - before
+            return sum(task.state is State.CANCELLED for task in unfinished)
 
         return self._ask(cancel)
 
@@ -285,19 +293,20 @@ class DataFlowKernel:
         fn: Callable[..., Any] | None = None,
         args: tuple[Any, ...] | None = None,
         kwargs: dict[str, Any] | None = None,
-        options: Options | None = None,
     ) -> int:
         """Run failed or cancelled tasks again, and what failed because of them; return how many reopened.
 
         An app that was defined again since then runs its newest definition, unless `fn` says otherwise. The
         futures of all these tasks become pending again and then resolve. Tasks that are not failed are passed
-        over.
+        over. Raises NotLoaded after `close`.
         """
+        if not self.is_open:
+            raise NotLoaded(CLOSED)
         is_anew = not (fn is None and args is None and kwargs is None)
-        spec = None if fn is None else AppSpec(fn, Kind.PYTHON, Options())
+        # The function inside, where an app is given: an app called by a worker has no dataflow kernel there.
+        spec = None if fn is None else AppSpec(getattr(fn, "fn", fn), Kind.PYTHON, Options())
         changed = None if spec is None else spec.portable.snapshot(encode=self.is_remote)
         current = self._current_definitions()
-        found = None if args is None and kwargs is None else find_futures(self, args or (), kwargs or {})
         graph = self._loop.graph
         wanted = list(tasks)
 
@@ -308,26 +317,27 @@ class DataFlowKernel:
             for task in wanted:
                 if task.state not in REOPENABLE:
                     continue
-                call = task.call
                 if changed is not None:
-                    call.function = changed
-                if args is not None:
-                    call.args = args
-                if kwargs is not None:
-                    call.kwargs = kwargs
-                parents: Sequence[Task] | None = None
-                if args is not None or kwargs is not None:
-                    parents = () if found is None else found.tasks
-                    call.has_futures = found is not None
-                    call.watch = None
-                if options is not None:
-                    task.options = options
-                foreign = [] if found is None else found.foreign
-                self._loop.apply(RetryRequested(task.id, parents, is_anew, len(foreign)))
-                self._loop.watch_foreign(task, foreign)
+                    task.call.function = changed
+                if args is None and kwargs is None:
+                    self._loop.apply(RetryRequested(task.id, None, is_anew))
+                else:
+                    self._reopen_with(task, args, kwargs)
             return sum(task.state not in REOPENABLE for task in closed)
 
         return self._ask(reopen)
+
+    def _reopen_with(self, task: Task, args: tuple[Any, ...] | None, kwargs: dict[str, Any] | None) -> None:
+        """Reopen a task with other arguments; those that are None stay, with the futures among them."""
+        call = task.call
+        call.args = call.args if args is None else args
+        call.kwargs = call.kwargs if kwargs is None else kwargs
+        found = find_futures(self, call.args, call.kwargs)
+        call.has_futures = found is not None
+        call.watch = None
+        parents, foreign = ((), []) if found is None else (found.tasks, found.foreign)
+        self._loop.apply(RetryRequested(task.id, parents, is_anew=True, foreign=len(foreign)))
+        self._loop.watch_foreign(task, foreign)
 
     def _current_definitions(self) -> dict[AppId, tuple[AppId, Any]]:
         current: dict[AppId, tuple[AppId, Any]] = {}
@@ -347,12 +357,14 @@ class DataFlowKernel:
     # Waiting
 
     def before_wait(self) -> None:
-        """Be told that this thread is about to wait: a join app's thread is replaced meanwhile."""
+        """Be told that this thread is about to wait: if it is a thread of ours, another takes its place."""
         if self._pid != os.getpid():
             raise NotLoaded(
                 "this future belongs to the process that made it; it never resolves in a forked child"
             )
-        self._local.grow_for_this_thread()
+        for executor in self._executors:
+            if isinstance(executor, ThreadsExecutor):
+                executor.grow_for_this_thread()
 
     def interrupted(self) -> str:
         """Return what to tell a user who stopped waiting."""
@@ -375,13 +387,14 @@ class DataFlowKernel:
             self._is_open = False
             return 0
         self._is_open = False
-        cancelled = self.cancel_all()
-        for executor in reversed(self._executors):
-            executor.close(Exit.STOP)
-        self._loop.close()
-        self._usercode.close(CLOSE_SECONDS)
-        self.journal.close("finished")
-        return cancelled
+        # Each of these happens whatever another raises: a driver that fails to close keeps nothing else open.
+        with ExitStack() as endings:
+            endings.callback(self.journal.close, "finished")
+            endings.callback(self._usercode.close, CLOSE_SECONDS)
+            endings.callback(self._loop.close)
+            for executor in self._executors:
+                endings.callback(executor.close, Exit.STOP)
+            return self.cancel_all()
 
 
 def _spawned_by(tasks: Iterable[Task], spawners: set[TaskId]) -> list[Task]:

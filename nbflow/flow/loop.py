@@ -18,6 +18,7 @@ from typing import Any, TypeVar, final
 
 from nbflow.core.effects import Drop, Enqueue, Reject, Reopen, Resolve, WakeLater, Withdraw
 from nbflow.core.events import (
+    CancelRequested,
     DepDone,
     DepFailed,
     Dispatched,
@@ -31,6 +32,7 @@ from nbflow.core.events import (
 from nbflow.core.graph import Graph, waits_for
 from nbflow.core.ids import ExecutorId
 from nbflow.core.placement import Assignment, Placement
+from nbflow.core.retry import Decision
 from nbflow.core.states import Cause
 from nbflow.core.task import Failure, Task
 from nbflow.errors import JoinError
@@ -91,6 +93,7 @@ class FlowLoop:
         self._timers = Timers()
         self._now = 0.0
         self._is_open = True
+        self._sweeping = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="nbflow-flow", daemon=True)
         self._handlers: dict[type[Any], Callable[[Any], None]] = {
             list: self._handle_all,
@@ -127,6 +130,8 @@ class FlowLoop:
             return function()
         question = _Ask(function)
         self.inbox.put(question)
+        if not self._is_open:
+            self.sweep()
         return question.result()  # type: ignore[no-any-return]
 
     def close(self) -> None:
@@ -136,7 +141,23 @@ class FlowLoop:
             self._is_open = False
 
         self.ask(stop)
+        self.sweep()
+
+    def sweep(self) -> None:
+        """Cancel all that is left, and what was posted too late; wait for the thread's end before.
+
+        Who posts and then finds the loop closed calls this: so no future stays pending, whoever was faster.
+        """
+        if threading.current_thread() is self._thread:
+            return
         self._thread.join()
+        with self._sweeping:
+            while not self.inbox.empty():
+                self._handle_all([self.inbox.get()])
+            left = [task for task in self.graph.tasks.values() if not task.state.is_final]
+            for task in left:
+                self._apply(CancelRequested(task.id))
+            self._journal.commit()
 
     def apply(self, event: Event) -> None:
         """Apply one event; only from a function given to `ask`."""
@@ -218,8 +239,12 @@ class FlowLoop:
             return
 
         def judge() -> None:
-            event.verdict = policy.judge(event.error, task.future.task)  # type: ignore[union-attr]
-            self.inbox.put(event)
+            # What stands when the handler ends its thread, by sys.exit for one: the task must end somehow.
+            event.verdict = Decision.FAIL
+            try:
+                event.verdict = policy.judge(event.error, task.future.task)  # type: ignore[union-attr]
+            finally:
+                self.inbox.put(event)
 
         self._usercode.run(judge)
 

@@ -43,5 +43,6 @@ class UserCode:
         while (function := self._queue.get()) is not None:
             try:
                 function()
-            except Exception:
+            except BaseException:
+                # Not Exception: a callback that calls sys.exit must not keep those after it from running.
                 log.exception("a done-callback raised")

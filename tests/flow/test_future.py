@@ -139,3 +139,15 @@ def test_repr_tells_task_and_state() -> None:
     future = double(1)
     future.result(10)
     assert repr(future) == f"<AppFuture of task {future.task.id}: done>"
+
+
+def test_a_callback_that_exits_does_not_keep_others_from_running() -> None:
+    def leave(future: object) -> None:
+        raise SystemExit
+
+    go, called = threading.Event(), threading.Event()
+    future = wait_for(go)
+    future.add_done_callback(leave)
+    future.add_done_callback(lambda _: called.set())
+    go.set()
+    assert called.wait(10)

@@ -1,10 +1,13 @@
 import threading
+from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
 
 import nbflow as nf
 from nbflow.errors import ConfigError, DependencyError, InvalidResources, JoinError, NbflowError, NotLoaded
+from nbflow.executors.protocol import Exit
 from nbflow.flow.kernel import DataFlowKernel
 
 pytestmark = pytest.mark.usefixtures("kernel")
@@ -43,25 +46,24 @@ def test_a_failure_reaches_what_depends_on_it_and_nothing_else() -> None:
 def test_retry_runs_only_the_failed_branch_with_the_new_definition() -> None:
     runs: list[str] = []
 
-    def define(body: Any) -> Any:
-        def middle(x: int) -> int:
-            runs.append("middle")
-            return int(body(x))
-
-        return nf.python_app(middle)
+    def define(result: str) -> Any:
+        namespace: dict[str, Any] = {"nf": nf, "runs": runs, "__name__": "__main__"}
+        source = f"def middle(x):\n    runs.append('middle')\n    return {result}\n"
+        exec(source, namespace)
+        return nf.python_app(namespace["middle"])
 
     @nf.python_app
     def first() -> int:
         runs.append("first")
         return 0
 
-    middle = define(lambda x: 1 / x)
+    middle = define("1 / x")
     start = first()
     future = middle(start)
     last = add(future, 1)
     with pytest.raises(DependencyError):
         last.result(10)
-    define(lambda x: x + 41)
+    define("x + 41")
     assert nf.retry(failed=True) == 2
     assert last.result(10) == 42
     assert future.result(10) == 41
@@ -257,3 +259,121 @@ def test_a_users_own_exception_says_which_task_it_is_from() -> None:
     error = broken().exception(10)
     assert isinstance(error, KeyError)
     assert error.__notes__[-1].startswith("nbflow: task 1, broken, try 1.")
+
+
+def test_tasks_in_threads_may_wait_for_others_without_running_out_of_threads() -> None:
+    @nf.python_app
+    def nested(depth: int) -> int:
+        return nested(depth - 1).result(10) + 1 if depth else 0
+
+    assert nested(6).result(20) == 6
+
+
+def test_functions_that_share_a_name_are_no_newer_definitions_of_each_other(tmp_path: Path) -> None:
+    mended = tmp_path / "mended"
+
+    def make(number: int) -> Any:
+        @nf.python_app
+        def inner() -> int:
+            if not mended.exists():
+                raise LookupError
+            return number
+
+        return inner
+
+    invert = nf.python_app(lambda x: 1 / x)
+    futures = [*(make(number)() for number in range(3)), invert(0)]
+    for future in futures:
+        future.exception(10)
+    nf.python_app(lambda x: "the last lambda")
+    mended.touch()
+    assert nf.retry(failed=True) == 4
+    assert nf.gather(futures[:3]) == [0, 1, 2]
+    assert isinstance(futures[3].exception(10), ZeroDivisionError)
+
+
+def test_a_retry_with_other_arguments_keeps_the_futures_among_the_rest() -> None:
+    @nf.python_app
+    def divide(x: float, y: Any) -> float:
+        return y / x  # type: ignore[no-any-return]
+
+    future = divide(0, y=add(8))
+    future.exception(10)
+    future.task.retry(args=(2,))
+    assert future.result(10) == 4
+
+
+def test_a_retry_takes_an_app_for_its_function() -> None:
+    future = nf.python_app(lambda: 1 / 0)()
+    future.exception(10)
+    future.task.retry(nf.python_app(lambda: 5))
+    assert future.result(10) == 5
+
+
+def test_a_retry_handler_that_exits_fails_the_task() -> None:
+    def leave(error: BaseException, task: Any) -> float:
+        raise SystemExit
+
+    future = nf.python_app(lambda: 1 / 0, retries=nf.RetryPolicy(count=9, handler=leave))()
+    assert isinstance(future.exception(10), ZeroDivisionError)
+
+
+def test_what_is_asked_of_a_closed_kernel_is_refused(kernel: DataFlowKernel) -> None:
+    good, bad = nf.python_app(lambda: [1, 2])(), nf.python_app(lambda: 1 / 0)()
+    assert good[0].result(10) == 1
+    bad.exception(10)
+    nf.clear()
+    with pytest.raises(NotLoaded):
+        good[1]
+    with pytest.raises(NotLoaded):
+        bad.task.retry()
+    assert bad.done()
+    assert good.task.logs() == ""
+
+
+def test_a_call_that_comes_while_the_kernel_closes_is_cancelled(kernel: DataFlowKernel) -> None:
+    app = nf.python_app(abs)
+    app(1).result(10)
+    prepare = kernel._prepare
+
+    def late(*args: Any) -> Any:
+        prepared = prepare(*args)
+        nf.clear()
+        return prepared
+
+    kernel._prepare = late  # type: ignore[method-assign]
+    assert app(2).cancelled()
+
+
+def test_a_former_kernels_future_cancels_nothing_of_the_present_one() -> None:
+    old = nf.python_app(abs)(-1)
+    assert old.result(10) == 1
+    nf.clear()
+    nf.load("threads", workers=1)
+    go = Event()
+    new = nf.python_app(go.wait)(10)
+    assert new.task.id == old.task.id
+    assert nf.cancel(old) == 0
+    go.set()
+    assert new.result(10)
+
+
+def test_cancelled_tasks_are_counted_once(kernel: DataFlowKernel) -> None:
+    go = Event()
+    blocked = nf.python_app(go.wait).map([10, 10, 10])
+    assert nf.cancel(blocked, blocked) == 3
+    assert nf.cancel(blocked) == 0
+    go.set()
+
+
+def test_a_driver_that_fails_to_close_leaves_nothing_else_open(kernel: DataFlowKernel) -> None:
+    def fail(how: Any) -> None:
+        raise OSError("no such queue")
+
+    executor = kernel._executors[0]
+    close, executor.close = executor.close, fail  # type: ignore[method-assign]
+    with pytest.raises(OSError, match="no such queue"):
+        nf.clear()
+    close(Exit.STOP)
+    assert not kernel._loop._thread.is_alive()
+    assert not kernel.journal._thread.is_alive()
