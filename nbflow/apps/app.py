@@ -51,7 +51,9 @@ class AppFunction(Generic[P, R]):
         self.fn = fn
         self._spec = AppSpec(fn, kind, options, portable)
         self._signature = signature = AppSignature(fn)
-        self._directive = Directive(kind=kind, is_strict=is_strict, walltime=options.walltime, label=label)
+        self._directive = Directive(
+            kind=kind, is_strict=is_strict, walltime=options.walltime, label=label, app=self._spec.name
+        )
         self._fewest = signature.fewest
         # A default such as stdout=AUTO has to be read at every call.
         self._most = -1 if any(signature.defaults.values()) else signature.most

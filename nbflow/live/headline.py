@@ -17,7 +17,7 @@ __all__ = ["Headline", "Tally"]
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Headline:
-    """Sum up some tasks at one moment. `rate` is in tasks a second, `elapsed` in seconds since the first."""
+    """Sum up some tasks at one moment. `rate` is in tasks a second, `elapsed` in seconds with work to do."""
 
     summary: Summary
     rate: float | None = None
@@ -84,6 +84,8 @@ class Tally:
     def __init__(self) -> None:
         self._rate = Rate()
         self._elapsed = 0.0
+        self._moment: float | None = None
+        self._is_busy = True
 
     def sum_up(
         self, model: RunModel, *, now: float, tasks: Iterable[int] | None = None, is_over: bool = False
@@ -92,7 +94,10 @@ class Tally:
         summary = model.summary(tasks)
         self._rate.note(now, summary.finished)
         if model.began is not None:
-            self._elapsed = model.latest - model.began
+            if self._is_busy:
+                self._elapsed += model.latest - (model.began if self._moment is None else self._moment)
+            self._moment = model.latest
+            self._is_busy = summary.left > 0
         return Headline(
             summary=summary,
             rate=self._rate.per_second(),

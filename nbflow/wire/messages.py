@@ -43,7 +43,7 @@ class Directive:
     """Say how a call is run, beyond calling its function; one object is shared by many calls.
 
     `outputs` are the paths that have to exist when the call is over. `is_strict` runs bash with
-    `set -e -u -o pipefail`. `walltime` is in seconds. `label` names the task in messages.
+    `set -e -u -o pipefail`. `walltime` is in seconds. `label`, or else `app`, names the task in messages.
     """
 
     kind: Kind = Kind.PYTHON
@@ -53,6 +53,7 @@ class Directive:
     is_strict: bool = False
     walltime: float | None = None
     label: str = ""
+    app: str = ""
 
 
 PYTHON = Directive()

@@ -66,7 +66,7 @@ def seconds_allowed(directive: Directive) -> float | None:
 
 def title(directive: Directive, task: TaskId) -> str:
     """Return how a task is called in messages."""
-    return f"{directive.label or 'call'} (task {task})"
+    return f"{directive.label or directive.app or 'call'} (task {task})"
 
 
 def where() -> str:

@@ -1,4 +1,5 @@
 from nbflow.core.states import State
+from nbflow.journal.follower import StateChange
 from nbflow.journal.rows import TaskRow
 from nbflow.live.headline import Headline, Tally
 from nbflow.live.model import RunModel, Summary
@@ -52,3 +53,15 @@ def test_a_tally_follows_the_model() -> None:
     )
     assert tally.sum_up(model, now=10.0).summary.finished == 2
     assert tally.sum_up(model, now=11.0, tasks=[1]).summary.total == 1
+
+
+def test_the_time_of_a_run_leaves_out_the_pauses_between_its_tasks() -> None:
+    model, tally = RunModel(), Tally()
+    model.add_tasks([TaskRow(1, 1, 10.0, 1, "", "", State.RUNNING, None, None)])
+    tally.sum_up(model, now=10.0)
+    model.add_changes([StateChange(1, State.DONE, 12.0, 2.0)])
+    assert tally.sum_up(model, now=12.0).elapsed == 2
+    model.add_tasks([TaskRow(2, 3, 100.0, 1, "", "", State.RUNNING, None, None)])
+    tally.sum_up(model, now=100.0)
+    model.add_changes([StateChange(2, State.DONE, 103.0, 3.0)])
+    assert tally.sum_up(model, now=103.0).pace == "finished in 5.0 s"
