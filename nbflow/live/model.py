@@ -88,6 +88,7 @@ class RunModel:
             return
         self._make_room(max(row.task for row in rows))
         self.began = rows[0].time if self.began is None else self.began
+        self.latest = max(self.latest, rows[-1].time)
         app_of, state_of, calls, by_app = self.app_of, self.state_of, self.calls, self.by_app
         for task, _, _, app, _, call, state, spawner, _ in rows:
             if app_of[task]:
