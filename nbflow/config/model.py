@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import final
 
 from nbflow.core.retry import RetryPolicy
@@ -100,7 +100,7 @@ class Config:
     retries: Retries = 0
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "executors", tuple(self.executors))
+        object.__setattr__(self, "executors", tuple(as_executors(self.executors, None)))
         if not self.executors:
             raise ConfigError("Config(executors=()): give at least one executor")
         labels = [executor.label for executor in self.executors]
@@ -130,7 +130,9 @@ def as_executors(given: object, workers: int | None) -> Iterable[ExecutorSpec]:
         case "threads":
             return [Threads(workers)]
         case Processes() | Threads() | Futures():
-            return [given]
+            return [replace(given, workers=workers) if given.workers is None else given]
+        case "futures":
+            raise ConfigError("executors='futures': give the concurrent.futures executor itself")
         case str():
             return [Named(given, workers)]
         case concurrent.futures.Executor():

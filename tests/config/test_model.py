@@ -36,3 +36,14 @@ def test_labels_are_unique_and_something_is_needed() -> None:
 def test_unknown_names_are_answered_with_known_ones() -> None:
     with pytest.raises(ConfigError, match="processes"):
         build_executor(Named("proceses"))
+
+
+def test_workers_are_for_descriptions_that_say_nothing() -> None:
+    assert list(as_executors([Threads(), Processes(2)], 7)) == [Threads(7), Processes(2)]
+
+
+def test_a_configuration_takes_names_too() -> None:
+    assert Config(executors=["threads"]).executors == (Threads(),)  # type: ignore[arg-type]
+    assert Config(executors="processes").executors == (Processes(),)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="itself"):
+        Config(executors="futures")  # type: ignore[arg-type]
