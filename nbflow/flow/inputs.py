@@ -18,7 +18,15 @@ from nbflow.flow.owner import Owner
 from nbflow.wire.functions import Function
 from nbflow.wire.messages import Arguments, Directive
 
-__all__ = ["ATOMS", "Found", "Invocation", "find_futures", "replace_futures", "walk_futures"]
+__all__ = [
+    "ATOMS",
+    "Found",
+    "Invocation",
+    "find_futures",
+    "keep_arrangement",
+    "replace_futures",
+    "walk_futures",
+]
 
 ATOMS = frozenset((int, float, str, bytes, bool, complex, type(None), range, bytearray))
 """Types that cannot hold a future: most arguments are of one, and are passed over at once."""
@@ -94,24 +102,39 @@ def replace_futures(value: Any) -> Any:
 
     What holds no future is returned as it is, not copied. Raises what a foreign future raised.
     """
-    return _replace(value, {})
+    return _with_futures(value, _result, {})
 
 
-def _replace(value: Any, entered: dict[int, Any]) -> Any:
+def keep_arrangement(value: Any) -> Any:
+    """Return `value` with the containers that hold futures copied.
+
+    What their owner puts into them later is not waited for, so it must not be seen by the call either.
+    """
+    return _with_futures(value, _itself, {})
+
+
+def _result(future: Future[Any]) -> Any:
+    return future.file if isinstance(future, DataFuture) else future.result()
+
+
+def _itself(future: Future[Any]) -> Any:
+    return future
+
+
+def _with_futures(value: Any, become: Callable[[Future[Any]], Any], entered: dict[int, Any]) -> Any:
+    """Rebuild the containers that hold futures, with what `become` makes of each."""
     if type(value) in ATOMS or id(value) in entered:
         return value
-    if isinstance(value, DataFuture):
-        return value.file
     if isinstance(value, Future):
-        return value.result()
+        return become(value)
     parts = _parts(value)
     if parts is None:
         return value
     entered[id(value)] = value
     old = list(parts)
-    new = [_replace(part, entered) for part in old]
+    new = [_with_futures(part, become, entered) for part in old]
     del entered[id(value)]
-    if all(one is other for one, other in zip(old, new, strict=True)):
+    if all(one is other and not isinstance(one, Future) for one, other in zip(old, new, strict=True)):
         return value
     return _rebuild(value, new)
 
@@ -155,6 +178,13 @@ class Invocation:
         self.has_futures = has_futures
         self.origin = origin
         self.watch: object = None
+
+    def let_go(self) -> Invocation | None:
+        """Let go of function and arguments; return what of the call is still of use: its output files."""
+        if self.directive.stdout is None and self.directive.stderr is None:
+            return None
+        self.args, self.kwargs, self.function = (), {}, None  # type: ignore[assignment]
+        return self
 
     def arguments(self) -> Arguments:
         """Return the arguments, futures replaced by their results."""

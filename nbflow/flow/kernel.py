@@ -27,7 +27,7 @@ from nbflow.executors.threads import ThreadsExecutor
 from nbflow.flow.describe import describe_value
 from nbflow.flow.future import AppFuture, DataFuture, KernelFuture
 from nbflow.flow.handle import TaskHandle
-from nbflow.flow.inputs import Found, Invocation, find_futures
+from nbflow.flow.inputs import Found, Invocation, find_futures, keep_arrangement
 from nbflow.flow.internal import DERIVATIONS
 from nbflow.flow.loop import FlowLoop
 from nbflow.flow.spec import AppSpec, newest
@@ -169,6 +169,9 @@ class DataFlowKernel:
         options = usual if options is None else self._admit(options)
         function = spec.portable.snapshot(encode=self.is_remote and spec.kind is not Kind.JOIN)
         found = find_futures(self, args, kwargs)
+        if found is not None:
+            args = tuple(map(keep_arrangement, args))
+            kwargs = {name: keep_arrangement(value) for name, value in kwargs.items()}
         call = Invocation(
             function, args, kwargs, directive, has_futures=found is not None, origin=self.origin
         )

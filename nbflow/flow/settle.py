@@ -29,7 +29,8 @@ def settle(task: Task, usercode: UserCode) -> None:
         for output in future._outputs:
             _deliver(output, output.file, None, usercode)
         # Whoever needs the result holds the future; arguments and the way back to it are let go.
-        task.call = task.value = task.future = None
+        task.call = task.call.let_go()
+        task.value = task.future = None
         return
     is_cancelled = task.state is State.CANCELLED
     error = None if is_cancelled else _error_of(task)

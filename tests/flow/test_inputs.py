@@ -1,3 +1,4 @@
+import threading
 from collections import namedtuple
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -38,6 +39,20 @@ def test_replacing_keeps_types_and_copies_only_what_changes() -> None:
     assert new == [plain, Pair(1, 2), {3}, Job("j", 4, [5])]
     assert new[0] is plain
     assert replace_futures(plain) is plain
+
+
+@pytest.mark.usefixtures("kernel")
+def test_what_is_put_into_a_list_after_the_call_is_not_part_of_it() -> None:
+    @nf.python_app
+    def count(values: list[Any]) -> int:
+        return len(values)
+
+    go = threading.Event()
+    results: list[Any] = [nf.python_app(go.wait)(10)]
+    for _ in range(3):
+        results.append(count(results))
+    go.set()
+    assert nf.gather(results, timeout=10) == [True, 1, 2, 3]
 
 
 def test_a_list_that_holds_itself_is_entered_once() -> None:

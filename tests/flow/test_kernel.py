@@ -377,3 +377,11 @@ def test_a_driver_that_fails_to_close_leaves_nothing_else_open(kernel: DataFlowK
     close(Exit.STOP)
     assert not kernel._loop._thread.is_alive()
     assert not kernel.journal._thread.is_alive()
+
+
+def test_the_paths_of_output_files_are_known_after_the_end(tmp_path: Path) -> None:
+    future = nf.bash_app(lambda: "echo hello")(stdout=str(tmp_path / "said"))
+    assert future.result(10) == 0
+    assert future.stdout == str(tmp_path / "said")
+    assert future.stderr is None
+    assert future.task.inputs == {}
