@@ -72,6 +72,7 @@ class Follower:
 
     def news(self) -> News:
         """Return what was written since the last call; without anything new this takes microseconds."""
+        seen = self._seen.copy()
         try:
             ((version,),) = self._connection.execute("PRAGMA data_version")
             if version == self._version:
@@ -82,6 +83,7 @@ class Follower:
             finally:
                 self._connection.execute("COMMIT")
         except sqlite3.Error as error:
+            self._seen = seen  # what was read of this step was told to nobody
             raise JournalError(f"the journal {self._address} cannot be read: {error}") from error
         self._version = version
         return news

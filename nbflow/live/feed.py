@@ -91,7 +91,7 @@ class Feed:
         is_done = threading.Event()
 
         def look(_: Reader) -> None:
-            self._look()
+            self._try(self._look)
             is_done.set()
 
         with self._lock:
@@ -117,13 +117,13 @@ class Feed:
         with open_run(self.address) as reader:
             while self._has_work():
                 used = time.thread_time()
-                self._look()
+                self._try(self._look)  # a journal that cannot be read now may be readable soon
                 pause = PAUSE_PER_WORK * (time.thread_time() - used)
                 self._serve(reader, min(max(PERIOD_SECONDS, pause), LONGEST_PAUSE_SECONDS))
             while not self._jobs.empty():
                 self._try(partial(self._jobs.get(), reader))
         if self._is_closed:
-            self._look()
+            self._try(self._look)
             self._follower.close()
         if self._is_over or self._is_closed:
             _feeds.pop(str(self.address), None)

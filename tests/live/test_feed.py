@@ -1,6 +1,10 @@
 import threading
 
+import pytest
+
 from nbflow.core.states import State
+from nbflow.errors import JournalError
+from nbflow.journal.follower import News
 from nbflow.live.feed import Feed, Tick, feed_of
 from nbflow.live.model import Changes
 
@@ -94,3 +98,22 @@ def test_closing_tells_a_last_time(run: SampleRun, feed: Feed) -> None:
 def test_there_is_one_feed_for_a_run(run: SampleRun) -> None:
     feed = feed_of(run.address)
     assert feed_of(run.address) is feed
+
+
+def test_a_look_that_fails_is_made_up_for_by_the_next(
+    run: SampleRun, feed: Feed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> News:
+        raise JournalError("disk I/O error")
+
+    watcher = Watcher()
+    feed.attach(watcher)
+    with monkeypatch.context() as patch:
+        patch.setattr(feed._follower, "news", fail)
+        feed.refresh(watcher)
+        assert "disk" in str(feed.trouble)
+    run.submit("f")
+    run.publish()
+    feed.refresh(watcher)
+    assert watcher.last is not None
+    assert watcher.last.model.summary().total == 1
