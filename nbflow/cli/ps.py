@@ -20,6 +20,7 @@ from nbflow.cli.output import (
     took,
 )
 from nbflow.core.states import State
+from nbflow.errors import JournalError
 from nbflow.journal.places import runs_dir
 from nbflow.journal.reader import open_run
 from nbflow.journal.runs import RunInfo, RunStatus, runs
@@ -74,8 +75,11 @@ def _list_tasks(arguments: argparse.Namespace) -> int:
 def _counts(run: RunInfo) -> Counter[State]:
     if run.status is RunStatus.UNREADABLE:
         return Counter()
-    with open_run(run.path) as reader:
-        return reader.counts()
+    try:
+        with open_run(run.path) as reader:
+            return reader.counts()
+    except JournalError:  # one damaged journal must not hide all other runs; `nbflow show` says what it has
+        return Counter()
 
 
 def _run_cells(shown: tuple[RunInfo, Counter[State]]) -> tuple[str, ...]:

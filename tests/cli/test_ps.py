@@ -1,4 +1,5 @@
 import json
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,18 @@ def test_a_broken_journal_is_listed_with_its_problem(
     (state / "runs" / "broken" / "journal.sqlite").write_text("no")
     assert main(["ps"]) == 0
     assert "unreadable" in capsys.readouterr().out
+
+
+def test_a_journal_that_is_damaged_inside_hides_no_other_run(
+    state: Path, sample: Journal, capsys: pytest.CaptureFixture[str]
+) -> None:
+    damaged = Journal.create("damaged")
+    damaged.close("closed")
+    connection = sqlite3.connect(damaged.address)
+    connection.executescript("DROP VIEW IF EXISTS stream; DROP VIEW IF EXISTS task_states; DROP TABLE events")
+    connection.close()
+    assert main(["ps"]) == 0
+    assert RUN in capsys.readouterr().out
 
 
 def test_a_long_list_is_cut(state: Path, sample: Journal, capsys: pytest.CaptureFixture[str]) -> None:
