@@ -20,8 +20,8 @@ def watch(futures: Any = None) -> GraphView | TerminalView:
     """Show the task graph of the current run, live.
 
     With `futures` (one, or any arrangement of them), only their tasks and what these need. In a notebook the
-    graph is shown at once, also in the
-    middle of a cell; elsewhere there is a line of progress. Raises NotLoaded before `nbflow.load()`.
+    graph is shown at once, also in the middle of a cell; elsewhere there is a line of progress. Raises
+    NotLoaded before `nbflow.load()`.
     """
     run = current_run()
     tasks = _tasks(run, futures)

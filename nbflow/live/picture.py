@@ -118,12 +118,12 @@ def _cards(scene: Scene, model: RunModel) -> str:
     parts = []
     for mark, counts in scene.card_counts(range(len(scene.marks))).items():
         left, top = x[mark] - 88, y[mark] - 28
-        name = escape(model.app_name(scene.marks[mark].app))
+        name = escape(model.app_name(scene.marks[mark].app)[:18])
         parts.append(
             f'<rect x="{left:.0f}" y="{top:.0f}" width="176" height="56" rx="7" fill="#ffffff" '
             f'stroke="#d3d7de" style="fill:var(--jp-layout-color1, #ffffff);stroke:{LINE}"/>'
             f'<text x="{left + 11:.0f}" y="{top + 23:.0f}" font-size="12" style="fill:{TEXT}">'
-            f'<tspan font-weight="600">{name[:18]}</tspan> '
+            f'<tspan font-weight="600">{name}</tspan> '
             f"{counts[State.DONE]:,} / {sum(counts):,}</text>"
         )
         parts.append(_bar(counts, left + 11, top + 36))

@@ -31,7 +31,7 @@ def python_source(name: str, inputs: Iterable[str], body: str) -> str:
     tree = ast.parse(body)
     if not tree.body:
         raise AppTypeError(f"the cell of {name} is empty: its body is what the app does")
-    lines = body.splitlines()
+    lines = body.split("\n")  # as the parser counts them: splitlines() also ends lines at a form feed
     last = tree.body[-1]
     if isinstance(last, ast.Expr):
         line = lines[last.lineno - 1].encode()
