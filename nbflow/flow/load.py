@@ -90,7 +90,7 @@ def load(
                 f"a dataflow kernel with another configuration has {left} unfinished tasks; wait for them, "
                 "or end it with nbflow.clear()"
             )
-    wanted = asked or _from_environment()
+    wanted = asked or _described()
     kernel = _start(wanted)
     current.use(kernel)
     follow_cells()
@@ -107,17 +107,18 @@ def _config(
         return config
     if executors is None and workers is None and retries is None:
         return None
+    return _described(executors, workers, retries)
+
+
+def _described(executors: Any = None, workers: int | None = None, retries: Retries | None = None) -> Config:
+    """Return the configuration that is meant; the environment stands in for what is not given."""
     if executors is None:
         executors = os.environ.get("NBFLOW_EXECUTOR")
-        workers = _workers_from_environment() if workers is None else workers
+    if workers is None:
+        workers = _workers_from_environment()
     return Config(
         executors=tuple(as_executors(executors, workers)), retries=0 if retries is None else retries
     )
-
-
-def _from_environment() -> Config:
-    name = os.environ.get("NBFLOW_EXECUTOR")
-    return Config(executors=tuple(as_executors(name, _workers_from_environment())))
 
 
 def _workers_from_environment() -> int | None:

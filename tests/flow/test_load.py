@@ -70,6 +70,9 @@ def test_environment_chooses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NBFLOW_WORKERS", "3")
     nf.load()
     assert current().describe_executors() == "threads"
+    nf.load("threads", workers=3)
+    nf.load("threads")
+    assert len(current()._executors[0]._runners) == 3  # type: ignore[attr-defined]
     monkeypatch.setenv("NBFLOW_WORKERS", "many")
     nf.clear()
     with pytest.raises(ConfigError, match="NBFLOW_WORKERS"):
