@@ -11,6 +11,7 @@ from nbflow.core.task import Failure, Task
 from nbflow.errors import DependencyError, JoinError, TaskError
 from nbflow.flow.future import KernelFuture
 from nbflow.flow.inputs import replace_futures
+from nbflow.flow.record import remote_text
 from nbflow.flow.usercode import UserCode
 from nbflow.wire.messages import Kind
 
@@ -75,12 +76,20 @@ def _signed(error: BaseException, task: Task) -> BaseException:
     return error
 
 
+def _in_one_line(error: BaseException) -> str:
+    """Return type and message; the message from the traceback's text, since __str__ is a user's code."""
+    text = str(error) if isinstance(error, TaskError) else (remote_text(error) or "").strip()
+    last = text.splitlines()[-1] if text else ""
+    name = type(error).__name__
+    return last[:200] if last.startswith(name) else f"{name}: {last[:200]}" if last else name
+
+
 def _error_of(task: Task) -> BaseException:
     failure: Failure = task.failure  # type: ignore[assignment]
     if task.state is State.FAILED and failure.root == task.id and failure.error is not None:
         return _signed(failure.error, task)
     root = failure.error
-    what = "was cancelled" if root is None else f"failed with {type(root).__name__}"
+    what = "was cancelled" if root is None else f"failed: {_in_one_line(root)}"
     if task.state is State.FAILED:
         error: JoinError | DependencyError = JoinError(
             f"task {failure.root} {what}; join app task {task.id} waited for it. Retry that task and "
