@@ -51,7 +51,7 @@ class AppFunction(Generic[P, R]):
         self.fn = fn
         self._spec = AppSpec(fn, kind, options, portable)
         self._signature = signature = AppSignature(fn)
-        self._directive = Directive(
+        self._directive = self._spec.directive = Directive(
             kind=kind, is_strict=is_strict, walltime=options.walltime, label=label, app=self._spec.name
         )
         self._fewest = signature.fewest
@@ -161,7 +161,8 @@ def _resource_changes(reserved: dict[str, Any]) -> dict[str, Any]:
         if given:
             if not isinstance(given, dict):
                 raise AppTypeError(f"{name}={given!r}: give a dict such as {{'cores': 2, 'memory': '1 GB'}}")
-            changes |= given
+            # Disk space is Parsl's to ask for; here a task may use what there is.
+            changes |= {key: value for key, value in given.items() if key != "disk"}
             if name == "parsl_resource_specification" and isinstance(given.get("memory"), int):
                 changes["memory"] = given["memory"] * 10**6  # Parsl counts in MB
     if reserved.get("walltime") is not None:

@@ -65,12 +65,14 @@ class ThreadsExecutor:
 
     def send(self, slot: SlotId, calls: Sequence[Call]) -> None:
         """Take calls for a slot, after those that it has."""
-        runner = self._runners.get(slot)
+        with self._lock:  # else a slot that is given to another thread just now would keep them
+            runner = self._runners.get(slot)
+            if runner is not None:
+                runner.send(calls)
         if runner is None:
             cause, error = (Cause.LOST, closed) if self._is_closed else (Cause.RECALLED, recalled)
             self._fail(calls, cause, error)
             return
-        runner.send(calls)
         if not self._busy.is_set():
             self._busy.set()
 

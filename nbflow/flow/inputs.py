@@ -31,6 +31,8 @@ __all__ = [
 ATOMS = frozenset((int, float, str, bytes, bool, complex, type(None), range, bytearray))
 """Types that cannot hold a future: most arguments are of one, and are passed over at once."""
 
+CHANGEABLE = frozenset((list, dict, set))
+
 
 def walk_futures(value: object) -> Iterator[Future[Any]]:
     """Yield the futures inside a value, in order; one that is there twice comes twice.
@@ -97,6 +99,11 @@ def find_futures(kernel: Owner, args: tuple[Any, ...], kwargs: dict[str, Any]) -
     return found if found is not None and (found.tasks or found.foreign) else None
 
 
+def are_atoms(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Tell whether nobody can change any of these arguments."""
+    return ATOMS.issuperset(map(type, args)) and (not kwargs or ATOMS.issuperset(map(type, kwargs.values())))
+
+
 def replace_futures(value: Any) -> Any:
     """Return `value` with every future replaced by its result; all of them must be done.
 
@@ -106,11 +113,11 @@ def replace_futures(value: Any) -> Any:
 
 
 def keep_arrangement(value: Any) -> Any:
-    """Return `value` with the containers that hold futures copied.
+    """Return `value` with its lists, dicts and sets copied, and whatever holds futures.
 
-    What their owner puts into them later is not waited for, so it must not be seen by the call either.
+    What their owner puts into them later is not part of the call, and not waited for.
     """
-    return _with_futures(value, _itself, {})
+    return _with_futures(value, _itself, {}, CHANGEABLE)
 
 
 def _result(future: Future[Any]) -> Any:
@@ -121,8 +128,13 @@ def _itself(future: Future[Any]) -> Any:
     return future
 
 
-def _with_futures(value: Any, become: Callable[[Future[Any]], Any], entered: dict[int, Any]) -> Any:
-    """Rebuild the containers that hold futures, with what `become` makes of each."""
+def _with_futures(
+    value: Any,
+    become: Callable[[Future[Any]], Any],
+    entered: dict[int, Any],
+    always: frozenset[type] = frozenset(),
+) -> Any:
+    """Rebuild what holds futures, with what `become` makes of each, and containers of the types `always`."""
     if type(value) in ATOMS or id(value) in entered:
         return value
     if isinstance(value, Future):
@@ -132,9 +144,11 @@ def _with_futures(value: Any, become: Callable[[Future[Any]], Any], entered: dic
         return value
     entered[id(value)] = value
     old = list(parts)
-    new = [_with_futures(part, become, entered) for part in old]
+    new = [_with_futures(part, become, entered, always) for part in old]
     del entered[id(value)]
-    if all(one is other and not isinstance(one, Future) for one, other in zip(old, new, strict=True)):
+    if type(value) not in always and all(
+        one is other and not isinstance(one, Future) for one, other in zip(old, new, strict=True)
+    ):
         return value
     return _rebuild(value, new)
 
@@ -192,6 +206,3 @@ class Invocation:
             return self.args, self.kwargs
         args = tuple(map(replace_futures, self.args))
         return args, {name: replace_futures(value) for name, value in self.kwargs.items()}
-
-
-Materialize = Callable[[], Arguments]

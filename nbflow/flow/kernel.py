@@ -15,10 +15,10 @@ from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar, final
 
-from nbflow.core.events import CancelRequested, RetryRequested, Submitted
+from nbflow.core.events import CancelRequested, Submitted
 from nbflow.core.ids import AppId, TaskId
 from nbflow.core.retry import RetryPolicy
-from nbflow.core.states import REOPENABLE, State
+from nbflow.core.states import State
 from nbflow.core.task import Options, Task
 from nbflow.data.file import File
 from nbflow.errors import ConfigError, InvalidResources, NotLoaded
@@ -27,10 +27,11 @@ from nbflow.executors.threads import ThreadsExecutor
 from nbflow.flow.describe import describe_value
 from nbflow.flow.future import AppFuture, DataFuture, KernelFuture
 from nbflow.flow.handle import TaskHandle
-from nbflow.flow.inputs import Found, Invocation, find_futures, keep_arrangement
+from nbflow.flow.inputs import Found, Invocation, are_atoms, find_futures, keep_arrangement
 from nbflow.flow.internal import DERIVATIONS
 from nbflow.flow.loop import FlowLoop
-from nbflow.flow.spec import AppSpec, newest
+from nbflow.flow.repair import Repairs
+from nbflow.flow.spec import AppSpec
 from nbflow.flow.usercode import UserCode
 from nbflow.journal.writer import Journal
 from nbflow.wire.messages import PYTHON, Directive, Kind
@@ -73,6 +74,7 @@ class DataFlowKernel:
         self._usercode = UserCode()
         self._loop = FlowLoop(journal, self._usercode, lambda: Found(self))
         self._inbox = self._loop.inbox
+        self._repairs = Repairs(self, self._loop, self._specs, self._known)
         self._executors: list[Executor] = []
         self._local = local
         self._is_open = True
@@ -164,12 +166,12 @@ class DataFlowKernel:
     ) -> tuple[Submitted, list[Any]]:
         if not self._is_open:
             raise NotLoaded(CLOSED)
-        seen = spec.seen
-        app, usual = seen[1:] if seen is not None and seen[0] is self else self._register(spec)
+        app, usual = self._known(spec)
         options = usual if options is None else self._admit(options)
         function = spec.portable.snapshot(encode=self.is_remote and spec.kind is not Kind.JOIN)
         found = find_futures(self, args, kwargs)
-        if found is not None:
+        is_kept = self.is_remote and spec.kind is not Kind.JOIN and not are_atoms(args, kwargs)
+        if is_kept or found is not None:
             args = tuple(map(keep_arrangement, args))
             kwargs = {name: keep_arrangement(value) for name, value in kwargs.items()}
         call = Invocation(
@@ -189,6 +191,10 @@ class DataFlowKernel:
             future._outputs = tuple(DataFuture(self, task, file) for file in outputs)
         foreign = [] if found is None else found.foreign
         return Submitted(task.id, task, len(foreign)), foreign
+
+    def _known(self, spec: AppSpec) -> tuple[AppId, Options]:
+        seen = spec.seen
+        return seen[1:] if seen is not None and seen[0] is self else self._register(spec)
 
     def _register(self, spec: AppSpec) -> tuple[AppId, Options]:
         if not self.is_open:
@@ -305,54 +311,7 @@ class DataFlowKernel:
         """
         if not self.is_open:
             raise NotLoaded(CLOSED)
-        is_anew = not (fn is None and args is None and kwargs is None)
-        # The function inside, where an app is given: an app called by a worker has no dataflow kernel there.
-        spec = None if fn is None else AppSpec(getattr(fn, "fn", fn), Kind.PYTHON, Options())
-        changed = None if spec is None else spec.portable.snapshot(encode=self.is_remote)
-        current = self._current_definitions()
-        graph = self._loop.graph
-        wanted = list(tasks)
-
-        def reopen() -> int:
-            closed = [task for task in graph.tasks.values() if task.state in REOPENABLE]
-            for task in closed:
-                task.app, task.call.function = current.get(task.app, (task.app, task.call.function))
-            for task in wanted:
-                if task.state not in REOPENABLE:
-                    continue
-                if changed is not None:
-                    task.call.function = changed
-                if args is None and kwargs is None:
-                    self._loop.apply(RetryRequested(task.id, None, is_anew))
-                else:
-                    self._reopen_with(task, args, kwargs)
-            return sum(task.state not in REOPENABLE for task in closed)
-
-        return self._ask(reopen)
-
-    def _reopen_with(self, task: Task, args: tuple[Any, ...] | None, kwargs: dict[str, Any] | None) -> None:
-        """Reopen a task with other arguments; those that are None stay, with the futures among them."""
-        call = task.call
-        call.args = call.args if args is None else args
-        call.kwargs = call.kwargs if kwargs is None else kwargs
-        found = find_futures(self, call.args, call.kwargs)
-        call.has_futures = found is not None
-        call.watch = None
-        parents, foreign = ((), []) if found is None else (found.tasks, found.foreign)
-        self._loop.apply(RetryRequested(task.id, parents, is_anew=True, foreign=len(foreign)))
-        self._loop.watch_foreign(task, foreign)
-
-    def _current_definitions(self) -> dict[AppId, tuple[AppId, Any]]:
-        current: dict[AppId, tuple[AppId, Any]] = {}
-        for app, spec in list(self._specs.items()):
-            now = newest(spec)
-            new_app = app if now is spec else self._app_id(now)
-            encode = self.is_remote and now.kind is not Kind.JOIN
-            current[app] = (new_app, now.portable.snapshot(encode=encode))
-        return current
-
-    def _app_id(self, spec: AppSpec) -> AppId:
-        return spec.seen[1] if spec.seen is not None and spec.seen[0] is self else self._register(spec)[0]
+        return self._repairs.retry(tasks, fn, args, kwargs, is_remote=self.is_remote)
 
     def _ask(self, function: Callable[[], T]) -> T:
         return self._loop.ask(function)

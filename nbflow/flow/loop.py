@@ -177,7 +177,10 @@ class FlowLoop:
             self._handle_all([item])
             self._handle_all(inbox.get() for _ in range(min(inbox.qsize(), TURN_LIMIT)))
             self._handle_all(self._timers.take(self._now))
-            self._dispatch()
+            try:
+                self._dispatch()
+            except Exception:
+                log.exception("nbflow could not dispatch")
             self._journal.commit()
 
     def _patience(self) -> float | None:

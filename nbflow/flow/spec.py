@@ -11,7 +11,7 @@ from nbflow.core.task import Options
 from nbflow.flow.owner import Owner
 from nbflow.journal.rows import AppRow
 from nbflow.wire.functions import Portable
-from nbflow.wire.messages import Kind
+from nbflow.wire.messages import Directive, Kind
 
 __all__ = ["AppSpec", "newest"]
 
@@ -28,7 +28,7 @@ class AppSpec:
     `seen` remembers which kernel knows it under which id, and with which options (its defaults filled in).
     """
 
-    __slots__ = ("fn", "kind", "module", "name", "options", "portable", "seen")
+    __slots__ = ("directive", "fn", "kind", "module", "name", "options", "portable", "seen")
 
     def __init__(
         self, fn: Callable[..., Any], kind: Kind, options: Options, portable: Portable | None = None
@@ -36,6 +36,7 @@ class AppSpec:
         self.fn = fn
         self.kind = kind
         self.options = options
+        self.directive = Directive(kind=kind)
         self.name: str = getattr(fn, "__name__", type(fn).__name__)
         self.module: str = getattr(fn, "__module__", None) or "__main__"
         self.portable = portable or Portable(fn)

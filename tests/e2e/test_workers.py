@@ -85,3 +85,19 @@ def _is_alive(pid: int) -> bool:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+def test_what_is_put_into_a_list_after_the_call_is_not_part_of_it() -> None:
+    import nbflow as nf
+
+    nf.load(workers=1)
+    try:
+        app = nf.python_app(list)
+        growing: list[int] = []
+        futures = []
+        for number in range(4):
+            growing.append(number)
+            futures.append(app(growing))
+        assert nf.gather(futures) == [[0], [0, 1], [0, 1, 2], [0, 1, 2, 3]]
+    finally:
+        nf.clear()

@@ -385,3 +385,22 @@ def test_the_paths_of_output_files_are_known_after_the_end(tmp_path: Path) -> No
     assert future.stdout == str(tmp_path / "said")
     assert future.stderr is None
     assert future.task.inputs == {}
+
+
+def test_a_retry_uses_the_options_of_the_newest_definition() -> None:
+    event = threading.Event()
+
+    def define(walltime: float) -> Any:
+        def slow() -> str:
+            return "in time" if event.wait(0.5) else "late"
+
+        slow.__qualname__ = "slow"
+        return nf.python_app(walltime=walltime)(slow)
+
+    future = define(0.1)()
+    with pytest.raises(nf.errors.AppTimeout, match="slow"):
+        future.result(10)
+    define(30)
+    nf.retry(failed=True)
+    event.set()
+    assert future.result(10) == "in time"
