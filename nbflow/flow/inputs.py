@@ -12,11 +12,12 @@ from concurrent.futures import Future
 from dataclasses import fields, is_dataclass
 from typing import Any, final
 
+from nbflow.core.ids import TaskId, TryId
 from nbflow.core.task import Task
-from nbflow.flow.future import DataFuture, KernelFuture
+from nbflow.flow.future import AppFuture, DataFuture, KernelFuture
 from nbflow.flow.owner import Owner
 from nbflow.wire.functions import Function
-from nbflow.wire.messages import Arguments, Directive
+from nbflow.wire.messages import Arguments, Call, Directive
 
 __all__ = [
     "ATOMS",
@@ -199,6 +200,16 @@ class Invocation:
             return None
         self.args, self.kwargs, self.function = (), {}, None  # type: ignore[assignment]
         return self
+
+    def call(self, task: TaskId, try_id: TryId) -> Call:
+        """Return one try of the task as executors take it."""
+        is_inert = not self.has_futures or self._is_flat()
+        return Call(task, try_id, self.function, self.arguments, self.directive, is_inert=is_inert)
+
+    def _is_flat(self) -> bool:
+        """Tell whether nothing has to be looked into to find the futures, and all of them are ours."""
+        values = (*self.args, *self.kwargs.values()) if self.kwargs else self.args
+        return all(type(value) in ATOMS or type(value) is AppFuture for value in values)
 
     def arguments(self) -> Arguments:
         """Return the arguments, futures replaced by their results."""

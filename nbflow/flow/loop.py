@@ -296,7 +296,7 @@ class FlowLoop:
             for task in assignment.tasks:
                 self.graph.apply(Dispatched(task.id, task.try_id, assignment.slot))
                 spec = task.call
-                calls.append(Call(task.id, task.try_id, spec.function, spec.arguments, spec.directive))
+                calls.append(spec.call(task.id, task.try_id))
             self._send(assignment, calls)
         for executor, tries in self.placement.stalled(self._now):
             self.executors[executor].recall(tries)

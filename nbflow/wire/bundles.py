@@ -11,13 +11,14 @@ from __future__ import annotations
 import pickle
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, cast, final
+from typing import Any, Final, cast, final
 
 from nbflow.core.ids import TaskId, TryId
 from nbflow.errors import NbflowError, NotPicklable
 from nbflow.wire.failures import decode_error, encode_error
 from nbflow.wire.frames import Buffer
 from nbflow.wire.functions import Function, dead
+from nbflow.wire.manifest import Manifest, unpack_directive
 from nbflow.wire.messages import Arguments, Call, Directive
 from nbflow.wire.pickling import LARGE
 from nbflow.wire.values import Definitions, Encoded, decode, encode, is_plain
@@ -38,6 +39,7 @@ __all__ = [
     "encode_given_back",
     "encode_outcomes",
     "encode_place",
+    "encode_plain",
     "encode_recall",
     "encode_stop",
 ]
@@ -168,6 +170,10 @@ class GivenBack:
 Order = Bundle | Recall | Place | Stop
 Report = Outcomes | GivenBack
 
+_KINDS: Final = (Bundle, Recall, Place, Stop, Outcomes, GivenBack)
+_TAGS: Final = {kind: tag for tag, kind in enumerate(_KINDS)}
+"""Messages are told apart by a number: a class in a pickle costs 2 us."""
+
 
 def encode_bundle(calls: Iterable[Call], known: set[int]) -> tuple[Frames, list[tuple[Call, NbflowError]]]:
     """Encode calls for a worker that knows the definitions `known` (brought up to date here).
@@ -177,47 +183,59 @@ def encode_bundle(calls: Iterable[Call], known: set[int]) -> tuple[Frames, list[
     """
     luggage = _Luggage(known)
     forgotten = dead(known)
-    directives: dict[int, int] = {}
-    distinct: list[Directive] = []
-    items: list[tuple[Any, ...]] = []
+    manifest = Manifest()
     failures: list[tuple[Call, NbflowError]] = []
     for call in calls:
         try:
             packed = _pack_call(call, luggage)
         except NbflowError as error:
             failures.append((call, error))
-            continue
-        number = directives.get(id(call.directive))
-        if number is None:
-            number = directives[id(call.directive)] = len(distinct)
-            distinct.append(call.directive)
-        items.append((call.task, call.try_id, number, call.function.token, packed))
-    if items:
+        else:
+            manifest.add(call, packed)
+    if manifest.items:
         known.difference_update(forgotten)
-    return _frames((Bundle, luggage.definitions, distinct, items, forgotten)), failures
+    return _bundle(manifest, luggage.definitions, forgotten), failures
+
+
+def encode_plain(calls: Iterable[Call], known: set[int]) -> Frames | None:
+    """Encode calls without running a user's code, or return None where that cannot be.
+
+    It can when all functions are `known` to the worker, and all arguments are plain and easily put together.
+    """
+    manifest = Manifest()
+    for call in calls:
+        if not call.is_inert or call.function.token not in known:
+            return None
+        args, kwargs = call.arguments()
+        if not is_plain(args) or (kwargs and not is_plain(tuple(kwargs.values()))):
+            return None
+        manifest.add(call, (args, kwargs or _NO_KEYWORDS))
+    return _bundle(manifest)
 
 
 def encode_recall(tries: Collection[Try]) -> Frames:
     """Encode the wish to have tries back that have not started."""
-    return _frames((Recall, list(tries)))
+    return _frames((_TAGS[Recall], list(tries)))
 
 
 def encode_place(place: Place) -> Frames:
     """Encode where the calls of later bundles run."""
-    return _frames((Place, place.directory, place.import_paths))
+    return _frames((_TAGS[Place], place.directory, place.import_paths))
 
 
 def encode_stop() -> Frames:
     """Encode the wish that the worker ends after the calls in hand."""
-    return _frames((Stop,))
+    return _frames((_TAGS[Stop],))
 
 
 def decode_order(frames: Sequence[Buffer], definitions: Definitions) -> Order:
     """Decode what an executor sent; calls stay packed until they are opened."""
-    kind, *content = pickle.loads(frames[0], buffers=frames[1:])
+    tag, *content = pickle.loads(frames[0], buffers=frames[1:])
+    kind = _KINDS[tag]
     if kind is Bundle:
-        learned, directives, items, forgotten = content
+        learned, packed_directives, items, forgotten = content
         definitions.learn(learned)
+        directives = list(map(unpack_directive, packed_directives))
         parcels = [
             Parcel(task, try_id, directives[number], token, packed, definitions)
             for task, try_id, number, token, packed in items
@@ -237,17 +255,18 @@ def encode_outcomes(outcomes: Iterable[Outcome], definitions: Definitions, known
     forgotten = dead(known)
     known.difference_update(forgotten)
     items = [_pack_outcome(outcome, definitions, luggage) for outcome in outcomes]
-    return _frames((Outcomes, luggage.definitions, items, forgotten))
+    return _frames((_TAGS[Outcomes], luggage.definitions, items, forgotten))
 
 
 def encode_given_back(tries: Collection[Try]) -> Frames:
     """Encode the tries that will not be run here."""
-    return _frames((GivenBack, list(tries)))
+    return _frames((_TAGS[GivenBack], list(tries)))
 
 
 def decode_report(frames: Sequence[Buffer], definitions: Definitions) -> Report:
     """Decode what a worker sent; a value that cannot be read here becomes the error of its call."""
-    kind, *content = pickle.loads(frames[0], buffers=frames[1:])
+    tag, *content = pickle.loads(frames[0], buffers=frames[1:])
+    kind = _KINDS[tag]
     if kind is Outcomes:
         learned, items, forgotten = content
         definitions.forget(forgotten)
@@ -334,6 +353,10 @@ def _unpack_outcome(item: tuple[Any, ...], definitions: Definitions) -> Outcome:
 def _wrap(data: Buffer) -> Any:
     """Let large data travel as a frame of its own."""
     return pickle.PickleBuffer(data) if len(data) >= LARGE else data
+
+
+def _bundle(manifest: Manifest, definitions: Sequence[Any] = (), forgotten: Sequence[int] = ()) -> Frames:
+    return _frames((_TAGS[Bundle], definitions, manifest.directives, manifest.items, forgotten))
 
 
 def _frames(head: tuple[Any, ...]) -> Frames:

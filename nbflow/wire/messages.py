@@ -66,10 +66,10 @@ class Call:
 
     A plain slotted class: one is made for each try. `arguments()` gives the arguments with all futures
     replaced by their results; it may run a user's code (a dataclass that is rebuilt), so executors call it in
-    a thread of theirs.
+    a thread of theirs, unless the call `is_inert`: then it runs none and takes no time.
     """
 
-    __slots__ = ("arguments", "directive", "function", "task", "try_id")
+    __slots__ = ("arguments", "directive", "function", "is_inert", "task", "try_id")
 
     def __init__(
         self,
@@ -78,9 +78,12 @@ class Call:
         function: Function,
         arguments: Callable[[], Arguments],
         directive: Directive,
+        *,
+        is_inert: bool = False,
     ) -> None:
         self.task = task
         self.try_id = try_id
         self.function = function
         self.arguments = arguments
         self.directive = directive
+        self.is_inert = is_inert

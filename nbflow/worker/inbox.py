@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import selectors
-import socket
 import threading
 from collections import deque
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import Generic, TypeVar, final
+
+from nbflow.worker.bell import Bell
 
 __all__ = ["Inbox"]
 
@@ -22,15 +22,17 @@ class Inbox(Generic[Item]):
     def __init__(self) -> None:
         self._items: deque[Item] = deque()
         self._lock = threading.Lock()
-        self._bell, self._ringer = socket.socketpair()
-        self._bell.settimeout(0)
-        self._ringer.settimeout(0)
+        self._bell = Bell()
         self._is_waiting = False
         self._is_closed = False
 
     def fileno(self) -> int:
         """Return what the waiting thread's selector has to watch for reading."""
         return self._bell.fileno()
+
+    def __bool__(self) -> bool:
+        """Tell whether items are there."""
+        return bool(self._items)
 
     def put(self, item: Item) -> bool:
         """Hand over an item from any thread; return False when nobody will take it any more."""
@@ -40,8 +42,7 @@ class Inbox(Generic[Item]):
             self._items.append(item)
             if self._is_waiting:
                 self._is_waiting = False
-                with suppress(BlockingIOError):  # it is ringing already
-                    self._ringer.send(b"!")
+                self._bell.ring()
         return True
 
     def wait(
@@ -53,8 +54,7 @@ class Inbox(Generic[Item]):
         self._is_waiting = False
         others = [(key, events) for key, events in ready if key.fileobj is not self]
         if len(others) < len(ready):
-            with suppress(BlockingIOError):
-                self._bell.recv(64)
+            self._bell.silence()
         return others
 
     def take(self) -> Iterator[Item]:
@@ -67,4 +67,3 @@ class Inbox(Generic[Item]):
         with self._lock:
             self._is_closed = True
             self._bell.close()
-            self._ringer.close()

@@ -1,8 +1,9 @@
-"""Own what a worker process does: calls in the main thread; messages and output in the I/O thread.
+"""Own what a worker process does: calls in the main thread, all else during them in the I/O thread.
 
-Calls run one at a time in the main thread because signals, matplotlib and many C libraries want it so. A
-bundle's results leave when it ends, or 5 ms after the last ones, so that a long call never holds back those
-before it.
+Calls run one at a time in the main thread because signals, matplotlib and many C libraries want it so. While
+there is none, the main thread reads the socket itself: a call that comes costs no hand-over between threads.
+Once a bundle has run for 5 ms the I/O thread reads it. A bundle's results leave when it ends, or 5 ms after
+the last ones, so that a long call never holds back those before it.
 """
 
 from __future__ import annotations
@@ -10,15 +11,15 @@ from __future__ import annotations
 import importlib
 import os
 import select
+import selectors
 import socket
 import sys
 import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
-from queue import SimpleQueue
 from typing import TextIO, final
 
 from nbflow.core.ids import TaskId, TryId
@@ -34,16 +35,16 @@ from nbflow.wire.bundles import (
     encode_given_back,
     encode_outcomes,
 )
-from nbflow.wire.frames import Inbound, send
+from nbflow.wire.frames import Buffer, Inbound, Outbound
 from nbflow.wire.values import Definitions, encode, is_plain
 from nbflow.worker.call import attempt
 from nbflow.worker.capture import Capture
+from nbflow.worker.inbox import Inbox
+from nbflow.worker.lookout import Lookout
 
 __all__ = ["Worker"]
 
 SEND_SECONDS = 0.005
-TICK_MILLISECONDS = 5.0
-SLOW_TICK_MILLISECONDS = 100.0
 EXIT_BROKEN = 70
 
 
@@ -56,33 +57,67 @@ class Worker:
 
     def __init__(self, sock: socket.socket, log: TextIO) -> None:
         self._sock = sock
+        self._sock.settimeout(0)
         self._log = log
         self._pid = os.getpid()
         self._capture = Capture()
         self._definitions = Definitions()
         self._known: set[int] = set()
         self._place: Place | None = None
-        self._queue: SimpleQueue[tuple[Place | None, deque[Parcel]] | None] = SimpleQueue()
+        self._inbound = Inbound()
+        self._orders: Inbox[tuple[Place | None, deque[Parcel]] | None] = Inbox()
         self._bundles: list[deque[Parcel]] = []
         self._done: list[Outcome] = []
+        self._reading = threading.Lock()
         self._sending = threading.Lock()
         self._sent = 0.0
+        self._lookout = Lookout(sock, self._capture.readers)
+        self._room = select.poll()
+        self._room.register(sock, select.POLLOUT)
 
     def run(self) -> None:
         """Serve until told to stop."""
-        threading.Thread(target=self._serve, name="nbflow-io", daemon=True).start()
-        while (order := self._queue.get()) is not None:
-            place, parcels = order
-            _settle_down(place)
-            while parcels:
-                try:
-                    parcel = parcels.popleft()
-                except IndexError:  # the last one was recalled just now
-                    break
-                self._done.append(self._call(parcel))
-                if time.perf_counter() - self._sent > SEND_SECONDS:
-                    self._send_done()
-            self._send_done()
+        watch = threading.Thread(target=self._survive, args=(self._watch,), name="nbflow-io", daemon=True)
+        watch.start()
+        self._survive(self._work)
+
+    def _survive(self, serve: Callable[[], None]) -> None:
+        """Be one of the two threads. Nothing goes on without either, so a defect ends the process."""
+        try:
+            serve()
+        except BaseException:  # noqa: BLE001 - said in the log, which the supervisor reads
+            traceback.print_exc(file=self._log)
+            self._log.flush()
+            os._exit(EXIT_BROKEN)
+
+    # The main thread
+
+    def _work(self) -> None:
+        self._give_back(())  # the supervisor takes the first report for "ready"
+        with selectors.DefaultSelector() as selector:
+            for source in (self._sock, self._orders):
+                selector.register(source, selectors.EVENT_READ)
+            while True:
+                if self._orders.wait(selector, None):
+                    self._read()
+                for order in self._orders.take():
+                    if order is None:
+                        return
+                    self._lookout.turn_over()
+                    self._run(*order)
+                    self._lookout.turn_over()
+
+    def _run(self, place: Place | None, parcels: deque[Parcel]) -> None:
+        _settle_down(place)
+        while parcels:
+            try:
+                parcel = parcels.popleft()
+            except IndexError:  # the last one was recalled just now
+                break
+            self._done.append(self._call(parcel))
+            if time.perf_counter() - self._sent > SEND_SECONDS:
+                self._send_done()
+        self._send_done()
 
     def _call(self, parcel: Parcel) -> Outcome:
         task, try_id = parcel.task, parcel.try_id
@@ -111,45 +146,37 @@ class Worker:
             outcomes = self._done[:]
             if outcomes:
                 del self._done[: len(outcomes)]
-                send(self._sock, encode_outcomes(outcomes, self._definitions, self._known))
+                self._send(encode_outcomes(outcomes, self._definitions, self._known))
                 self._sent = time.perf_counter()
 
-    def _serve(self) -> None:
-        """Be the I/O thread. Nothing goes on without it, so its end is the end of the process."""
-        try:
-            self._listen()
-        except BaseException:  # noqa: BLE001 - said in the log, which the supervisor reads
-            traceback.print_exc(file=self._log)
-            self._log.flush()
-        os._exit(EXIT_BROKEN)
+    def _send(self, frames: Sequence[Buffer]) -> None:
+        outbound = Outbound()
+        outbound.put(frames)
+        while not outbound.send(self._sock):
+            self._room.poll()
 
-    def _listen(self) -> None:
-        """Take orders and drain output until the supervisor is gone."""
-        inbound = Inbound()
-        poll = select.poll()
-        for source in (self._sock.fileno(), *self._capture.readers):
-            poll.register(source, select.POLLIN)
-        self._give_back(())  # the supervisor takes the first report for "ready"
-        tick: float | None = None
-        while not inbound.is_closed:
-            ready = poll.poll(tick)
-            if any(number != self._sock.fileno() for number, _ in ready):
+    # The I/O thread
+
+    def _watch(self) -> None:
+        """Look after what comes up while the main thread is busy."""
+        while True:
+            found = self._lookout.wait()
+            if found.has_output:
                 self._capture.drain()
-            if any(number == self._sock.fileno() for number, _ in ready):
-                for frames in inbound.receive(self._sock):
-                    self._obey(frames)
-                tick = TICK_MILLISECONDS
-            elif not ready and tick is not None:
-                tick = self._tick(tick)
+            if found.has_message:
+                self._read()
+            if found.is_late and self._done:
+                self._send_done()
 
-    def _tick(self, tick: float) -> float | None:
-        """Send results that wait behind a long call; return the milliseconds to the next look, if any."""
-        if self._done:
-            self._send_done()
-            return TICK_MILLISECONDS
-        if not any(self._bundles):
-            return None
-        return min(2 * tick, SLOW_TICK_MILLISECONDS)
+    # Both
+
+    def _read(self) -> None:
+        """Obey what has come. The end of the supervisor is the end of the process."""
+        with self._reading:
+            for frames in self._inbound.receive(self._sock):
+                self._obey(frames)
+            if self._inbound.is_closed:
+                os._exit(EXIT_BROKEN)
 
     def _obey(self, frames: list[bytearray]) -> None:
         order = decode_order(frames, self._definitions)
@@ -158,13 +185,13 @@ class Worker:
                 self._bundles = [bundle for bundle in self._bundles if bundle]
                 parcels = deque(order.parcels)
                 self._bundles.append(parcels)
-                self._queue.put((self._place, parcels))
+                self._orders.put((self._place, parcels))
             case Place():
                 self._place = order
             case Recall():
                 self._recall(set(order.tries))
             case Stop():
-                self._queue.put(None)
+                self._orders.put(None)
 
     def _recall(self, tries: set[tuple[TaskId, TryId]]) -> None:
         """Give back those of the tries that have not started."""
@@ -183,7 +210,7 @@ class Worker:
 
     def _give_back(self, tries: Collection[tuple[TaskId, TryId]]) -> None:
         with self._sending:
-            send(self._sock, encode_given_back(tries))
+            self._send(encode_given_back(tries))
 
 
 def _settle_down(place: Place | None) -> None:

@@ -40,17 +40,17 @@ class Pool:
     def start(self, post: Post) -> tuple[SlotId, ...]:
         """Start the workers and return their slots, which take calls from now on."""
         self._post = post
-        self._supervisor = Supervisor(self._label, self._workers, post)
+        self._supervisor = Supervisor(self._label, self._workers, post, self._inbox)
         # A daemon: an interpreter that exits without `close` must not wait for it. The workers notice.
-        self._thread = threading.Thread(
-            target=self._supervisor.run, args=(self._inbox,), name="nbflow-pool", daemon=True
-        )
+        self._thread = threading.Thread(target=self._supervisor.run, name="nbflow-pool", daemon=True)
         self._thread.start()
         _pools.add(self)
         return self._supervisor.slots
 
     def send(self, slot: SlotId, calls: Sequence[Call]) -> None:
         """Give calls to a slot, after those that it has; each ends in one Returned or TryFailed."""
+        if self._supervisor is not None and self._supervisor.send_now(slot, calls):
+            return
         if not self._inbox.put(lambda supervisor: supervisor.send(slot, calls)) and self._post is not None:
             self._post([TryFailed(call.task, call.try_id, Cause.LOST, closed(call)) for call in calls])
 

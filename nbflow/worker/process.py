@@ -16,7 +16,6 @@ from collections import deque
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from enum import Enum
-from pathlib import Path
 from typing import Final, final
 
 from nbflow.core.ids import SlotId
@@ -26,10 +25,11 @@ from nbflow.wire.bundles import (
     decode_report,
     encode_bundle,
     encode_place,
+    encode_plain,
     encode_recall,
     encode_stop,
 )
-from nbflow.wire.frames import CorruptMessage, Inbound, Outbound
+from nbflow.wire.frames import Buffer, CorruptMessage, Inbound, Outbound
 from nbflow.wire.messages import Call
 from nbflow.wire.values import Definitions
 from nbflow.worker.cores import available_cores
@@ -87,7 +87,7 @@ class WorkerProcess:
         self._patience = math.inf
         self._known: set[int] = set()
         self._definitions = Definitions()
-        self._place: Place | None = None
+        self._place: tuple[str, list[str]] | None = None
         self._inbound = Inbound()
         self._outbound = Outbound()
         self._words = b""
@@ -101,7 +101,7 @@ class WorkerProcess:
         self.sock.settimeout(0)
         self.line.settimeout(0)
         numbers = [sock.fileno(), line.fileno()]
-        paths = "\n".join(_place().import_paths)
+        paths = "\n".join(_import_paths())
         try:
             self._process = subprocess.Popen(
                 [sys.executable, "-c", BOOT, *map(str, numbers), paths],
@@ -124,6 +124,12 @@ class WorkerProcess:
     def is_idle(self) -> bool:
         """Tell whether it has nothing to do."""
         return not self.hand and not self.backlog
+
+    @property
+    def takes_more(self) -> bool:
+        """Tell whether what is sent to it now starts when the calls in hand are over."""
+        is_clear = self.is_ready and not self.backlog and self.walltime is None and not self._outbound
+        return is_clear and not self.is_closing
 
     @property
     def is_closing(self) -> bool:
@@ -172,19 +178,34 @@ class WorkerProcess:
 
     def send_calls(self, calls: list[Call]) -> Sequence[tuple[Call, BaseException]]:
         """Take calls in hand and start to send them; return those that cannot travel, with the reasons."""
-        place = _place()
-        if place != self._place:
-            self._place = place
-            self._outbound.put(encode_place(place))
+        self._tell_place()
         frames, failures = encode_bundle(calls, self._known)
         failed = {id(call) for call, _ in failures}
+        self._take([call for call in calls if id(call) not in failed], frames)
+        return failures
+
+    def send_plain(self, calls: Sequence[Call]) -> bool:
+        """Do the same for calls that need no user's code to be sent; return False where any does."""
+        frames = encode_plain(calls, self._known)
+        if frames is None:
+            return False
+        self._tell_place()
+        self._take(calls, frames)
+        return True
+
+    def _take(self, calls: Sequence[Call], frames: Sequence[Buffer]) -> None:
         for call in calls:
-            if id(call) not in failed:
-                self.hand[call.task, call.try_id] = call
-        if len(failed) < len(calls):
+            self.hand[call.task, call.try_id] = call
+        if calls:
             self._outbound.put(frames)
         self.send()
-        return failures
+
+    def _tell_place(self) -> None:
+        """Let calls that are sent now run where this process is, with what it can import."""
+        place = _directory(), sys.path
+        if place != self._place:
+            self._place = place[0], sys.path[:]
+            self._outbound.put(encode_place(Place(place[0], _import_paths())))
 
     def ask_back(self, tries: Collection[Try]) -> None:
         """Ask for those of the tries that have not started; a `GivenBack` answers, in any case."""
@@ -265,13 +286,15 @@ class WorkerProcess:
         self.line.close()
 
 
-def _place() -> Place:
-    """Return where calls that are sent now run: where this process is, with what it can import."""
+def _directory() -> str:
     try:
-        directory = str(Path.cwd())
+        return os.getcwd()  # noqa: PTH109 - asked for each bundle: a Path costs ten times as much
     except FileNotFoundError:  # it was removed
-        directory = "/"
-    return Place(directory, [path for path in sys.path if isinstance(path, str)])
+        return "/"
+
+
+def _import_paths() -> list[str]:
+    return [path for path in sys.path if isinstance(path, str)]
 
 
 def _environment(share: int) -> dict[str, str]:

@@ -10,6 +10,7 @@ import itertools
 import math
 import os
 import selectors
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -54,10 +55,12 @@ class _Vacancy:
 class Supervisor:
     """Keep a number of worker processes at work."""
 
-    def __init__(self, label: ExecutorId, workers: int, post: Post) -> None:
+    def __init__(self, label: ExecutorId, workers: int, post: Post, inbox: Inbox[Order]) -> None:
         self._label = label
         self._workers = workers
         self._post = post
+        self._inbox = inbox
+        self._acting = threading.Lock()
         self._numbers = itertools.count(1)
         self._crew: dict[SlotId, WorkerProcess] = {}
         self._vacant: dict[SlotId, _Vacancy] = {}
@@ -68,21 +71,43 @@ class Supervisor:
         self._exit: Exit | None = None
         self.slots: Final = tuple(self._new_slot() for _ in range(workers))
 
-    def run(self, inbox: Inbox[Order]) -> None:
+    def run(self) -> None:
         """Serve until told to close; then nothing of the pool is left."""
-        self._selector.register(inbox, selectors.EVENT_READ)
+        self._selector.register(self._inbox, selectors.EVENT_READ)
         try:
-            for slot in self.slots:
-                self._start(slot)
+            with self._acting:
+                for slot in self.slots:
+                    self._start(slot)
             while self._exit is None or self._crew or self._vacant:
-                self._turn(inbox)
+                self._turn()
         finally:
             # Also when there is a mistake in here: every call gets its answer.
-            inbox.close()
-            self._close_all()
-            for order in inbox.take():
-                order(self)
+            self._inbox.close()
+            with self._acting:
+                self._close_all()
+                for order in self._inbox.take():
+                    order(self)
             self._publish()
+
+    def send_now(self, slot: SlotId, calls: Sequence[Call]) -> bool:
+        """Send calls to a slot from any thread, at once, if that needs neither waiting nor a user's code.
+
+        Returns whether they were sent. It saves short calls the way through another thread, a fifth of
+        their round trip.
+        """
+        if self._inbox or not self._acting.acquire(blocking=False):
+            return False
+        try:
+            worker = self._crew.get(slot)
+            if worker is None or self._exit is not None or not worker.takes_more:
+                return False
+            if any(call.directive.walltime is not None for call in calls) or not worker.send_plain(calls):
+                return False
+            if worker.has_output:
+                self._inbox.put(lambda supervisor: supervisor._watch(worker))
+            return True
+        finally:
+            self._acting.release()
 
     # Orders
 
@@ -134,27 +159,33 @@ class Supervisor:
 
     # The loop
 
-    def _turn(self, inbox: Inbox[Order]) -> None:
-        for key, events in inbox.wait(self._selector, self._timeout()):
-            worker: WorkerProcess = key.data
-            if worker.slot not in self._crew:
-                continue
-            if events & selectors.EVENT_WRITE:
-                worker.send()
-                self._watch(worker)
-            if events & selectors.EVENT_READ:
-                self._hear(worker, is_keeper=key.fileobj is worker.line)
-        for order in inbox.take():
-            order(self)
-        self._act_on_time()
+    def _turn(self) -> None:
+        due = self._next_due()
+        timeout = None if due == math.inf else max(0.0, due - time.monotonic())
+        ready = self._inbox.wait(self._selector, timeout)
+        with self._acting:
+            for key, events in ready:
+                worker: WorkerProcess = key.data
+                if worker.slot not in self._crew:
+                    continue
+                if events & selectors.EVENT_WRITE:
+                    worker.send()
+                    self._watch(worker)
+                if events & selectors.EVENT_READ:
+                    self._hear(worker, is_keeper=key.fileobj is worker.line)
+            for order in self._inbox.take():
+                order(self)
+            if due != math.inf:
+                self._act_on_time()
         self._publish()
 
-    def _timeout(self) -> float | None:
-        due = min(
-            min((worker.deadline for worker in self._crew.values()), default=math.inf),
-            min((vacancy.due for vacancy in self._vacant.values()), default=math.inf),
-        )
-        return None if due == math.inf else max(0.0, due - time.monotonic())
+    def _next_due(self) -> float:
+        due = math.inf
+        for worker in self._crew.values():
+            due = min(due, worker.deadline)
+        for vacancy in self._vacant.values():
+            due = min(due, vacancy.due)
+        return due
 
     def _act_on_time(self) -> None:
         now = time.monotonic()
@@ -178,7 +209,7 @@ class Supervisor:
     def _watch(self, worker: WorkerProcess) -> None:
         """Have the selector tell when the rest of what has to be sent can be sent."""
         events = selectors.EVENT_READ | (selectors.EVENT_WRITE if worker.has_output else 0)
-        if events != worker.events and not worker.is_silent:
+        if events != worker.events and not worker.is_silent and not worker.is_over:
             worker.events = events
             self._selector.modify(worker.sock, events, worker)
 
