@@ -292,7 +292,8 @@ class Placement:
             if pool.id in closed:
                 continue
             if pool.idle and pool.has_free(need):
-                return next(iter(pool.idle.values()))
+                # The one freed last: its process is still awake, its memory still in the caches.
+                return next(reversed(pool.idle.values()))
             if shares and pool.roomy:
                 return next(iter(pool.roomy.values()))
         return None
