@@ -136,22 +136,34 @@ def _with_futures(
     always: frozenset[type] = frozenset(),
 ) -> Any:
     """Rebuild what holds futures, with what `become` makes of each, and containers of the types `always`."""
-    if type(value) in ATOMS or id(value) in entered:
+    if type(value) in ATOMS:
         return value
+    if id(value) in entered:
+        return entered[id(value)]
     if isinstance(value, Future):
         return become(value)
     parts = _parts(value)
     if parts is None:
         return value
-    entered[id(value)] = value
+    is_copied = type(value) in always
+    # A container that holds itself holds its copy, once copied.
+    entered[id(value)] = twin = type(value)() if is_copied else value
     old = list(parts)
     new = [_with_futures(part, become, entered, always) for part in old]
     del entered[id(value)]
-    if type(value) not in always and all(
-        one is other and not isinstance(one, Future) for one, other in zip(old, new, strict=True)
-    ):
+    if is_copied:
+        return _filled(twin, value, new)
+    if all(one is other and not isinstance(one, Future) for one, other in zip(old, new, strict=True)):
         return value
     return _rebuild(value, new)
+
+
+def _filled(twin: Any, value: Any, parts: list[Any]) -> Any:
+    if isinstance(twin, list):
+        twin.extend(parts)
+    else:
+        twin.update(zip(value, parts, strict=True) if isinstance(twin, dict) else parts)
+    return twin
 
 
 def _rebuild(value: Any, parts: list[Any]) -> Any:
