@@ -196,8 +196,8 @@ class WorkerProcess:
     def _take(self, calls: Sequence[Call], frames: Sequence[Buffer]) -> None:
         for call in calls:
             self.hand[call.task, call.try_id] = call
-        if calls:
-            self._outbound.put(frames)
+        # Also without calls: definitions may ride along that count as known from now on.
+        self._outbound.put(frames)
         self.send()
 
     def _tell_place(self) -> None:
