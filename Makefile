@@ -30,7 +30,7 @@ ifeq ($(HEADLESS),1)
 	$(BIN)/jupyter nbconvert --log-level=WARN --execute --to markdown --stdout --no-input \
 	  --NbConvertBase.display_data_priority=text/plain $(TUTORIAL) | cat -s
 else
-	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) $(TUTORIAL)
+	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) --LabApp.default_url=/lab/tree/$(TUTORIAL)
 endif
 
 check: $(VENV)/.for-development $(MODULES)  ## format, lint, types, layers, unit tests

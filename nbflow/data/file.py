@@ -31,6 +31,16 @@ class File(os.PathLike[str]):
         """Return the last part of the path."""
         return Path(self.path).name
 
+    @property
+    def filepath(self) -> str:
+        """Return the path, under the name that Parsl gives it."""
+        return self.path
+
+    @property
+    def filename(self) -> str:
+        """Return the last part of the path, under the name that Parsl gives it."""
+        return self.name
+
     def to_path(self) -> Path:
         """Return the file as a `pathlib.Path`."""
         return Path(self.path)

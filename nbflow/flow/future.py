@@ -119,7 +119,8 @@ class KernelFuture(concurrent.futures.Future[T], Generic[T]):
 
     def __repr__(self) -> str:
         state = self._task.state.name.lower().replace("_", " ")
-        return f"<{type(self).__name__} of task {self._task.id}: {state}>"
+        name = self._kernel.app_name(self._task)
+        return f"<{type(self).__name__} of {name}, task {self._task.id}: {state}>"
 
     def _await(self, timeout: float | None) -> None:
         self._kernel.before_wait()
@@ -192,6 +193,11 @@ class AppFuture(KernelFuture[T], Generic[T]):
     def __init__(self, kernel: Owner, task: Task) -> None:
         super().__init__(kernel, task)
         self._outputs: tuple[DataFuture, ...] = ()
+
+    @property
+    def tid(self) -> int:
+        """Return the task's number in its run, under the name that Parsl gives it."""
+        return self._task.id
 
     @property
     def outputs(self) -> list[DataFuture]:

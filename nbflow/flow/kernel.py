@@ -331,7 +331,8 @@ class DataFlowKernel:
     def interrupted(self) -> str:
         """Return what to tell a user who stopped waiting."""
         left = len(self.unfinished())
-        return f"nbflow: stopped waiting; {left} tasks go on. nbflow.cancel() cancels them."
+        tasks = "1 task goes" if left == 1 else f"{left} tasks go"
+        return f"nbflow: stopped waiting; {tasks} on. nbflow.cancel() cancels what is left."
 
     def wait(self) -> None:
         """Wait until nothing is left to do."""

@@ -1,7 +1,8 @@
 """Own what a pool of worker processes does: feed them, hear them, end them, replace them.
 
 It lives in one thread; commands come through an inbox, happenings leave through `post`. Encoding and
-decoding, which may run a user's code, happen in here, and never in the thread that sends.
+decoding, which may run a user's code, happen in here, and never in the thread that sends. What needs neither
+a user's code nor waiting may be sent from that thread, while this one waits.
 """
 
 from __future__ import annotations
@@ -17,16 +18,16 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, final
 
-from nbflow.core.events import TryFailed
 from nbflow.core.ids import ExecutorId, SlotId
 from nbflow.core.states import Cause
 from nbflow.errors import TaskError
 from nbflow.wire.bundles import GivenBack, Outcome, Outcomes, Report
 from nbflow.wire.messages import Call
-from nbflow.worker.call import seconds_allowed, timed_out
+from nbflow.worker.answers import answers_for, failures
+from nbflow.worker.call import seconds_allowed
 from nbflow.worker.happenings import Exit, Happening, Post, SlotDown, SlotUp, Try
 from nbflow.worker.inbox import Inbox
-from nbflow.worker.losses import OUT_OF_MEMORY, OomWatch, closed, lost, never_started, reason_of, recalled
+from nbflow.worker.losses import OomWatch, closed, never_started, reason_of, recalled
 from nbflow.worker.outcomes import failed_by, happenings_of
 from nbflow.worker.process import Ending, WorkerProcess
 
@@ -228,12 +229,12 @@ class Supervisor:
         if not calls:
             return
         try:
-            failures = worker.send_calls(calls)
+            refused = worker.send_calls(calls)
         except BaseException as error:  # noqa: BLE001 - a user's code raised it: the calls' outcome
-            failures = [(call, error) for call in calls]
-        for call, reason in failures:
+            refused = [(call, error) for call in calls]
+        for call, reason in refused:
             self._news.append(failed_by(call, reason))
-        if failures and not worker.hand:
+        if refused and not worker.hand:
             worker.allow(None)
             self._feed(worker)
         self._watch(worker)
@@ -266,7 +267,7 @@ class Supervisor:
         self._fail(calls, Cause.LOST, lambda call: never_started(call, reason, starts=STARTS, log=log))
 
     def _fail(self, calls: Iterable[Call], cause: Cause, error: Callable[[Call], TaskError]) -> None:
-        self._news.extend(TryFailed(call.task, call.try_id, cause, error(call)) for call in calls)
+        self._news.extend(failures(calls, cause, error))
 
     # Hearing
 
@@ -371,33 +372,12 @@ class Supervisor:
             calls = deque([*worker.hand.values(), *worker.backlog])
             self._stay_vacant(worker.slot, calls, worker.start, reason, log)
             return
-        self._answer(worker, reason, log)
+        self._news.extend(answers_for(worker, reason, log))
         self._news.append(SlotDown(worker.slot, reason))
         if self._exit is None:
             slot = self._new_slot()
             self._news.append(SlotUp(self._label, slot))
             self._start(slot)
-
-    def _answer(self, worker: WorkerProcess, reason: str, log: str) -> None:
-        """Report what became of the calls of a worker that has ended."""
-        wanted = [call for key, call in worker.hand.items() if key not in worker.dropped]
-        match worker.ending:
-            case Ending.CLOSED:
-                self._fail([*wanted, *worker.backlog], Cause.LOST, closed)
-                return
-            case Ending.TIMEOUT:
-                self._fail(
-                    wanted, Cause.TIMEOUT, lambda call: timed_out(call.directive, call.task, worker.place)
-                )
-            case Ending.DROPPED:
-                self._fail(wanted, Cause.RECALLED, recalled)
-            case _:
-                cause = Cause.OOM if reason == OUT_OF_MEMORY else Cause.LOST
-                others = len(worker.hand) - 1
-                for call in wanted:
-                    error = lost(call, worker.place, reason, others=others, log=log)
-                    self._news.append(TryFailed(call.task, call.try_id, cause, error, alone=not others))
-        self._fail(worker.backlog, Cause.RECALLED, recalled)
 
     def _stay_vacant(self, slot: SlotId, calls: deque[Call], start: int, reason: str, log: str) -> None:
         """Try a place again later, or give it up; the last one stays, to answer each call with the reason."""

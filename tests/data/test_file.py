@@ -10,7 +10,8 @@ from nbflow.errors import ConfigError
 def test_a_file_is_a_path() -> None:
     file = File("a b/c.txt")
     assert os.fspath(file) == str(file) == "a b/c.txt"
-    assert file.name == "c.txt"
+    assert file.name == file.filename == "c.txt"
+    assert file.filepath == file.path
     assert file.to_path() == Path("a b/c.txt")
     assert File(Path("x")) == File("x")
     assert {File("x")} == {File("x")}

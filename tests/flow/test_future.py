@@ -138,7 +138,7 @@ def test_items_and_attributes_are_explicit() -> None:
 def test_repr_tells_task_and_state() -> None:
     future = double(1)
     future.result(10)
-    assert repr(future) == f"<AppFuture of task {future.task.id}: done>"
+    assert repr(future) == f"<AppFuture of double, task {future.tid}: done>"
 
 
 def test_a_callback_that_exits_does_not_keep_others_from_running() -> None:

@@ -119,7 +119,8 @@ export class Store {
     this.from.set(goals.subarray(2 * first), 2 * first);
     this.moveStart = performance.now();
     this.moves++;
-    this.bounds = this.blocks.reduce((all, block) => ({
+    // Without blocks there is nothing to fit: infinite bounds would leave the camera nowhere for good.
+    this.bounds = !this.blocks.length ? null : this.blocks.reduce((all, block) => ({
       left: Math.min(all.left, block.x),
       right: Math.max(all.right, block.x + block.width),
       top: Math.min(all.top, block.y - (block.isCard ? 0 : 18)),
