@@ -199,7 +199,8 @@ def _facts(run: str) -> dict[str, object]:
         "host": platform.node(),
         "pid": os.getpid(),
         "process_started": psutil.Process().create_time(),
-        "program": sys.argv[0] if sys.argv else "",
+        # A Jupyter server tells its kernels which notebook they serve.
+        "program": os.environ.get("JPY_SESSION_NAME") or (sys.argv[0] if sys.argv else ""),
         "directory": _directory(),
         "python": platform.python_version(),
         "nbflow": _version.__version__,
