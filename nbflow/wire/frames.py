@@ -61,16 +61,23 @@ class Outbound:
 
     def put(self, frames: Sequence[Buffer]) -> None:
         """Queue one message; its frames must not change until they are sent."""
-        self._pieces.append(memoryview(_table(frames)))
+        table = _table(frames)
+        if sum(map(_nbytes, frames)) <= _SMALL:
+            # One piece: a copy of so little costs less than another view does.
+            self._pieces.append(memoryview(b"".join((table, *frames))))
+            return
+        self._pieces.append(memoryview(table))
         self._pieces.extend(memoryview(frame).cast("B") for frame in frames if _nbytes(frame))
 
     def send(self, sock: socket.socket) -> bool:
         """Send until all is gone (True) or a non-blocking socket takes no more (False). Raises OSError."""
         pieces = self._pieces
         while pieces:
-            vector = [pieces[i] for i in range(min(len(pieces), _VECTORS))]
             try:
-                sent = sock.sendmsg(vector)
+                if len(pieces) == 1:
+                    sent = sock.send(pieces[0])
+                else:
+                    sent = sock.sendmsg([pieces[i] for i in range(min(len(pieces), _VECTORS))])
             except BlockingIOError:
                 return False
             while pieces and sent >= len(pieces[0]):
@@ -163,8 +170,14 @@ class Inbound:
                     return False
             if len(self._frames) == len(lengths):
                 return True
-            self._frames.append(bytearray(lengths[len(self._frames)]))
-            self._filled = 0
+            length = lengths[len(self._frames)]
+            if length <= len(small):
+                self._frames.append(small[:length])
+                del small[:length]
+                self._filled = length
+            else:
+                self._frames.append(bytearray(length))
+                self._filled = 0
 
 
 def send(sock: socket.socket, frames: Sequence[Buffer]) -> None:

@@ -25,7 +25,7 @@ from nbflow.wire.references import address, fetch, module_name
 
 __all__ = ["LARGE", "SENTINELS", "Loader", "Refer", "Refused", "dump", "named"]
 
-LARGE = 1 << 20
+LARGE = 1 << 16
 """Buffers of at least so many bytes travel out of band."""
 
 Reduced = tuple[Any, ...]

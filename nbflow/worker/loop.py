@@ -36,7 +36,7 @@ from nbflow.wire.bundles import (
     encode_outcomes,
 )
 from nbflow.wire.frames import Buffer, Inbound, Outbound
-from nbflow.wire.values import Definitions, encode, is_plain
+from nbflow.wire.values import Definitions, Encoded, encode, is_plain
 from nbflow.worker.call import attempt
 from nbflow.worker.capture import Capture
 from nbflow.worker.inbox import Inbox
@@ -114,8 +114,11 @@ class Worker:
                 parcel = parcels.popleft()
             except IndexError:  # the last one was recalled just now
                 break
-            self._done.append(self._call(parcel))
-            if time.perf_counter() - self._sent > SEND_SECONDS:
+            outcome = self._call(parcel)
+            self._done.append(outcome)
+            # Large buffers are sent from where they are: before the next call may change them.
+            is_shared = type(outcome.value) is Encoded and outcome.value.buffers
+            if is_shared or time.perf_counter() - self._sent > SEND_SECONDS:
                 self._send_done()
         self._send_done()
 

@@ -15,7 +15,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import Final, final
 
 from nbflow.core.ids import ExecutorId, SlotId
@@ -30,6 +29,7 @@ from nbflow.worker.inbox import Inbox
 from nbflow.worker.losses import OomWatch, closed, never_started, reason_of, recalled
 from nbflow.worker.outcomes import failed_by, happenings_of
 from nbflow.worker.process import Ending, WorkerProcess
+from nbflow.worker.vacancy import STARTS, Vacancy, vacancy_after
 
 __all__ = ["Order", "Supervisor"]
 
@@ -37,19 +37,6 @@ ANSWER_SECONDS = 0.3
 """How long a worker may take to answer a recall; one that is deep in C code does not answer at all."""
 GOODBYE_SECONDS = 2.0
 """How long a worker that was asked to stop may take: its exit handlers, its last threads."""
-STARTS = 3
-"""Tries to start a worker in one place before that place is given up."""
-START_DELAY_SECONDS = 0.2
-
-
-@final
-@dataclass(slots=True)
-class _Vacancy:
-    """Be a place whose worker did not get ready, until the next try; what was sent to it waits here."""
-
-    due: float
-    start: int
-    backlog: deque[Call] = field(default_factory=deque)
 
 
 @final
@@ -64,7 +51,7 @@ class Supervisor:
         self._acting = threading.Lock()
         self._numbers = itertools.count(1)
         self._crew: dict[SlotId, WorkerProcess] = {}
-        self._vacant: dict[SlotId, _Vacancy] = {}
+        self._vacant: dict[SlotId, Vacancy] = {}
         self._broken: dict[SlotId, tuple[str, str]] = {}
         self._news: list[Happening] = []
         self._selector = selectors.DefaultSelector()
@@ -243,7 +230,7 @@ class Supervisor:
         self, tries: set[Try], *, is_silent: bool = False
     ) -> Iterable[tuple[WorkerProcess, set[Try]]]:
         """Take tries out of the backlogs; return the workers that hold others of them, each with those."""
-        holders: list[WorkerProcess | _Vacancy] = [*self._crew.values(), *self._vacant.values()]
+        holders: list[WorkerProcess | Vacancy] = [*self._crew.values(), *self._vacant.values()]
         for holder in holders:
             taken = [call for call in holder.backlog if (call.task, call.try_id) in tries]
             if taken:
@@ -381,9 +368,9 @@ class Supervisor:
 
     def _stay_vacant(self, slot: SlotId, calls: deque[Call], start: int, reason: str, log: str) -> None:
         """Try a place again later, or give it up; the last one stays, to answer each call with the reason."""
-        if start < STARTS and self._exit is not Exit.STOP:
-            due = time.monotonic() + START_DELAY_SECONDS * 2 ** (start - 1)
-            self._vacant[slot] = _Vacancy(due, start + 1, calls)
+        vacancy = vacancy_after(start, calls, time.monotonic())
+        if vacancy is not None and self._exit is not Exit.STOP:
+            self._vacant[slot] = vacancy
         elif self._crew or self._vacant:
             self._fail(calls, Cause.RECALLED, recalled)
             self._news.append(SlotDown(slot, f"its worker cannot be started: {reason}"))

@@ -177,7 +177,7 @@ class TestProcessesExecutor(RemoteExecutorContract):
     def test_workers_that_cannot_start_fail_calls_with_what_they_said(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("nbflow.worker.supervisor.START_DELAY_SECONDS", 0.001)
+        monkeypatch.setattr("nbflow.worker.vacancy.START_DELAY_SECONDS", 0.001)
         monkeypatch.setattr("nbflow.worker.process.BOOT", "raise SystemExit('no module named nbflow')")
         driver = Driver(self.make())
         end = driver.run(lambda: 1)
