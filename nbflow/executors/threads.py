@@ -48,6 +48,7 @@ class ThreadsExecutor:
         self._numbers = itertools.count(1)
         self._runners: dict[SlotId, Runner] = {}
         self._of_thread: dict[int | None, Runner] = {}
+        self._left: dict[int | None, Call] = {}
         self._lock = threading.RLock()
         self._busy = threading.Event()
         self._is_closed = False
@@ -113,9 +114,13 @@ class ThreadsExecutor:
         self._capture.close()
 
     def task_of_this_thread(self) -> TaskId | None:
-        """Return the task that the calling thread runs, None when it is no thread of this executor."""
-        runner = self._of_thread.get(threading.get_ident())
-        call = runner.running() if runner is not None else None
+        """Return the task that the calling thread runs, None when it is no thread of this executor.
+
+        A thread that was left to itself still runs its task, though nobody waits for it.
+        """
+        me = threading.get_ident()
+        runner = self._of_thread.get(me)
+        call = runner.running() if runner is not None else self._left.get(me)
         return call.task if call is not None else None
 
     def grow_for_this_thread(self) -> None:
@@ -134,6 +139,7 @@ class ThreadsExecutor:
         slot = SlotId(f"{self.label}/{next(self._numbers)}")
         runner = self._runners[slot] = Runner(slot, self._post)
         self._of_thread[runner.thread] = runner
+        self._left.pop(runner.thread, None)  # the system gives a thread's identity again
         return slot
 
     def _fail(self, calls: Iterable[Call], cause: Cause, error: Callable[[Call], TaskError]) -> None:
@@ -147,6 +153,7 @@ class ThreadsExecutor:
             if self._is_closed or not runner.leave_alone(call):
                 return False
             self._of_thread.pop(runner.thread, None)
+            self._left[runner.thread] = call
             self._replace(runner, reason)
             return True
 

@@ -33,7 +33,7 @@ from nbflow.core.graph import Graph, waits_for
 from nbflow.core.ids import ExecutorId
 from nbflow.core.placement import Assignment, Placement
 from nbflow.core.retry import Decision
-from nbflow.core.states import Cause
+from nbflow.core.states import Cause, State
 from nbflow.core.task import Failure, Task
 from nbflow.errors import JoinError
 from nbflow.executors.protocol import Executor, Printed, SlotDown, SlotUp
@@ -97,7 +97,7 @@ class FlowLoop:
         self._thread = threading.Thread(target=self._run, name="nbflow-flow", daemon=True)
         self._handlers: dict[type[Any], Callable[[Any], None]] = {
             list: self._handle_all,
-            Submitted: self._apply,
+            Submitted: self._submitted,
             Returned: self._returned,
             TryFailed: self._try_failed,
             _Told: self._told,
@@ -211,6 +211,15 @@ class FlowLoop:
     def _told(self, told: _Told) -> None:
         if told.call.watch is told.watch:
             self._apply(told.event)
+
+    def _submitted(self, event: Submitted) -> None:
+        self._apply(event)
+        spawner = event.node.spawner
+        if spawner is not None:
+            join = self.graph.tasks.get(spawner)
+            if join is not None and join.state is State.CANCELLED:
+                # Its body runs on in a thread that cannot be stopped; what it starts ends here.
+                self._apply(CancelRequested(event.task))
 
     # What executors report
 

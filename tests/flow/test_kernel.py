@@ -1,4 +1,5 @@
 import threading
+from concurrent.futures import CancelledError
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -404,3 +405,24 @@ def test_a_retry_uses_the_options_of_the_newest_definition() -> None:
     nf.retry(failed=True)
     event.set()
     assert future.result(10) == "in time"
+
+
+def test_cancelling_a_join_cancels_what_its_body_starts_afterwards() -> None:
+    begun, go_on = threading.Event(), threading.Event()
+    started: list[Any] = []
+
+    @nf.join_app
+    def slow() -> Any:
+        begun.set()
+        go_on.wait(10)
+        started.append(add(1))
+        return started
+
+    future = slow()
+    assert begun.wait(10)
+    assert future.cancel()
+    go_on.set()
+    while not started:
+        threading.Event().wait(0.005)
+    with pytest.raises(CancelledError):
+        started[0].result(10)
