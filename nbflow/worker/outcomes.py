@@ -20,7 +20,7 @@ def happenings_of(
     """Return what a call printed, and then what came of it."""
     task, try_id = call.task, call.try_id
     end = Returned(task, try_id, value, seconds) if error is None else failed_by(call, error, seconds)
-    if written is None:
+    if written is None or not (written[0][1] or written[1][1]):
         return [end]
     streams = zip(("stdout", "stderr"), written, strict=True)
     printed = [Printed(task, try_id, stream, text, nbytes) for stream, (text, nbytes) in streams if nbytes]

@@ -6,6 +6,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from nbflow.core.events import Returned, TryFailed
@@ -134,6 +135,21 @@ class TestProcessesExecutor(RemoteExecutorContract):
         driver.send(*calls)
         driver.wait_until(lambda: len(driver.ends()) == 3)
         assert [len(end.value) for end in driver.ends() if isinstance(end, Returned)] == [1, 2, 3]
+
+    def test_a_large_result_does_not_change_with_the_next_call(self, driver: Driver) -> None:
+        shared = np.zeros(100_000)
+
+        def fill(number: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+            shared[:] = number
+            return shared
+
+        function = driver.call(fill, 0)
+        calls = [driver.call(fill, number) for number in range(3)]
+        for call in calls:
+            call.function = function.function
+        driver.send(*calls)
+        driver.wait_until(lambda: len(driver.ends()) == 3)
+        assert [end.value.mean() for end in driver.ends() if isinstance(end, Returned)] == [0, 1, 2]
 
     def test_closed_standard_streams_are_mended(self, driver: Driver) -> None:
         def close_all() -> None:

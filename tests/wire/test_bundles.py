@@ -20,6 +20,7 @@ from nbflow.wire.bundles import (
     encode_bundle,
     encode_given_back,
     encode_outcomes,
+    encode_plain,
     encode_recall,
     encode_stop,
 )
@@ -180,3 +181,27 @@ def test_the_head_is_one_pickle_of_plain_calls():
     assert isinstance(
         decode_report(arrived(encode_outcomes([], Definitions(), set())), Definitions()), Outcomes
     )
+
+
+def inert(calls):
+    for call in calls:
+        call.is_inert = True
+    return calls
+
+
+def test_plain_calls_of_a_known_function_are_sent_as_they_are():
+    calls = inert(make_calls(lambda x, y=2: x, (1,), ("two",)))
+    known, definitions = set(), Definitions()
+    assert encode_plain(calls, known) is None
+    order(calls[:1], known, definitions)
+    bundle = decode_order(arrived(encode_plain(calls, known)), definitions)
+    assert [parcel.open()[1] for parcel in bundle.parcels] == [((1,), {}), (("two",), {})]
+
+
+def test_what_may_run_code_or_has_to_be_pickled_is_not_sent_plainly():
+    known = set()
+    calls = make_calls(lambda x: x, (1,), ([1],))
+    order(calls, known)
+    assert encode_plain(calls[:1], known) is None, "its arguments may take a user's code to be put together"
+    assert encode_plain(inert(calls), known) is None, "a list is not plain"
+    assert encode_plain(calls[:1], known) is not None
