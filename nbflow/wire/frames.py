@@ -44,6 +44,9 @@ def _mix(count: int) -> int:
     return count ^ 0x5A5AA5A5
 
 
+_MIX_OF_ONE = _mix(1)
+
+
 def _nbytes(frame: Buffer) -> int:
     return frame.nbytes if isinstance(frame, memoryview) else len(frame)
 
@@ -104,22 +107,20 @@ class Inbound:
         Raises CorruptMessage, and OSError other than that a non-blocking socket has nothing.
         """
         try:
-            nbytes = self._read(sock)
+            if self._missing() > _SMALL:
+                nbytes = sock.recv_into(memoryview(self._frames[-1])[self._filled :])
+                self._filled += nbytes
+            else:
+                data = sock.recv(_SMALL)
+                if self._lengths is None and not self._small and (frame := _only_frame(data)) is not None:
+                    return [[frame]]
+                nbytes = len(data)
+                self._small += data
         except BlockingIOError:
             return []
         if nbytes == 0:
             self.is_closed = True
         return list(self._messages())
-
-    def _read(self, sock: socket.socket) -> int:
-        missing = self._missing()
-        if missing > _SMALL:
-            nbytes = sock.recv_into(memoryview(self._frames[-1])[self._filled :])
-            self._filled += nbytes
-            return nbytes
-        data = sock.recv(_SMALL)
-        self._small += data
-        return len(data)
 
     def _missing(self) -> int:
         """Return how much the frame under way still lacks; what came in advance is given to it first."""
@@ -178,6 +179,20 @@ class Inbound:
             else:
                 self._frames.append(bytearray(length))
                 self._filled = 0
+
+
+def _only_frame(data: bytes) -> bytearray | None:
+    """Return the frame when `data` is one whole message of one frame, as most are; None when it is not."""
+    start = _HEADER.size + 8
+    if len(data) < start:
+        return None
+    magic, count, checksum, check = _HEADER.unpack_from(data)
+    if magic != _MAGIC or count != 1 or check != _MIX_OF_ONE:
+        return None
+    table = data[_HEADER.size : start]
+    if int.from_bytes(table, "little") != len(data) - start or zlib.crc32(table) != checksum:
+        return None
+    return bytearray(data[start:])
 
 
 def send(sock: socket.socket, frames: Sequence[Buffer]) -> None:
