@@ -26,7 +26,7 @@ def watch(futures: Any = None) -> GraphView | TerminalView:
     run = current_run()
     tasks = _tasks(run, futures)
     if not _is_in_notebook():
-        return TerminalView(feed_of(run.address), tasks)
+        return _in_terminal(run, tasks)
     from nbflow.live.graph import GraphView
 
     view = GraphView(run, feed_of(run.address), tasks)
@@ -43,11 +43,17 @@ def progress(futures: Any = None) -> ProgressView | TerminalView:
     run = current_run()
     tasks = _tasks(run, futures)
     if not _is_in_notebook():
-        return TerminalView(feed_of(run.address), tasks)
+        return _in_terminal(run, tasks)
     from nbflow.live.progress_view import ProgressView
 
     view = ProgressView(feed_of(run.address), tasks)
     view.show()
+    return view
+
+
+def _in_terminal(run: Run, tasks: set[int] | None) -> TerminalView:
+    view = TerminalView(feed_of(run.address), tasks, settle=run.flush)
+    view.refresh()
     return view
 
 

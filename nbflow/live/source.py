@@ -23,6 +23,10 @@ class Run(Protocol):
         """Return what opens its journal."""
         ...
 
+    def flush(self) -> object:
+        """Wait until what has happened so far is in the journal."""
+        ...
+
     def tasks_of(self, futures: Any) -> set[int]:
         """Return the ids of the tasks behind futures, in whatever arrangement these are."""
         ...
@@ -43,6 +47,10 @@ class CurrentRun:
     def address(self) -> Path | str:
         """Return what opens its journal."""
         return self._kernel.journal.address
+
+    def flush(self) -> object:
+        """Wait until what has happened so far is in the journal."""
+        return self._kernel.journal.flush()
 
     def tasks_of(self, futures: Any) -> set[int]:
         """Return the ids of the tasks behind futures, in whatever arrangement these are."""

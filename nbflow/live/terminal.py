@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import atexit
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import final
@@ -53,9 +53,16 @@ class TerminalView:
     """Show a run, or some of its tasks, in one line of a terminal; end when all of them are final."""
 
     def __init__(
-        self, feed: Feed, tasks: Collection[int] | None = None, *, console: Console | None = None
+        self,
+        feed: Feed,
+        tasks: Collection[int] | None = None,
+        *,
+        console: Console | None = None,
+        settle: Callable[[], object] | None = None,
     ) -> None:
+        """Follow `feed`; `settle()` waits until what has happened so far is in the journal."""
         self._feed = feed
+        self._settle = settle
         self._tasks = tasks
         self._console = console or Console(stderr=True)
         self._tally = Tally()
@@ -79,8 +86,14 @@ class TerminalView:
 
     def close(self) -> None:
         """Show the numbers of now a last time and give the line back to the terminal."""
-        self._feed.refresh(self)
+        self.refresh()
         self._end()
+
+    def refresh(self) -> None:
+        """Bring the numbers up to now."""
+        if self._settle is not None:
+            self._settle()
+        self._feed.refresh(self)
 
     def __str__(self) -> str:
         return f"nbflow: {self._headline or 'nothing is known yet'}"
