@@ -138,7 +138,8 @@ class ExecutorContract:
         before = set(psutil.Process().children(recursive=True))
         yield driver
         driver.close()
-        assert [child for child in psutil.Process().children(recursive=True) if child not in before] == []
+        left = [child for child in psutil.Process().children(recursive=True) if child not in before]
+        assert psutil.wait_procs(left, timeout=PATIENCE)[1] == []
 
     def test_a_call_returns(self, driver: Driver) -> None:
         end = driver.run(lambda a, b: a + b, 2, b=3)
