@@ -39,7 +39,7 @@ MEANINGS: dict[State, str] = {
     State.READY: "has its inputs; a stored result is looked up if the app is cached",
     State.STAGING_IN: "its input files are brought to where it will run",
     State.QUEUED: "waits for a free slot",
-    State.RUNNING: "a worker runs it",
+    State.RUNNING: "is with a worker that runs it, or runs what it waits for just before",
     State.STAGING_OUT: "its output files are brought to where they are wanted",
     State.JOINING: "its body has returned futures and it waits for them, holding no slot",
     State.BACKOFF: "waits before another try",

@@ -3,6 +3,10 @@
 Ready tasks stay here until a slot has room (late binding). They then leave in bundles of about
 `BUNDLE_SECONDS` of work, by the measured run time of their app. A task travels alone, to an idle slot, when
 its app is unmeasured or long, when it has a walltime or needs more than a core, and when it was lost before.
+
+A task whose missing parents are all in a bundle may follow them in it, when each of them has no other
+dependent: a chain, or a branch of a tree, costs one message instead of one for each link, and nothing that
+could run beside it is held up.
 """
 
 from __future__ import annotations
@@ -32,10 +36,14 @@ NEVER = float("inf")
 @final
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """Say what an executor offers: its slots, and the resources that they share."""
+    """Say what an executor offers: its slots, and the resources that they share.
+
+    `keeps_results` tells that a call can take the result of one before it in the same bundle.
+    """
 
     slots: tuple[SlotId, ...]
     total: Resources
+    keeps_results: bool = False
 
 
 @final
@@ -66,11 +74,12 @@ class _Slot:
 class _Pool:
     """Know one executor's slots (idle; busy with room for a bundle) and its free resources."""
 
-    __slots__ = ("busy", "cores", "gpus", "id", "idle", "memory", "roomy", "slots", "total")
+    __slots__ = ("cores", "gpus", "id", "idle", "keeps_results", "memory", "roomy", "slots", "total")
 
-    def __init__(self, id: ExecutorId, total: Resources) -> None:
+    def __init__(self, id: ExecutorId, capacity: Capacity) -> None:
         self.id = id
-        self.total = total
+        self.total = total = capacity.total
+        self.keeps_results = capacity.keeps_results
         self.cores, self.memory, self.gpus = total.cores, total.memory, total.gpus
         self.slots: dict[SlotId, _Slot] = {}
         self.idle: dict[SlotId, _Slot] = {}
@@ -137,7 +146,7 @@ class Placement:
 
         Tasks that name no executor go to the default ones, and prefer the one opened first.
         """
-        self._pools[executor] = _Pool(executor, capacity.total)
+        self._pools[executor] = _Pool(executor, capacity)
         if is_default:
             self._defaults.append(executor)
         for slot in capacity.slots:
@@ -313,21 +322,43 @@ class Placement:
             lane.tasks.popleft()
             task.lane = None
             tasks.append(task)
-            if seconds > BUNDLE_SECONDS:
-                slot.is_exclusive = True
-                seconds = 0.0
-            key = (task.id, task.try_id)
-            slot.hand[key] = seconds
-            slot.seconds += seconds
-            self._held[key] = slot
+            self._hand(slot, task, seconds)
             if slot.is_exclusive:
                 break
+        if pool.keeps_results and not slot.is_exclusive:
+            self._follow(slot, lane, tasks)
         slot.touched = now
         if slot.is_exclusive or slot.seconds >= BUNDLE_SECONDS:
             pool.roomy.pop(slot.id, None)
         else:
             pool.roomy[slot.id] = slot
         return tasks
+
+    def _hand(self, slot: _Slot, task: Task, seconds: float) -> None:
+        if seconds > BUNDLE_SECONDS:
+            slot.is_exclusive = True
+            seconds = 0.0
+        key = (task.id, task.try_id)
+        slot.hand[key] = seconds
+        slot.seconds += seconds
+        self._held[key] = slot
+
+    def _follow(self, slot: _Slot, lane: _Lane, tasks: list[Task]) -> None:
+        """Append those that can follow `tasks`, and those that can follow these."""
+        parents_here: dict[TaskId, int] = {}
+        for task in tasks:  # it grows on the way
+            dependents = task.dependents
+            if dependents is None or len(dependents) != 1:
+                continue
+            follower = dependents[0]
+            if not follower.can_follow or follower.state is not State.WAITING:
+                continue
+            here = parents_here[follower.id] = parents_here.get(follower.id, 0) + 1
+            if here == follower.awaiting and self._lane_for(follower.options) is lane:
+                seconds = self._estimate(lane, follower)
+                if slot.seconds + seconds <= BUNDLE_SECONDS and len(tasks) < BUNDLE_LIMIT:
+                    tasks.append(follower)
+                    self._hand(slot, follower, seconds)
 
     # What goes wrong
 

@@ -99,17 +99,29 @@ def staged_in(task: Task, event: StagedIn, effects: list[Effect]) -> State:
 
 
 def staging_failed(task: Task, event: StagingFailed, effects: list[Effect]) -> State:
-    failed = TryFailed(event.task, event.try_id, Cause.STAGING, event.error)
-    return try_failed(task, failed, effects)
+    return _try_again(task, TryFailed(event.task, event.try_id, Cause.STAGING, event.error))
 
 
 def dispatched(task: Task, event: Dispatched, effects: list[Effect]) -> State:
     return S.RUNNING
 
 
+def parent_failed(task: Task, event: DepFailed, effects: list[Effect]) -> State:
+    effects.append(Drop(task, task.try_id))
+    return dep_failed(task, event, effects)
+
+
 def returned(task: Task, event: Returned, effects: list[Effect]) -> State:
+    if task.awaiting:
+        return _void(task)
     task.value = event.value
     return S.STAGING_OUT if task.options.stages_out else _done(task, effects)
+
+
+def _void(task: Task) -> State:
+    """Take back a try that was sent ahead: a parent's result, which it took on its slot, did not arrive here."""
+    task.try_id = TryId(task.try_id + 1)
+    return S.WAITING
 
 
 def _done(task: Task, effects: list[Effect]) -> State:
@@ -137,6 +149,12 @@ def staged_out(task: Task, event: StagedOut, effects: list[Effect]) -> State:
 
 
 def try_failed(task: Task, event: TryFailed, effects: list[Effect]) -> State:
+    task.alone = task.alone or event.cause is Cause.LOST
+    return _void(task) if task.awaiting else _try_again(task, event)
+
+
+def _try_again(task: Task, event: TryFailed) -> State:
+    """Return where a failed try leaves its task, as the retry policy decides."""
     if event.cause is Cause.LOST:
         task.losses += event.alone
     choice = decide(
@@ -154,7 +172,6 @@ def try_failed(task: Task, event: TryFailed, effects: list[Effect]) -> State:
     cost, task.delay = choice
     task.spent += cost
     task.try_id = TryId(task.try_id + 1)
-    task.alone = task.alone or event.cause is Cause.LOST
     if task.delay:
         return S.BACKOFF
     return S.STAGING_IN if task.options.stages_in else S.QUEUED
@@ -247,10 +264,13 @@ TABLE: tuple[Row, ...] = (
     Row((S.READY,), MemoMissed, memo_missed, (S.STAGING_IN, S.QUEUED)),
     Row((S.STAGING_IN,), StagedIn, staged_in, (S.QUEUED,)),
     Row((S.STAGING_IN, S.STAGING_OUT), StagingFailed, staging_failed, AGAIN),
-    Row((S.QUEUED,), Dispatched, dispatched, (S.RUNNING,)),
-    Row((S.RUNNING,), Returned, returned, (S.STAGING_OUT, S.DONE)),
+    # Out of WAITING when it is sent ahead, behind the parents that it waits for, in the same bundle.
+    Row((S.WAITING, S.QUEUED), Dispatched, dispatched, (S.RUNNING,)),
+    Row((S.RUNNING,), DepDone, stay, (S.RUNNING,)),
+    Row((S.RUNNING,), DepFailed, parent_failed, (S.UPSTREAM_FAILED,)),
+    Row((S.RUNNING,), Returned, returned, (S.WAITING, S.STAGING_OUT, S.DONE)),
     Row((S.RUNNING,), Spawned, spawned, (S.JOINING, S.DONE)),
-    Row((S.RUNNING,), TryFailed, try_failed, AGAIN),
+    Row((S.RUNNING,), TryFailed, try_failed, (S.WAITING, *AGAIN)),
     Row((S.STAGING_OUT,), StagedOut, staged_out, (S.DONE,)),
     Row((S.JOINING,), DepDone, child_done, (S.JOINING, S.DONE)),
     Row((S.JOINING,), DepFailed, child_failed, (S.FAILED,)),

@@ -11,6 +11,7 @@ from nbflow.core.task import Resources
 __all__ = ["capacity_for"]
 
 
-def capacity_for(slots: tuple[SlotId, ...]) -> Capacity:
+def capacity_for(slots: tuple[SlotId, ...], *, keeps_results: bool = False) -> Capacity:
     """Return these slots, a core for each, and the memory of this machine."""
-    return Capacity(slots, Resources(cores=len(slots), memory=psutil.virtual_memory().total))
+    total = Resources(cores=len(slots), memory=psutil.virtual_memory().total)
+    return Capacity(slots, total, keeps_results)

@@ -31,7 +31,7 @@ class ProcessesExecutor:
 
     def start(self, post: Post) -> Capacity:
         """Start the processes and return their slots, which take calls at once."""
-        return capacity_for(self._pool.start(post))
+        return capacity_for(self._pool.start(post), keeps_results=True)
 
     def send(self, slot: SlotId, calls: Sequence[Call]) -> None:
         """Take calls for a slot, after those that it has."""

@@ -10,6 +10,7 @@ import copy
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import fields, is_dataclass
+from functools import partial
 from typing import Any, final
 
 from nbflow.core.ids import TaskId, TryId
@@ -17,7 +18,7 @@ from nbflow.core.task import Task
 from nbflow.flow.future import AppFuture, DataFuture, KernelFuture
 from nbflow.flow.owner import Owner
 from nbflow.wire.functions import Function
-from nbflow.wire.messages import Arguments, Call, Directive
+from nbflow.wire.messages import Arguments, Call, Directive, Upstream
 
 __all__ = [
     "ATOMS",
@@ -213,15 +214,40 @@ class Invocation:
         self.args, self.kwargs, self.function = (), {}, None  # type: ignore[assignment]
         return self
 
+    @property
+    def can_follow(self) -> bool:
+        """Tell whether the call can be sent before all its futures are done: each is an argument by itself."""
+        return self.has_futures and self._is_flat()
+
     def call(self, task: TaskId, try_id: TryId) -> Call:
-        """Return one try of the task as executors take it."""
-        is_inert = not self.has_futures or self._is_flat()
-        return Call(task, try_id, self.function, self.arguments, self.directive, is_inert=is_inert)
+        """Return one try of the task as executors take it; futures that are not done are left to its slot."""
+        if not self.has_futures:
+            return Call(task, try_id, self.function, self.arguments, self.directive, is_inert=True)
+        if not self._is_flat():
+            return Call(task, try_id, self.function, self.arguments, self.directive)
+        upstream = tuple(self._upstream())
+        arguments = partial(self._without, upstream) if upstream else self.arguments
+        return Call(task, try_id, self.function, arguments, self.directive, is_inert=True, upstream=upstream)
 
     def _is_flat(self) -> bool:
         """Tell whether nothing has to be looked into to find the futures, and all of them are ours."""
         values = (*self.args, *self.kwargs.values()) if self.kwargs else self.args
         return all(type(value) in ATOMS or type(value) is AppFuture for value in values)
+
+    def _upstream(self) -> Iterator[tuple[int | str, TaskId]]:
+        for place, value in (*enumerate(self.args), *self.kwargs.items()):
+            if type(value) is AppFuture and not value.done():
+                yield place, value._task.id
+
+    def _without(self, upstream: Upstream) -> Arguments:
+        """Return the arguments with None in place of those that are left to the slot."""
+        left = {place for place, _ in upstream}
+        args = tuple(
+            None if place in left else replace_futures(value) for place, value in enumerate(self.args)
+        )
+        return args, {
+            name: None if name in left else replace_futures(value) for name, value in self.kwargs.items()
+        }
 
     def arguments(self) -> Arguments:
         """Return the arguments, futures replaced by their results."""

@@ -187,6 +187,7 @@ class DataFlowKernel:
         )
         future: AppFuture[Any] = AppFuture(self, task)
         task.future = future
+        task.can_follow = self.is_remote and spec.kind is not Kind.JOIN and call.can_follow
         if outputs:
             future._outputs = tuple(DataFuture(self, task, file) for file in outputs)
         foreign = [] if found is None else found.foreign

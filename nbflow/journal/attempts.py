@@ -40,6 +40,8 @@ def attempts(history: Iterable[EventRow]) -> list[Attempt]:
         if event.event == "Dispatched":
             slot = Detail.from_json(event.detail).slot
             found[event.try_id] = Attempt(try_id=event.try_id, slot=slot, started=event.time)
+        elif event.event == "DepFailed" and made and made.ended is None:
+            del found[event.try_id]  # sent ahead, behind the parent that failed: it never started
         elif event.event in (ENDS if made else ENDS_UNSENT):
             found[event.try_id] = replace(
                 made or Attempt(try_id=event.try_id),

@@ -19,7 +19,7 @@ from nbflow.wire.failures import decode_error, encode_error
 from nbflow.wire.frames import Buffer
 from nbflow.wire.functions import Function, dead
 from nbflow.wire.manifest import Manifest, unpack_directive
-from nbflow.wire.messages import Arguments, Call, Directive
+from nbflow.wire.messages import Arguments, Call, Directive, Upstream
 from nbflow.wire.pickling import LARGE
 from nbflow.wire.values import Definitions, Encoded, decode, encode, is_plain
 
@@ -56,11 +56,20 @@ SILENT: Text = ("", 0)
 class Parcel:
     """Be one call as it arrived in a worker process, its function and arguments still packed.
 
-    `forgotten` are definitions that no call from this one on refers to. A plain slotted class: one is made
-    for each call.
+    `forgotten` are definitions that no call from this one on refers to. `upstream` says which arguments are
+    results of calls before it in the bundle. A plain slotted class: one is made for each call.
     """
 
-    __slots__ = ("_arguments", "_definitions", "_token", "directive", "forgotten", "task", "try_id")
+    __slots__ = (
+        "_arguments",
+        "_definitions",
+        "_token",
+        "directive",
+        "forgotten",
+        "task",
+        "try_id",
+        "upstream",
+    )
 
     def __init__(
         self,
@@ -70,6 +79,7 @@ class Parcel:
         token: int,
         arguments: Arguments | Encoded,
         definitions: Definitions,
+        upstream: Upstream = (),
     ) -> None:
         self.task = task
         self.try_id = try_id
@@ -78,6 +88,7 @@ class Parcel:
         self._arguments = arguments
         self._definitions = definitions
         self.forgotten: Collection[int] = ()
+        self.upstream = upstream
 
     def open(self) -> tuple[Callable[..., Any], Arguments]:
         """Return the function and its arguments. Raises NbflowError when either cannot be read here."""
@@ -162,9 +173,13 @@ class Outcomes:
 @final
 @dataclass(frozen=True, slots=True)
 class GivenBack:
-    """Report tries that will not be run here: they had not started when they were recalled."""
+    """Report tries that will not be run here, as they have not started.
+
+    It answers a recall, or tells that what they take from others of their bundle is not there.
+    """
 
     tries: Collection[Try]
+    is_answer: bool
 
 
 Order = Bundle | Recall | Place | Stop
@@ -237,8 +252,8 @@ def decode_order(frames: Sequence[Buffer], definitions: Definitions) -> Order:
         definitions.learn(learned)
         directives = list(map(unpack_directive, packed_directives))
         parcels = [
-            Parcel(task, try_id, directives[number], token, packed, definitions)
-            for task, try_id, number, token, packed in items
+            Parcel(task, try_id, directives[number], token, packed, definitions, upstream)
+            for task, try_id, number, token, packed, upstream in items
         ]
         if parcels:
             parcels[0].forgotten = forgotten
@@ -258,9 +273,9 @@ def encode_outcomes(outcomes: Iterable[Outcome], definitions: Definitions, known
     return _frames((_TAGS[Outcomes], luggage.definitions, items, forgotten))
 
 
-def encode_given_back(tries: Collection[Try]) -> Frames:
+def encode_given_back(tries: Collection[Try], *, is_answer: bool) -> Frames:
     """Encode the tries that will not be run here."""
-    return _frames((_TAGS[GivenBack], list(tries)))
+    return _frames((_TAGS[GivenBack], list(tries), is_answer))
 
 
 def decode_report(frames: Sequence[Buffer], definitions: Definitions) -> Report:

@@ -16,8 +16,8 @@ PackedDirective = tuple[str, Stream | None, Stream | None, tuple[str, ...], bool
 class Manifest:
     """List the calls of one bundle; the directives that they share are told once.
 
-    An item is (task, try, index of its directive, token of its function, packed arguments); the directive
-    of plain Python calls is None.
+    An item is (task, try, index of its directive, token of its function, packed arguments, upstream); the
+    directive of plain Python calls is None.
     """
 
     def __init__(self) -> None:
@@ -31,7 +31,7 @@ class Manifest:
         if number is None:
             number = self._numbers[id(call.directive)] = len(self.directives)
             self.directives.append(_pack_directive(call.directive))
-        self.items.append((call.task, call.try_id, number, call.function.token, arguments))
+        self.items.append((call.task, call.try_id, number, call.function.token, arguments, call.upstream))
 
 
 def _pack_directive(directive: Directive) -> PackedDirective | None:

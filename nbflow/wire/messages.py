@@ -10,10 +10,13 @@ from typing import Any, final
 from nbflow.core.ids import TaskId, TryId
 from nbflow.wire.functions import Function
 
-__all__ = ["PYTHON", "Arguments", "Call", "Directive", "Kind", "Stream"]
+__all__ = ["PYTHON", "Arguments", "Call", "Directive", "Kind", "Stream", "Upstream"]
 
 Arguments = tuple[tuple[Any, ...], Mapping[str, Any]]
 """Positional and keyword arguments of one call."""
+
+Upstream = tuple[tuple[int | str, TaskId], ...]
+"""Places among the arguments, and the tasks before it in the same bundle whose results belong there."""
 
 
 @final
@@ -66,10 +69,11 @@ class Call:
 
     A plain slotted class: one is made for each try. `arguments()` gives the arguments with all futures
     replaced by their results; it may run a user's code (a dataclass that is rebuilt), so executors call it in
-    a thread of theirs, unless the call `is_inert`: then it runs none and takes no time.
+    a thread of theirs, unless the call `is_inert`: then it runs none and takes no time. What is `upstream` is
+    None in them.
     """
 
-    __slots__ = ("arguments", "directive", "function", "is_inert", "task", "try_id")
+    __slots__ = ("arguments", "directive", "function", "is_inert", "task", "try_id", "upstream")
 
     def __init__(
         self,
@@ -80,6 +84,7 @@ class Call:
         directive: Directive,
         *,
         is_inert: bool = False,
+        upstream: Upstream = (),
     ) -> None:
         self.task = task
         self.try_id = try_id
@@ -87,3 +92,4 @@ class Call:
         self.arguments = arguments
         self.directive = directive
         self.is_inert = is_inert
+        self.upstream = upstream

@@ -39,6 +39,7 @@ from nbflow.wire.frames import Buffer, Inbound, Outbound
 from nbflow.wire.values import Definitions, Encoded, encode, is_plain
 from nbflow.worker.call import attempt
 from nbflow.worker.capture import Capture
+from nbflow.worker.handover import Handover, Missing
 from nbflow.worker.inbox import Inbox
 from nbflow.worker.lookout import Lookout
 
@@ -109,23 +110,35 @@ class Worker:
 
     def _run(self, place: Place | None, parcels: deque[Parcel]) -> None:
         _settle_down(place)
+        handover = Handover(list(parcels), self._definitions)
+        unstarted = []
         while parcels:
             try:
                 parcel = parcels.popleft()
             except IndexError:  # the last one was recalled just now
                 break
-            outcome = self._call(parcel)
+            try:
+                outcome = self._call(parcel, handover)
+            except Missing:
+                unstarted.append((parcel.task, parcel.try_id))
+                continue
             self._done.append(outcome)
             # Large buffers are sent from where they are: before the next call may change them.
             is_shared = type(outcome.value) is Encoded and outcome.value.buffers
             if is_shared or time.perf_counter() - self._sent > SEND_SECONDS:
                 self._send_done()
         self._send_done()
+        if unstarted:
+            self._give_back(unstarted)
 
-    def _call(self, parcel: Parcel) -> Outcome:
+    def _call(self, parcel: Parcel, handover: Handover) -> Outcome:
         task, try_id = parcel.task, parcel.try_id
         try:
             fn, (args, kwargs) = parcel.open()
+            if parcel.upstream:
+                args, kwargs = handover.complete((args, kwargs), parcel.upstream)
+        except Missing:
+            raise
         except BaseException as error:  # noqa: BLE001 - it becomes the call's outcome
             return Outcome(task, try_id, None, error)
         value, failure, seconds = attempt(fn, args, kwargs, parcel.directive, self._capture, task=task)
@@ -138,6 +151,8 @@ class Worker:
                 value = encode(value, what="result", known=self._definitions)
             except NbflowError as error:
                 value, failure = None, error
+        if failure is None:
+            handover.keep(task, value)
         written = self._capture.collect()
         if written is None:
             return Outcome(task, try_id, value, failure, seconds)
@@ -209,11 +224,11 @@ class Worker:
                     given_back.append((parcel.task, parcel.try_id))
         # Results first: a try that is then neither done nor given back is the one that runs.
         self._send_done()
-        self._give_back(given_back)
+        self._give_back(given_back, is_answer=True)
 
-    def _give_back(self, tries: Collection[tuple[TaskId, TryId]]) -> None:
+    def _give_back(self, tries: Collection[tuple[TaskId, TryId]], *, is_answer: bool = False) -> None:
         with self._sending:
-            self._send(encode_given_back(tries))
+            self._send(encode_given_back(tries, is_answer=is_answer))
 
 
 def _settle_down(place: Place | None) -> None:

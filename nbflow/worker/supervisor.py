@@ -281,7 +281,7 @@ class Supervisor:
                 for outcome in report.outcomes:
                     self._take_outcome(worker, outcome)
             elif type(report) is GivenBack:
-                self._take_back(worker, report.tries)
+                self._take_back(worker, report)
         if not worker.hand:
             worker.allow(None)
         self._feed(worker)
@@ -299,19 +299,20 @@ class Supervisor:
         written = outcome.stdout, outcome.stderr
         self._news += happenings_of(call, outcome.value, outcome.error, outcome.seconds, written)
 
-    def _take_back(self, worker: WorkerProcess, tries: Collection[Try]) -> None:
-        """Take back what had not started. A dropped try that then is still in hand has started: end it.
+    def _take_back(self, worker: WorkerProcess, report: GivenBack) -> None:
+        """Take back what has not started.
 
-        First ask for all others, so that nothing else is hit; what can be given back then is.
+        A dropped try that is still in hand after the answer to a recall has started: end it. First ask for all
+        others, so that nothing else is hit; what can be given back then is.
         """
-        worker.unanswered -= 1
-        for key in tries:
+        worker.unanswered -= report.is_answer
+        for key in report.tries:
             call = worker.hand.pop(key, None)
             if call is not None and key in worker.dropped:
                 worker.forgive(key)
             elif call is not None:
                 self._fail([call], Cause.RECALLED, recalled)
-        if worker.unanswered or not worker.dropped or worker.ending is not None:
+        if not report.is_answer or worker.unanswered or not worker.dropped or worker.ending is not None:
             return
         others = worker.hand.keys() - worker.dropped
         if others and not worker.is_condemned:

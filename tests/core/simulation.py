@@ -1,7 +1,7 @@
 """Drive a graph and its placement as the dataflow kernel does, against a world where anything may go wrong.
 
 The checker asserts after each event: a future is settled exactly once per opening, nothing runs before its
-parents are done, counters tell the truth, resources are never over-committed. `settle` then lets everything
+parents are done or ahead of it on its slot, counters tell the truth, resources are never over-committed. `settle` then lets everything
 end and asserts that nothing is left behind.
 """
 
@@ -49,6 +49,7 @@ OPTIONS = (
     Options(priority=3, resources=Resources(cores=2, memory=5)),
     Options(walltime=1, resources=Resources(memory=4)),
 )
+PLAIN = OPTIONS[:1]
 CAUSES = (Cause.RAISED, Cause.LOST, Cause.TIMEOUT, Cause.EXPIRED, Cause.RECALLED)
 SETTLING = {does.Resolve: "resolve", does.Reject: "reject", does.Withdraw: "withdraw"}
 REPORTS = (Returned, Spawned, TryFailed)
@@ -75,6 +76,7 @@ class Simulation:
         self.replies: list[Event] = []  # what the world will say, in any order
         self.foreign: list[TaskId] = []
         self.running: dict[tuple[TaskId, TryId], SlotId] = {}
+        self.followed = 0
         self._slots: list[SlotId] = []
         self._do = {
             does.Enqueue: lambda effect: self.placement.enqueue(effect.task),
@@ -87,21 +89,25 @@ class Simulation:
             does.Reopen: self._reopen,
             **dict.fromkeys(SETTLING, self._settle),
         }
-        self.placement.open_pool(X, Capacity((), TOTAL))
+        self.placement.open_pool(X, Capacity((), TOTAL, keeps_results=True))
         for _ in range(3):
             self._open_slot()
+        if self.random.random() < 0.8:
+            self.placement.learn(AppId(1), 1e-3)
 
     # What happens
 
     def submit(self) -> None:
-        known = [seen.task for seen in self.seen.values()]
+        # Half of the time among the newest: so chains come about, which may be sent in one bundle.
+        known = [seen.task for seen in self.seen.values()][self.random.choice((0, -2)) :]
         parents = self.random.sample(known, min(len(known), self.random.choice((0, 0, 1, 1, 2, 3))))
         self._submit(parents, foreign=self._chance(0.1))
 
     def _submit(self, parents: list[Task], *, foreign: bool = False) -> Task:
         id = TaskId(len(self.seen) + 1)
-        options = self.random.choice(OPTIONS)
+        options = self.random.choice(OPTIONS if self.random.random() < 0.7 else PLAIN)
         task = Task(id, AppId(self.random.randint(1, 2)), options, parents=parents)
+        task.can_follow = not (options.memoized or options.stages_in) and self.random.random() < 0.7
         self.seen[id] = Seen(task)
         self.foreign += [id] * foreign
         self.apply(Submitted(id, task, int(foreign)))
@@ -125,9 +131,9 @@ class Simulation:
         """Let placement send what it can, and one reply of the world arrive."""
         for assignment in self.placement.assign(0.0):
             for task in assignment.tasks:
+                self.running[task.id, task.try_id] = assignment.slot
                 self.apply(Dispatched(task.id, task.try_id, assignment.slot))
                 self._reply(self._outcome(task, alone=len(assignment.tasks) == 1))
-                self.running[task.id, task.try_id] = assignment.slot
             self._check_resources()
         if self.replies:
             at = self.random.randrange(len(self.replies))
@@ -184,7 +190,7 @@ class Simulation:
     def _outcome(self, task: Task, *, alone: bool) -> Event:
         if self._chance(0.5):
             return TryFailed(task.id, task.try_id, self.random.choice(CAUSES), BOOM, alone)
-        if self.random.random() < 0.25:
+        if not task.can_follow and self.random.random() < 0.25:
             return Spawned(task.id, task.try_id, "arrangement", ())
         return Returned(task.id, task.try_id, "value", 1e-3)
 
@@ -278,8 +284,10 @@ class Simulation:
 
     def _noted(self, task: Task, event: Event) -> None:
         if isinstance(event, Dispatched):
-            waited_for = [parent for parent in task.parents if parent.state is not State.DONE]
-            assert not waited_for, f"{task} runs before {waited_for}"
+            ahead = [parent for parent in task.parents if parent.state is not State.DONE]
+            self.followed += len(ahead)
+            for parent in ahead:
+                assert self.running[parent.id, parent.try_id] == event.slot, f"{task} runs before {parent}"
         assert task.state is not State.DONE or task.id not in self.graph.tasks or task.awaiting == 0
 
     def _check(self, task: Task | None) -> None:

@@ -67,7 +67,9 @@ KINDS = {
 class Player:
     """One small graph, and the list of what may happen to it next."""
 
-    def __init__(self, shape: Shape, options: Options, *, is_join: bool, users: int) -> None:
+    def __init__(
+        self, shape: Shape, options: Options, *, is_join: bool, users: int, follows: bool = False
+    ) -> None:
         self.graph = Graph(lambda task, event: None)
         self.tasks: list[Task] = []
         self.open: set[int] = set()
@@ -75,6 +77,7 @@ class Player:
         self.reported: list[Event] = []
         self.is_join = is_join
         self.users = users
+        self.follows = follows
         for parents in shape:
             task = make_task(len(self.tasks) + 1, *(self.tasks[at] for at in parents), options=options)
             self.tasks.append(task)
@@ -109,10 +112,20 @@ class Player:
                 yield f"{type(event).__name__} {ask[1].id}", event
         for event in self.reported:
             yield f"again {type(event).__name__} {event.task}", event
+        if self.follows:
+            for task in self.tasks:
+                if task.state is State.WAITING and self._is_behind_parents(task):
+                    yield f"ahead {task.id}", Dispatched(task.id, task.try_id, SLOT)
         if self.users:
             for task in self.tasks:
                 for kind in (CancelRequested, Paused, Resumed, RetryRequested):
                     yield f"{kind.__name__} {task.id}", kind(task.id)
+
+    def _is_behind_parents(self, task: Task) -> bool:
+        return all(
+            parent.state is State.DONE or ("running", parent, parent.try_id) in self.asked
+            for parent in task.parents
+        )
 
     def _answers(self, what: str, task: Task, try_id: int) -> Iterator[Event]:
         id = task.id
@@ -141,7 +154,7 @@ class Player:
             self._answered(event)
         if isinstance(event, Dispatched):
             task = self.graph.tasks[event.task]
-            assert all(parent.state is State.DONE for parent in task.parents), f"{task} runs too early"
+            assert self._is_behind_parents(task), f"{task} runs too early"
             self.asked.append(("running", task, event.try_id))
         if isinstance(event, Returned | Spawned | TryFailed):
             self.reported = [event]
@@ -178,11 +191,19 @@ class Player:
         assert not self.open, f"{[task for task in self.tasks if task.id in self.open]} never end"
 
 
-def explore(shape: Shape, options: Options, *, is_join: bool = False, users: int, depth: int) -> int:
+def explore(
+    shape: Shape,
+    options: Options,
+    *,
+    is_join: bool = False,
+    users: int,
+    follows: bool = False,
+    depth: int,
+) -> int:
     """Play every sequence of at most `depth` choices; return how many there were."""
 
     def replay(path: tuple[int, ...]) -> Player:
-        player = Player(shape, options, is_join=is_join, users=users)
+        player = Player(shape, options, is_join=is_join, users=users, follows=follows)
         for at in path:
             player.play(list(player.choices())[at][1])
         return player
@@ -217,3 +238,12 @@ def test_small_graphs_in_every_order(shape: str) -> None:
 
 def test_a_join_and_its_children_in_every_order() -> None:
     assert explore(((), ()), KINDS["plain"], is_join=True, users=1, depth=5) > 100
+
+
+@pytest.mark.parametrize("shape", ["two", "fan-in"])
+def test_tasks_sent_ahead_behind_their_parents_in_every_order(shape: str) -> None:
+    assert explore(SHAPES[shape], KINDS["plain"], users=1, follows=True, depth=5) > 100
+
+
+def test_tasks_sent_ahead_that_are_tried_again_in_every_order() -> None:
+    assert explore(SHAPES["two"], KINDS["retried"], users=0, follows=True, depth=7) > 100

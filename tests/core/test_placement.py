@@ -15,7 +15,8 @@ TWO_CORES = Options(resources=Resources(cores=2))
 
 def open_pool(placement: Placement, slots: int, executor: ExecutorId = X, **total: int) -> None:
     names = tuple(SlotId(f"{executor}/{n}") for n in range(1, slots + 1))
-    placement.open_pool(executor, Capacity(names, Resources(**{"cores": slots, **total})))
+    resources = Resources(**{"cores": slots, **total})
+    placement.open_pool(executor, Capacity(names, resources, keeps_results=True))
 
 
 class Queue:
@@ -32,6 +33,15 @@ class Queue:
         task = make_task(self._ids, options=options, app=app)
         task.state = State.QUEUED
         self.placement.enqueue(task)
+        return task
+
+    def wait_for(self, *parents: Task, options: Options | None = None) -> Task:
+        self._ids += 1
+        task = make_task(self._ids, *parents, options=options)
+        task.state = State.WAITING
+        task.awaiting = len(parents)
+        for parent in parents:
+            parent.dependents = [*(parent.dependents or ()), task]
         return task
 
     def assign(self) -> list[list[int]]:
@@ -329,4 +339,78 @@ def test_a_task_that_comes_back_with_other_options_leaves_by_those() -> None:
     queue.add()
     assert queue.assign() == [[2], [3]]
     queue.end(2)
+    assert queue.assign() == [[1]]
+
+
+# Followers
+
+
+def follow(queue: Queue, *parents: Task, options: Options | None = None) -> Task:
+    """Add a task that waits for `parents` and may follow them."""
+    task = queue.wait_for(*parents, options=options)
+    task.can_follow = True
+    return task
+
+
+@pytest.fixture
+def known() -> Queue:
+    """A queue whose app is known to be short."""
+    queue = Queue()
+    queue.placement.learn(AppId(1), 1e-4)
+    return queue
+
+
+def test_a_chain_leaves_in_one_bundle(known: Queue) -> None:
+    task = known.add()
+    for _ in range(9):
+        task = follow(known, task)
+    assert known.assign() == [list(range(1, 11))]
+
+
+def test_a_task_follows_when_all_its_parents_are_there(known: Queue) -> None:
+    tasks = [known.add() for _ in range(8)]
+    follow(known, *tasks[:2])
+    follow(known, *tasks[3:5])
+    assert known.assign()[:2] == [[1, 2, 9], [3, 4]]
+
+
+def test_what_has_two_dependents_is_not_followed_as_they_could_run_side_by_side(known: Queue) -> None:
+    first = known.add()
+    follow(known, first)
+    follow(known, first)
+    assert known.assign() == [[1]]
+
+
+def test_a_parent_elsewhere_is_waited_for(known: Queue) -> None:
+    here, elsewhere = known.add(), known.add(app=2)
+    follow(known, here, elsewhere)
+    assert known.assign() == [[1], [2]]
+
+
+def test_a_task_that_waits_for_more_than_its_parents_does_not_follow(known: Queue) -> None:
+    task = follow(known, known.add())
+    task.awaiting += 1
+    assert known.assign() == [[1]]
+
+
+@pytest.mark.parametrize("options", [TWO_CORES, Options(priority=1), Options(walltime=1.0)])
+def test_a_task_of_another_lane_does_not_follow(known: Queue, options: Options) -> None:
+    follow(known, known.add(), options=options)
+    assert known.assign() == [[1]]
+
+
+def test_a_chain_leaves_as_far_as_a_bundle_reaches(known: Queue) -> None:
+    known.placement.learn(AppId(2), BUNDLE_SECONDS / 3)
+    task = known.add(app=2)
+    for _ in range(9):
+        task = follow(known, task)
+        task.app = AppId(2)
+    assert known.assign() == [[1, 2]]
+
+
+def test_nothing_follows_where_results_are_not_kept() -> None:
+    queue = Queue(slots=0)
+    queue.placement.open_pool(X, Capacity((SlotId("x/1"),), Resources(cores=1)))
+    queue.placement.learn(AppId(1), 1e-4)
+    follow(queue, queue.add())
     assert queue.assign() == [[1]]

@@ -23,3 +23,14 @@ def test_random_graph(seed: int, trouble: float) -> None:
     except AssertionError as error:
         error.add_note(f"seed {seed}, trouble {trouble}")
         raise
+
+
+def test_tasks_are_sent_ahead_in_these_graphs() -> None:
+    followed = 0
+    for seed in range(10):
+        simulation = Simulation(seed, trouble=0.0)
+        for _ in range(25):
+            simulation.submit()
+        simulation.settle()
+        followed += simulation.followed
+    assert followed > 10

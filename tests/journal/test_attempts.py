@@ -44,3 +44,8 @@ def test_cancelling_ends_a_running_try() -> None:
         [event(1, "Dispatched", detail=SLOT), event(2, "CancelRequested", state=State.CANCELLED)]
     )
     assert (attempt.end, attempt.ended) == ("CancelRequested", 2.0)
+
+
+def test_a_try_that_was_sent_ahead_of_a_parent_that_failed_never_started() -> None:
+    history = [event(1, "Dispatched", detail=SLOT), event(2, "DepFailed", state=State.UPSTREAM_FAILED)]
+    assert attempts(history) == []

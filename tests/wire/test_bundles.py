@@ -133,7 +133,9 @@ def test_orders_without_calls():
     tries = [(TaskId(1), TryId(2))]
     assert decode_order(arrived(encode_recall(tries)), Definitions()) == Recall(tries)
     assert decode_order(arrived(encode_stop()), Definitions()) == Stop()
-    assert decode_report(arrived(encode_given_back(tries)), Definitions()) == GivenBack(tries)
+    assert decode_report(arrived(encode_given_back(tries, is_answer=True)), Definitions()) == GivenBack(
+        tries, True
+    )
 
 
 def test_outcomes_carry_values_errors_time_and_output():
