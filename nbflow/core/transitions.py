@@ -119,7 +119,7 @@ def returned(task: Task, event: Returned, effects: list[Effect]) -> State:
 
 
 def _void(task: Task) -> State:
-    """Take back a try that was sent ahead: a parent's result, which it took on its slot, did not arrive here."""
+    """Take back a try that was sent ahead: the result of a parent, which it took there, did not arrive."""
     task.try_id = TryId(task.try_id + 1)
     return S.WAITING
 

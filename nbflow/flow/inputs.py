@@ -7,6 +7,7 @@ not.
 from __future__ import annotations
 
 import copy
+import itertools
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import fields, is_dataclass
@@ -216,7 +217,7 @@ class Invocation:
 
     @property
     def can_follow(self) -> bool:
-        """Tell whether the call can be sent before all its futures are done: each is an argument by itself."""
+        """Tell whether the call can be sent before its futures are done: each is an argument by itself."""
         return self.has_futures and self._is_flat()
 
     def call(self, task: TaskId, try_id: TryId) -> Call:
@@ -235,7 +236,8 @@ class Invocation:
         return all(type(value) in ATOMS or type(value) is AppFuture for value in values)
 
     def _upstream(self) -> Iterator[tuple[int | str, TaskId]]:
-        for place, value in (*enumerate(self.args), *self.kwargs.items()):
+        places = itertools.chain[tuple[int | str, Any]](enumerate(self.args), self.kwargs.items())
+        for place, value in places:
             if type(value) is AppFuture and not value.done():
                 yield place, value._task.id
 

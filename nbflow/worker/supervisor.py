@@ -302,7 +302,7 @@ class Supervisor:
     def _take_back(self, worker: WorkerProcess, report: GivenBack) -> None:
         """Take back what has not started.
 
-        A dropped try that is still in hand after the answer to a recall has started: end it. First ask for all
+        A dropped try that is still in hand when a recall was answered has started: end it. First ask for all
         others, so that nothing else is hit; what can be given back then is.
         """
         worker.unanswered -= report.is_answer

@@ -1,8 +1,8 @@
 """Drive a graph and its placement as the dataflow kernel does, against a world where anything may go wrong.
 
 The checker asserts after each event: a future is settled exactly once per opening, nothing runs before its
-parents are done or ahead of it on its slot, counters tell the truth, resources are never over-committed. `settle` then lets everything
-end and asserts that nothing is left behind.
+parents are done or ahead of it on its slot, counters tell the truth, resources are never over-committed.
+`settle` then lets everything end and asserts that nothing is left behind.
 """
 
 from collections import Counter
