@@ -68,7 +68,7 @@ class Task:
     `awaiting` counts what the task waits for that is not there yet: parents, or once it joins children, and
     futures of others (counted again in `foreign`). `blocked` counts those that failed; a retry goes on from
     both. `held` is the state in which a paused task goes on; `is_due` tells that the effect of that state has
-    still to be asked for. `lane` is the queue of `Placement` that the task stands in. A task that `can_follow`
+    still to be asked for. `lane` is the queue of `Placement` that the task stands in. One that `can_follow`
     may be sent ahead of its turn, behind its parents in their bundle.
 
     A plain slotted class that is changed in place: there is one for each call and each of its events
