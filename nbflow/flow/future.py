@@ -163,8 +163,8 @@ class KernelFuture(concurrent.futures.Future[T], Generic[T]):
         self._result = result
         self._exception = error
         self._state = CANCELLED_AND_NOTIFIED if cancelled else FINISHED
-        # Who waits makes the condition first and then looks at the state, the other way round than here: one of
-        # both sees the other, without a lock for each future.
+        # Who waits makes the condition first and then looks at the state, the other way round than here: one
+        # of both sees the other, without a lock for each future.
         cond = self._cond
         if cond is None:
             return ()
