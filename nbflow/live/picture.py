@@ -9,7 +9,7 @@ from nbflow.core.states import State
 from nbflow.live.arrange import Arrangement
 from nbflow.live.headline import Headline
 from nbflow.live.model import RunModel
-from nbflow.live.palette import LEGEND, LOOKS, Look, look_of
+from nbflow.live.palette import LEGEND, LOOKS, MUTED, Look, look_of
 from nbflow.live.scene import Scene
 
 __all__ = ["draw_progress", "draw_run"]
@@ -22,7 +22,6 @@ MOST_SIGNS = 200
 FAILED = LOOKS[State.FAILED]
 MOST_SCALE = 1.5
 TEXT = "var(--jp-ui-font-color1, #24292f)"
-MUTED = "var(--jp-ui-font-color2, #667080)"
 LINE = "var(--jp-border-color1, #d3d7de)"
 
 

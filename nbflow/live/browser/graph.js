@@ -14,6 +14,7 @@ const REST_MILLISECONDS = 140;
 const OPEN_MILLISECONDS = 250;
 const MOST_GLIDERS = 3000;
 const APPROACH = 0.22;
+const PATIENCE_MILLISECONDS = 5000;
 
 class GraphView {
   constructor(model, store) {
@@ -29,7 +30,7 @@ class GraphView {
     this.details = new Details(store.looks, {
       retry: tasks => this.retry(tasks),
       show: (task, app) => this.showTask(task, app),
-      toggle: app => this.model.send({ kind: 'toggle', app }),
+      toggle: app => this.send({ kind: 'toggle', app }),
       close: () => this.back()
     });
     // What came while a button was held down was put off, for its click.
@@ -129,7 +130,7 @@ class GraphView {
   ask({ task, app }) {
     const { store } = this;
     this.subject = { task, app, seenIn: store.changedIn[store.markOf({ task, app })] };
-    this.model.send(task ? { kind: 'story', task } : { kind: 'card', app });
+    this.send(task ? { kind: 'story', task } : { kind: 'card', app });
   }
 
   repaint() {
@@ -206,7 +207,7 @@ class GraphView {
     if (mark >= 0) {
       camera.reveal(store.goal[2 * mark], store.goal[2 * mark + 1]);
       const standing = store.task[mark] ? store.looks[store.state[mark]].word : 'an app, folded';
-      this.word.textContent = `${store.title(mark)}, ${standing}`;
+      this.say(`${store.title(mark)}, ${standing}`);
     }
     this.moved();
   }
@@ -259,12 +260,49 @@ class GraphView {
   }
 
   retry(tasks) {
-    this.model.send({ kind: 'retry', tasks });
+    this.send({ kind: 'retry', tasks });
+  }
+
+  /** Asks the kernel for an answer, and says so when none comes. */
+  send(question) {
+    if (!this.post(question)) {
+      return;
+    }
+    clearTimeout(this.patience);
+    this.patience = setTimeout(() => this.say('No answer from the kernel yet. It may be busy, or gone.'), PATIENCE_MILLISECONDS);
+  }
+
+  /** Sends a message to the kernel; false when there is no way to it any more. */
+  post(message) {
+    try {
+      this.model.send(message);
+      return true;
+    } catch {
+      this.lose();
+      return false;
+    }
+  }
+
+  /** Stays as the last known state: no kernel stands behind the view any more. */
+  lose() {
+    this.store.isLost = true;
+    this.root.classList.add('nbflow-lost');
+    this.header.lose();
+    this.repaint();
+  }
+
+  say(text, isError = false) {
+    this.word.textContent = text;
+    this.word.classList.toggle('nbflow-error', isError);
   }
 
   /** Takes a message that is not about the graph itself. */
   answer(content) {
+    if (content.kind === 'frame') {
+      return;
+    }
     this.repaint();
+    clearTimeout(this.patience);
     if (content.kind !== 'told' && this.subject && this.details.root.matches(':active')) {
       this.subject.seenIn = -1; // a click needs its button to stay until the pointer is up
       return;
@@ -275,8 +313,7 @@ class GraphView {
     } else if (content.kind === 'card' && this.subject?.task === 0 && this.subject.app === content.app) {
       this.details.showApp(content);
     } else if (content.kind === 'told') {
-      this.word.textContent = content.text;
-      this.word.classList.toggle('nbflow-error', content.is_error);
+      this.say(content.text, content.is_error);
     }
   }
 
@@ -284,6 +321,7 @@ class GraphView {
   close() {
     this.ends.forEach(end => end());
     cancelAnimationFrame(this.frame);
+    clearTimeout(this.patience);
   }
 }
 
@@ -303,19 +341,22 @@ export default () => {
     render({ model, el }) {
       const view = new GraphView(model, store);
       const answer = content => view.answer(content);
+      const lose = () => view.lose(); // JupyterLab says so when the kernel is restarted
       model.on('msg:custom', answer);
+      model.on('comm_live_update', lose);
       el.append(view.root);
       view.update(false);
       // A little later JupyterLab has a way to the kernel that a busy cell does not block.
       let opening = setTimeout(() => {
         opening = null;
-        model.send({ kind: 'open' });
+        view.post({ kind: 'open' });
       }, OPEN_MILLISECONDS);
       return () => {
         view.close();
         model.off('msg:custom', answer);
+        model.off('comm_live_update', lose);
         if (opening === null) {
-          model.send({ kind: 'close' });
+          view.post({ kind: 'close' });
         }
         clearTimeout(opening);
       };

@@ -136,7 +136,7 @@ export class Painter {
   paintSpinners(marks, state, now) {
     const { context, camera, theme } = this;
     const radius = RADIUS * camera.scale;
-    if (state !== this.running || radius < SIGN_RADIUS || marks.length > MOST_SPINNERS) {
+    if (this.store.isLost || state !== this.running || radius < SIGN_RADIUS || marks.length > MOST_SPINNERS) {
       return false;
     }
     const turn = (now / 1100) * FULL_TURN;

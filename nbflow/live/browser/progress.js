@@ -14,6 +14,12 @@ export default {
     model.on('change:head', show);
     el.append(header.root);
     show();
-    return () => model.off('change:head', show);
+    // JupyterLab says so when the kernel is restarted: nothing will come any more.
+    const lose = () => header.lose();
+    model.on('comm_live_update', lose);
+    return () => {
+      model.off('change:head', show);
+      model.off('comm_live_update', lose);
+    };
   }
 };

@@ -15,6 +15,7 @@ export class Store {
     this.listeners = new Set();
     this.head = null;
     this.seq = -1;
+    this.isLost = false; // the kernel is gone
     this.clockSkew = 0;
     this.clear();
   }
