@@ -5,6 +5,7 @@ import { Details } from './details.js';
 import { button, element } from './dom.js';
 import { Hands } from './hands.js';
 import { Header } from './header.js';
+import { watchKernel } from './kernel.js';
 import { Painter } from './painter.js';
 import { Store } from './store.js';
 import { readTheme, wantsStillness, watchTheme } from './theme.js';
@@ -341,9 +342,8 @@ export default () => {
     render({ model, el }) {
       const view = new GraphView(model, store);
       const answer = content => view.answer(content);
-      const lose = () => view.lose(); // JupyterLab says so when the kernel is restarted
       model.on('msg:custom', answer);
-      model.on('comm_live_update', lose);
+      const unwatch = watchKernel(model, () => view.lose());
       el.append(view.root);
       view.update(false);
       // A little later JupyterLab has a way to the kernel that a busy cell does not block.
@@ -354,7 +354,7 @@ export default () => {
       return () => {
         view.close();
         model.off('msg:custom', answer);
-        model.off('comm_live_update', lose);
+        unwatch();
         if (opening === null) {
           view.post({ kind: 'close' });
         }

@@ -1,6 +1,7 @@
 /** Owns the one-line progress view: the header of the graph alone. */
 
 import { Header } from './header.js';
+import { watchKernel } from './kernel.js';
 
 export default {
   render({ model, el }) {
@@ -14,12 +15,10 @@ export default {
     model.on('change:head', show);
     el.append(header.root);
     show();
-    // JupyterLab says so when the kernel is restarted: nothing will come any more.
-    const lose = () => header.lose();
-    model.on('comm_live_update', lose);
+    const unwatch = watchKernel(model, () => header.lose());
     return () => {
       model.off('change:head', show);
-      model.off('comm_live_update', lose);
+      unwatch();
     };
   }
 };
