@@ -164,10 +164,14 @@ def _spread(
 def _broken(groups: _Groups, keys: _Column, most: float, rows: int) -> list[_Column]:
     """Break a layer into columns that are at most so high, or of one block."""
     columns: list[_Column] = [[]]
+    height = -BLOCK_GAP
     for key in keys:
-        if columns[-1] and _stack_size(groups, [*columns[-1], key], rows)[1] > most:
+        more = _stack_size(groups, [key], rows)[1]
+        if columns[-1] and height + BLOCK_GAP + more > most:
             columns.append([])
+            height = -BLOCK_GAP
         columns[-1].append(key)
+        height += BLOCK_GAP + more
     return columns
 
 
