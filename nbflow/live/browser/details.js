@@ -25,6 +25,7 @@ export class Details {
   close() {
     this.root.hidden = true;
     this.topic = null;
+    this.wantsFocus = false;
     this.root.replaceChildren();
   }
 
