@@ -16,7 +16,6 @@ from nbflow.cli.output import (
     json_of,
     run_values,
     status_of,
-    task_values,
     took,
 )
 from nbflow.core.states import State
@@ -65,7 +64,7 @@ def _list_tasks(arguments: argparse.Namespace) -> int:
             state=arguments.state, app=arguments.app, limit=arguments.limit or None, newest_first=True
         )
     if arguments.json:
-        print(json_of([task_values(record) for record in table]))
+        print(json_of([record.to_values() for record in table]))
     else:
         print(table.to_text(rows=len(table)))
         print(f"in the whole run: {counted(counts)}")

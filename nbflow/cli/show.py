@@ -17,7 +17,6 @@ from nbflow.cli.output import (
     json_of,
     run_values,
     status_of,
-    task_values,
     took,
 )
 from nbflow.core.states import State
@@ -92,7 +91,7 @@ def _show_task(reader: Reader, task: int, *, as_json: bool) -> int:
     outputs, edges = reader.outputs(task), reader.edges_of(task)
     if as_json:
         values = {
-            **task_values(record),
+            **record.to_values(),
             "attempts": [_attempt_values(attempt) for attempt in tries],
             "outputs": [output._asdict() for output in outputs],
             "edges": [edge._asdict() for edge in edges],

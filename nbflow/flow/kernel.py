@@ -76,6 +76,7 @@ class DataFlowKernel:
         self._inbox = self._loop.inbox
         self._repairs = Repairs(self, self._loop, self._specs, self._known)
         self._executors: list[Executor] = []
+        self._companions: list[Callable[[], object]] = []
         self._local = local
         self._is_open = True
         self._pid = os.getpid()
@@ -103,6 +104,10 @@ class DataFlowKernel:
     def is_open(self) -> bool:
         """Tell whether calls are taken, in this very process."""
         return self._is_open and self._pid == os.getpid()
+
+    def accompany(self, close: Callable[[], object]) -> None:
+        """Have `close()` called when this kernel closes, while its loop and its journal are still there."""
+        self._companions.append(close)
 
     def describe_executors(self) -> str:
         """Return the labels of the executors, in the order of preference, for people."""
@@ -290,6 +295,11 @@ class DataFlowKernel:
         """Return the name of a task's app."""
         return self._specs[task.app].name
 
+    def known_tasks(self) -> list[Task]:
+        """Return the tasks that are not done: unfinished ones, and those that a retry may reopen."""
+        graph = self._loop.graph
+        return self._ask(lambda: list(graph.tasks.values()))
+
     def failed(self, match: Callable[[Task], bool]) -> list[Task]:
         """Return the tasks that failed by themselves and match."""
         graph = self._loop.graph
@@ -359,6 +369,8 @@ class DataFlowKernel:
             endings.callback(self._loop.close)
             for executor in self._executors:
                 endings.callback(executor.close, Exit.STOP)
+            for close in self._companions:
+                endings.callback(close)
             return self.cancel_all()
 
 

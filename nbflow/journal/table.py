@@ -5,8 +5,8 @@ from __future__ import annotations
 import html
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, final, overload
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any, final, overload
 
 from nbflow.core.states import State
 
@@ -54,6 +54,10 @@ class TaskRecord:
         # What came with a traceback names the error already.
         line = message if message.startswith(error) else f"{error}: {message}"
         return " ".join((line or error).split())
+
+    def to_values(self) -> dict[str, Any]:
+        """Sort out all fields for JSON."""
+        return asdict(self) | {"state": self.state.name.lower()}
 
 
 _COLUMNS: dict[str, Callable[[TaskRecord], str]] = {
