@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 from collections import Counter
 
+from nbflow.cli.catchup import catch_up
 from nbflow.cli.output import (
     aligned,
     clock,
@@ -59,6 +60,7 @@ def _list_runs(arguments: argparse.Namespace) -> int:
 
 def _list_tasks(arguments: argparse.Namespace) -> int:
     with open_run(arguments.run) as reader:
+        catch_up(reader)
         counts = reader.counts()
         table = reader.tasks(
             state=arguments.state, app=arguments.app, limit=arguments.limit or None, newest_first=True

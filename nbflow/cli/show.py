@@ -9,6 +9,7 @@ import argparse
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
+from nbflow.cli.catchup import catch_up
 from nbflow.cli.output import (
     FAILED,
     clock,
@@ -47,6 +48,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Do what the command says."""
     with open_run(arguments.run) as reader:
+        catch_up(reader)
         if arguments.task is None:
             return _show_run(reader, as_json=arguments.json)
         return _show_task(reader, arguments.task, as_json=arguments.json)

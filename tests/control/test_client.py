@@ -20,7 +20,7 @@ def test_a_run_that_cannot_be_steered_is_told_apart(tmp_path: Path, monkeypatch:
         connect("2026")
     with pytest.raises(ControlError, match="is on far: give this command there"):
         connect_to(info(RunStatus.ELSEWHERE))
-    with pytest.raises(ControlError, match="does not live any more .died.; no run is alive"):
+    with pytest.raises(ControlError, match=r"does not live any more \(died\); no run is alive"):
         connect_to(info(RunStatus.DIED))
     alive = Journal.create("alive")
     with pytest.raises(ControlError, match="alive: alive"):
