@@ -111,7 +111,7 @@ def _story(record: TaskRecord, tries: list[Attempt], edges: list[EdgeRow]) -> It
     yield f"call      {record.call}"
     yield f"app       {record.label or record.app}"
     if record.origin:
-        yield f"from      {record.origin}"
+        yield f"from      {' '.join(_origin(record))}"
     yield f"submitted {clock(record.submitted)}"
     yield from _neighbours(record.task, edges)
     for attempt in tries:
@@ -121,6 +121,16 @@ def _story(record: TaskRecord, tries: list[Attempt], edges: list[EdgeRow]) -> It
     text = next((attempt.detail.traceback for attempt in reversed(tries) if attempt.detail.traceback), None)
     if text:
         yield f"\n{text.rstrip()}"
+
+
+def _origin(record: TaskRecord) -> Iterator[str]:
+    yield str(record.origin)
+    if record.notebook:
+        yield f"of {record.notebook}"
+    if record.cell_id:
+        yield f"(cell {record.cell_id})"
+    if record.source_hash:
+        yield f"source {record.source_hash[:12]}"
 
 
 def _neighbours(task: int, edges: list[EdgeRow]) -> Iterator[str]:

@@ -25,7 +25,8 @@ class TaskRecord:
     """Say how one task stands. Times are seconds since the epoch, `seconds` is the run time of its last try.
 
     `error` is the type of the exception of its last failure and `message` its text, also while it waits for
-    another try. `root` is the task whose failure it was, where that is another one.
+    another try. `root` is the task whose failure it was, where that is another one. `origin` is where the app
+    was called; for a notebook's cell `notebook`, `cell_id`, `execution_count` and `source_hash` say more.
     """
 
     task: int
@@ -44,6 +45,10 @@ class TaskRecord:
     root: int | None
     origin: str | None
     spawner: int | None
+    notebook: str | None
+    cell_id: str | None
+    execution_count: int | None
+    source_hash: str | None
 
     @property
     def why(self) -> str:
