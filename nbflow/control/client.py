@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, Self, final
 
 from nbflow.control.lines import encode, peer_uid
-from nbflow.errors import ControlError
+from nbflow.control.places import find_socket
+from nbflow.errors import ControlError, JournalError
 from nbflow.journal.runs import RunInfo, RunStatus, find_run, runs
 
 __all__ = ["Client", "connect", "connect_to"]
@@ -23,7 +24,15 @@ def connect(run: str = "last", *, timeout: float = TIMEOUT_SECONDS) -> Client:
 
     Raises JournalError when there is no such run, ControlError when it does not live or cannot be reached.
     """
-    return connect_to(find_run(run), timeout=timeout)
+    try:
+        found = find_run(run)
+    except JournalError:
+        # Where no journal can be made it is kept in memory; its run can be steered all the same.
+        path = find_socket(run)
+        if path is None:
+            raise
+        return Client(path, timeout=timeout)
+    return connect_to(found, timeout=timeout)
 
 
 def connect_to(run: RunInfo, *, timeout: float = TIMEOUT_SECONDS) -> Client:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import platform
 import stat
@@ -14,7 +15,7 @@ from pathlib import Path
 from nbflow.errors import ControlError
 from nbflow.journal.places import make_private, state_dir
 
-__all__ = ["SUFFIX", "control_path"]
+__all__ = ["SUFFIX", "control_path", "find_socket"]
 
 SUFFIX = ".sock"
 
@@ -38,6 +39,16 @@ def control_path(run: str) -> Path:
         f"no place for a control socket: none of {', '.join(tried)} is short, and private to this user. "
         "Set XDG_RUNTIME_DIR to a directory that only you can enter."
     )
+
+
+def find_socket(run: str) -> Path | None:
+    """Find the control socket of a run that has no journal on disk: by its name, or the start of it.
+
+    Returns None when there is none, or more than one.
+    """
+    pattern = f"{glob.escape(run)}*{SUFFIX}"
+    found = [path for directory in _directories() if directory.is_dir() for path in directory.glob(pattern)]
+    return found[0] if run and os.sep not in run and len(found) == 1 else None
 
 
 def _directories() -> Iterator[Path]:

@@ -13,7 +13,7 @@ import pytest
 
 import nbflow as nf
 from nbflow.control.client import Client, connect
-from nbflow.errors import ControlError
+from nbflow.errors import ControlError, JournalError
 from nbflow.flow.control import Control
 from nbflow.flow.kernel import DataFlowKernel
 from nbflow.journal.runs import find_run
@@ -255,3 +255,19 @@ def test_a_line_without_end_is_refused(path: Path) -> None:
         answer = client._next()
     assert answer is not None
     assert "at most" in answer["error"]["message"]
+
+
+def test_a_run_without_a_journal_on_disk_is_found_by_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NBFLOW_STATE_DIR", str(tmp_path))
+    (tmp_path / "runs").touch()  # so no directory for a run can be made
+    with nf.load("threads", workers=1) as loaded:
+        assert invert(1).result(20) == 1
+        with connect(loaded.run_id[:-1]) as client:
+            status = client.call("status")
+            assert status["tasks"] == {"done": 1}
+            assert "in memory only" in status["trouble"]
+            assert [event["event"] for event in client.call("tail")["events"]][-1] == "Returned"
+        with pytest.raises(JournalError):
+            connect("../" + loaded.run_id)
