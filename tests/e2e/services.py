@@ -1,7 +1,7 @@
 """Start and stop the real services that tests need: a Slurm cluster, Grid Engine, OpenSSH servers.
 
-Their scripts lie beside the checkout, in `../shared/services`, or where `NBFLOW_SERVICES` says. Test runs share
-one set of services: the last one to leave stops what test runs have started, and nothing else.
+Their scripts lie beside the checkout, in `../shared/services`, or where `NBFLOW_SERVICES` says. Test runs
+share one set of services: the last one to leave stops what test runs have started, and nothing else.
 """
 
 import fcntl
