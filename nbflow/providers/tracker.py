@@ -58,18 +58,16 @@ def follow_absence(track: Track, now: float) -> Track:
     """
     if track.status.state is JobState.ENDED:
         return track
-    if track.is_cancelled:  # a job that never ran leaves no record in some batch systems
-        return replace(track, status=_ended(track.status, EndCause.CANCELLED, "cancelled here"))
     since = track.absent_since if track.absences else now
     absences = track.absences + 1
-    if absences < LEAST_ABSENCES or now - since < GRACE_SECONDS:
+    # A job that is cancelled before it ran leaves no record in some batch systems: no need to wait for one.
+    if absences < LEAST_ABSENCES or (now - since < GRACE_SECONDS and not track.is_cancelled):
         return replace(track, absences=absences, absent_since=since)
-    reason = f"the batch system has not listed it for {now - since:.0f} s"
-    return replace(track, status=_ended(track.status, EndCause.UNKNOWN, reason))
-
-
-def _ended(status: JobStatus, cause: EndCause, reason: str) -> JobStatus:
-    return replace(status, state=JobState.ENDED, cause=cause, reason=reason)
+    if track.is_cancelled:
+        cause, reason = EndCause.CANCELLED, "cancelled here"
+    else:
+        cause, reason = EndCause.UNKNOWN, f"the batch system has not listed it for {now - since:.0f} s"
+    return replace(track, status=replace(track.status, state=JobState.ENDED, cause=cause, reason=reason))
 
 
 def _with_places(report: JobStatus, known: JobStatus) -> JobStatus:
