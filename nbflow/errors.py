@@ -9,6 +9,8 @@
     ├── SiteError                  a site that cannot be reached, or did not do what it was asked
     │   ├── AuthExpired            the login has ended, and only a person can log in again
     │   └── SiteFileMissing        a file that is not there
+    ├── ProviderError              a batch system that refused, or whose answer cannot be read
+    │   └── SubmitUncertain        a job that may or may not have been accepted
     └── TaskError                  something happened to one task; all its errors carry `.task`
         ├── AppTimeout             its walltime ended
         ├── AppExited              it called sys.exit or raised a BaseException
@@ -43,10 +45,12 @@ __all__ = [
     "NbflowError",
     "NotLoaded",
     "NotPicklable",
+    "ProviderError",
     "RemoteError",
     "RemoteTraceback",
     "SiteError",
     "SiteFileMissing",
+    "SubmitUncertain",
     "TaskError",
     "WorkerLost",
 ]
@@ -92,6 +96,15 @@ class AuthExpired(SiteError):
 @final
 class SiteFileMissing(SiteError, FileNotFoundError):
     """Name the file that a site does not have."""
+
+
+class ProviderError(NbflowError):
+    """Say what a batch system refused, in its own words, or which answer of it cannot be read."""
+
+
+@final
+class SubmitUncertain(ProviderError):
+    """Say that a job may or may not have been accepted: submit it again under the same name."""
 
 
 class TaskError(NbflowError):
