@@ -5,6 +5,7 @@
     │   └── InvalidResources       resources that no slot can ever give
     ├── NotLoaded                  an app was called while no dataflow kernel is loaded
     ├── AppTypeError               an app was declared or called with what it cannot take
+    ├── EnvMismatch                a pilot that runs another Python, nbflow or dill than this process
     ├── JournalError               a journal that cannot be opened, read or written
     ├── SiteError                  a site that cannot be reached, or did not do what it was asked
     │   ├── AuthExpired            the login has ended, and only a person can log in again
@@ -38,6 +39,7 @@ __all__ = [
     "BashExitFailure",
     "ConfigError",
     "DependencyError",
+    "EnvMismatch",
     "InvalidResources",
     "JoinError",
     "JournalError",
@@ -77,6 +79,11 @@ class NotLoaded(NbflowError, RuntimeError):
 @final
 class AppTypeError(NbflowError, TypeError):
     """Say which argument or declaration an app cannot take."""
+
+
+@final
+class EnvMismatch(NbflowError):
+    """Say what a pilot runs, what this process runs, and that both have to be the same."""
 
 
 @final
