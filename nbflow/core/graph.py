@@ -42,16 +42,14 @@ class Graph:
         effects: list[Effect] = []
         if type(event) is RetryRequested:
             self._retry(event, effects)
-        else:
-            self._apply(event, effects)
+        elif following := self._apply_one(event, effects):
+            self._apply_all(following, effects)
         return effects
 
-    def _apply(self, event: Event, effects: list[Effect]) -> None:
-        follow = self._apply_one(event, effects)
-        if follow:
-            todo = deque(follow)
-            while todo:
-                todo.extend(self._apply_one(todo.popleft(), effects))
+    def _apply_all(self, events: Iterable[Event], effects: list[Effect]) -> None:
+        todo = deque(events)
+        while todo:
+            todo.extend(self._apply_one(todo.popleft(), effects))
 
     def _apply_one(self, event: Event, effects: list[Effect]) -> Iterable[Event]:
         """Apply one event; return the events that follow from it."""
@@ -118,7 +116,7 @@ class Graph:
             dependents = task.dependents or ()  # they leave with a task that is done at once
             for other in dependents:
                 other.blocked -= 1
-            self._apply(RetryRequested(task.id), effects)
+            self._apply_all([RetryRequested(task.id)], effects)
             todo.extend(filter(_is_echo, dependents))
 
 

@@ -11,7 +11,7 @@ import asyncio
 import concurrent.futures
 import sys
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import CancelledError
 from concurrent.futures._base import CANCELLED_AND_NOTIFIED, FINISHED, PENDING
 from typing import Any, Generic, TypeVar, final
@@ -30,8 +30,8 @@ Callback = Callable[[Any], object]
 _SETTLED = (FINISHED, CANCELLED_AND_NOTIFIED)
 _WORKING = (State.RUNNING, State.STAGING_OUT, State.JOINING)
 
-_HANDSHAKE = threading.Lock()
-"""Held for the instant in which a future gets its condition, or is settled without one."""
+_MAKING = threading.Lock()
+"""Held for the instant in which a future gets its condition."""
 
 
 class KernelFuture(concurrent.futures.Future[T], Generic[T]):
@@ -137,7 +137,7 @@ class KernelFuture(concurrent.futures.Future[T], Generic[T]):
     @property
     def _condition(self) -> threading.Condition:  # type: ignore[override]
         if self._cond is None:
-            with _HANDSHAKE:
+            with _MAKING:
                 if self._cond is None:
                     self._cond = threading.Condition()
         return self._cond
@@ -156,17 +156,19 @@ class KernelFuture(concurrent.futures.Future[T], Generic[T]):
 
     # What the dataflow kernel does
 
-    def _settle(self, result: Any, error: BaseException | None, *, cancelled: bool = False) -> list[Callback]:
+    def _settle(
+        self, result: Any, error: BaseException | None, *, cancelled: bool = False
+    ) -> Sequence[Callback]:
         """Settle the future, wake who waits, and return the callbacks that are due now."""
-        with _HANDSHAKE:
-            cond = self._cond
-            if cond is None:
-                self._result, self._exception = result, error
-                self._state = CANCELLED_AND_NOTIFIED if cancelled else FINISHED
-                return []
+        self._result = result
+        self._exception = error
+        self._state = CANCELLED_AND_NOTIFIED if cancelled else FINISHED
+        # Who waits makes the condition first and then looks at the state, the other way round than here: one
+        # of both sees the other, without a lock for each future.
+        cond = self._cond
+        if cond is None:
+            return ()
         with cond:
-            self._result, self._exception = result, error
-            self._state = CANCELLED_AND_NOTIFIED if cancelled else FINISHED
             for watcher in self._watchers or ():
                 if cancelled:
                     watcher.add_cancelled(self)
@@ -176,7 +178,7 @@ class KernelFuture(concurrent.futures.Future[T], Generic[T]):
                     watcher.add_result(self)
             cond.notify_all()
             callbacks, self._callbacks = self._callbacks, None
-        return callbacks or []
+        return callbacks or ()
 
     def _reopen(self) -> None:
         with self._condition:

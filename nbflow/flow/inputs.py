@@ -186,7 +186,10 @@ def _rebuild(value: Any, parts: list[Any]) -> Any:
 
 @final
 class Invocation:
-    """Keep what one task calls until the task is done: a plain slotted class, one for each task."""
+    """Keep what one task calls until the task is done; called, it gives the arguments.
+
+    A plain slotted class, one for each task.
+    """
 
     __slots__ = ("args", "directive", "function", "has_futures", "kwargs", "origin", "watch")
 
@@ -218,16 +221,16 @@ class Invocation:
     @property
     def can_follow(self) -> bool:
         """Tell whether the call can be sent before its futures are done: each is an argument by itself."""
-        return self.has_futures and self._is_flat()
+        return self._is_flat()
 
     def call(self, task: TaskId, try_id: TryId) -> Call:
         """Return one try of the task as executors take it; futures that are not done are left to its slot."""
         if not self.has_futures:
-            return Call(task, try_id, self.function, self.arguments, self.directive, is_inert=True)
+            return Call(task, try_id, self.function, self, self.directive, is_inert=True)
         if not self._is_flat():
-            return Call(task, try_id, self.function, self.arguments, self.directive)
+            return Call(task, try_id, self.function, self, self.directive)
         upstream = tuple(self._upstream())
-        arguments = partial(self._without, upstream) if upstream else self.arguments
+        arguments = partial(self._without, upstream) if upstream else self
         return Call(task, try_id, self.function, arguments, self.directive, is_inert=True, upstream=upstream)
 
     def _is_flat(self) -> bool:
@@ -251,7 +254,7 @@ class Invocation:
             name: None if name in left else replace_futures(value) for name, value in self.kwargs.items()
         }
 
-    def arguments(self) -> Arguments:
+    def __call__(self) -> Arguments:
         """Return the arguments, futures replaced by their results."""
         if not self.has_futures:
             return self.args, self.kwargs

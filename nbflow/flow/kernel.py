@@ -168,10 +168,11 @@ class DataFlowKernel:
             raise NotLoaded(CLOSED)
         app, usual = self._known(spec)
         options = usual if options is None else self._admit(options)
-        function = spec.portable.snapshot(encode=self.is_remote and spec.kind is not Kind.JOIN)
-        found = find_futures(self, args, kwargs)
-        is_kept = self.is_remote and spec.kind is not Kind.JOIN and not are_atoms(args, kwargs)
-        if is_kept or found is not None:
+        travels = self.is_remote and spec.kind is not Kind.JOIN
+        function = spec.portable.snapshot(encode=travels)
+        is_simple = are_atoms(args, kwargs)
+        found = None if is_simple else find_futures(self, args, kwargs)
+        if found is not None or (travels and not is_simple):
             args = tuple(map(keep_arrangement, args))
             kwargs = {name: keep_arrangement(value) for name, value in kwargs.items()}
         call = Invocation(
@@ -187,7 +188,7 @@ class DataFlowKernel:
         )
         future: AppFuture[Any] = AppFuture(self, task)
         task.future = future
-        task.can_follow = self.is_remote and spec.kind is not Kind.JOIN and call.can_follow
+        task.can_follow = found is not None and travels and call.can_follow
         if outputs:
             future._outputs = tuple(DataFuture(self, task, file) for file in outputs)
         foreign = [] if found is None else found.foreign

@@ -8,10 +8,12 @@ from collections.abc import Iterator, ValuesView
 from concurrent.futures import Future
 from typing import Any, Literal
 
-from nbflow.flow.future import KernelFuture
+from nbflow.flow.future import AppFuture, KernelFuture
 from nbflow.flow.inputs import replace_futures, walk_futures
 
 __all__ = ["as_completed", "gather", "wait"]
+
+ONLY_APPS = frozenset((AppFuture,))
 
 ReturnWhen = Literal["FIRST_COMPLETED", "FIRST_EXCEPTION", "ALL_COMPLETED"]
 
@@ -25,6 +27,13 @@ def gather(*futures: Any, return_exceptions: bool = False, timeout: float | None
     all together.
     """
     wanted = _lasting(futures[0]) if len(futures) == 1 else list(futures)
+    if (
+        timeout is None
+        and not return_exceptions
+        and type(wanted) is list
+        and ONLY_APPS.issuperset(map(type, wanted))
+    ):
+        return [future.result() for future in wanted]  # what is asked most, at a third of the price
     found = list(walk_futures(wanted))
     end = None if timeout is None else time.monotonic() + timeout
     outcomes = [_outcome(future, end) if return_exceptions else _result(future, end) for future in found]

@@ -8,15 +8,14 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from importlib import resources
-from itertools import chain
 from pathlib import Path
 from typing import Any, Self, final
 
 from nbflow.core.states import State
-from nbflow.journal.batch import Batch
+from nbflow.journal.batch import Batch, Rows
 from nbflow.journal.places import make_private
 
 __all__ = ["APPLICATION_ID", "SCHEMA_VERSION", "Database"]
@@ -109,13 +108,13 @@ class Database:
             [(key, json.dumps(value, default=str)) for key, value in info.items()],
         )
 
-    def _insert(self, table: str, rows: Sequence[Sequence[Any]]) -> None:
+    def _insert(self, table: str, rows: Rows[Any]) -> None:
         start = 0
         for size, statement in self._inserts[table]:
-            while len(rows) - start >= size:
-                values = list(chain.from_iterable(rows[start : start + size]))
-                self._connection.execute(statement, values)
-                start += size
+            step = size * rows.width
+            while len(rows.values) - start >= step:
+                self._connection.execute(statement, rows.values[start : start + step])
+                start += step
 
 
 def _inserts(connection: sqlite3.Connection, table: str) -> list[tuple[int, str]]:
