@@ -15,9 +15,11 @@ from nbflow.worker.process import Ending, WorkerProcess
 __all__ = ["answers_for", "failures"]
 
 
-def failures(calls: Iterable[Call], cause: Cause, error: Callable[[Call], TaskError]) -> Iterator[TryFailed]:
+def failures(
+    calls: Iterable[Call], cause: Cause, error: Callable[[Call], TaskError], *, alone: bool = True
+) -> Iterator[TryFailed]:
     """Give a failure of each call, with an error of its own."""
-    return (TryFailed(call.task, call.try_id, cause, error(call)) for call in calls)
+    return (TryFailed(call.task, call.try_id, cause, error(call), alone) for call in calls)
 
 
 def answers_for(worker: WorkerProcess, reason: str, log: str) -> Iterator[TryFailed]:

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Final, Protocol, final
 
-from nbflow.core.ids import ExecutorId, SlotId
+from nbflow.core.ids import ExecutorId, NodeId, SlotId
 from nbflow.core.states import Cause
 from nbflow.errors import TaskError
 from nbflow.wire.bundles import GivenBack, Outcome, Outcomes, Report
@@ -56,9 +56,12 @@ class Crew:
     Slots are called `PLACE/1`, `PLACE/2` and so on. `news` is what happened; whoever runs the crew takes it.
     """
 
-    def __init__(self, label: ExecutorId, place: str, workers: int, host: Host) -> None:
+    def __init__(
+        self, label: ExecutorId, workers: int, host: Host, *, place: str, node: NodeId | None = None
+    ) -> None:
         self._label = label
         self._place = place
+        self._node = node
         self._host = host
         self._numbers = itertools.count(1)
         self._crew: dict[SlotId, WorkerProcess] = {}
@@ -118,6 +121,21 @@ class Crew:
         """Give back those of the tries that have not started."""
         for worker, wanted in self._whereabouts(set(tries)):
             self._ask_back(worker, wanted)
+
+    def recall_all(self) -> None:
+        """Give back all that has not started."""
+        self.recall([key for worker in self._crew.values() for key in worker.hand])
+        holders: list[WorkerProcess | Vacancy] = [*self._crew.values(), *self._vacant.values()]
+        for holder in holders:
+            self._fail(holder.backlog, Cause.RECALLED, recalled)
+            holder.backlog.clear()
+
+    @property
+    def is_idle(self) -> bool:
+        """Tell whether no worker has anything to do."""
+        return all(worker.is_idle for worker in self._crew.values()) and not any(
+            vacancy.backlog for vacancy in self._vacant.values()
+        )
 
     def drop(self, tries: Collection[Try]) -> None:
         """Stop the tries; nothing is reported for them."""
@@ -319,7 +337,7 @@ class Crew:
         self.news.append(SlotDown(worker.slot, reason))
         if self._exit is None:
             slot = self._new_slot()
-            self.news.append(SlotUp(self._label, slot))
+            self.news.append(SlotUp(self._label, slot, self._node))
             self._start(slot)
 
     def _stay_vacant(self, slot: SlotId, calls: deque[Call], start: int, reason: str, log: str) -> None:
@@ -339,7 +357,8 @@ class Crew:
         self._exit = Exit.STOP
         for worker in self._crew.values():
             calls = [call for key, call in worker.hand.items() if key not in worker.dropped]
-            self._fail([*calls, *worker.backlog], cause, error)
+            self.news.extend(failures(calls, cause, error, alone=len(worker.hand) == 1))
+            self._fail(worker.backlog, cause, error)
             worker.child.abandon()
         for vacancy in self._vacant.values():
             self._fail(vacancy.backlog, cause, error)

@@ -38,7 +38,7 @@ class Supervisor:
         self._acting = threading.Lock()
         self._selector = selectors.DefaultSelector()
         self._oom = OomWatch()
-        self._crew = Crew(label, label, workers, self)
+        self._crew = Crew(label, workers, self, place=label)
         self.slots: Final = self._crew.slots
 
     def run(self) -> None:

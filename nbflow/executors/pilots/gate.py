@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final, final
 
 import zmq
+from zmq.utils import z85
 
 from nbflow.worker.port import Port
 
@@ -54,5 +55,5 @@ class Gate:
         """Return the key that is let in; empty for any other."""
         if mechanism != CURVE or len(credentials) != 1 or len(credentials[0]) != KEY_NBYTES:
             return ""
-        key = zmq.utils.z85.encode(credentials[0]).decode()
+        key = z85.encode(credentials[0]).decode()
         return key if self.is_allowed(key) else ""

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, final
 
-from nbflow.core.ids import ExecutorId, SlotId
+from nbflow.core.ids import ExecutorId, NodeId, SlotId
 from nbflow.wire.frames import Buffer
 from nbflow.wire.lanes import Arrival, Incoming, Kind, Message, Outgoing, body_of
 from nbflow.worker.child import Remains
@@ -85,7 +85,7 @@ class Node:
     def __init__(
         self,
         label: ExecutorId,
-        name: str,
+        name: NodeId,
         entry: Pass,
         epoch: int,
         facts: Mapping[str, Any],
@@ -107,7 +107,7 @@ class Node:
         self._incoming = Incoming()
         self._numbers = itertools.count(1)
         self._workers: dict[int, WorkerProcess] = {}
-        self.crew: Final = Crew(label, f"{label}/{name}", entry.workers, self)
+        self.crew: Final = Crew(label, entry.workers, self, place=f"{label}/{name}", node=name)
 
     # What the crew asks for
 
