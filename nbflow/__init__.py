@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from nbflow.apps.files import AUTO as AUTO
     from nbflow.config.model import Config as Config
     from nbflow.config.model import Futures as Futures
+    from nbflow.config.model import Pilots as Pilots
     from nbflow.config.model import Processes as Processes
     from nbflow.config.model import Threads as Threads
     from nbflow.core.retry import Decision as Decision
@@ -58,6 +59,7 @@ _HOMES = {
     "Decision": "core.retry",
     "File": "data.file",
     "Futures": "config.model",
+    "Pilots": "config.model",
     "Processes": "config.model",
     "RetryPolicy": "core.retry",
     "Threads": "config.model",

@@ -18,6 +18,7 @@ PUBLIC = [
     "Decision",
     "File",
     "Futures",
+    "Pilots",
     "Processes",
     "RetryPolicy",
     "Threads",
@@ -50,6 +51,7 @@ HEAVY = [
     "ipywidgets",
     "jupyter_server",
     "rich",
+    "zmq",
 ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import final
@@ -10,8 +11,19 @@ from typing import final
 from nbflow.core.retry import RetryPolicy
 from nbflow.errors import ConfigError
 from nbflow.executors.protocol import Executor
+from nbflow.sites.model import Site
 
-__all__ = ["Config", "ExecutorSpec", "Futures", "Named", "Processes", "Threads", "as_executors", "as_policy"]
+__all__ = [
+    "Config",
+    "ExecutorSpec",
+    "Futures",
+    "Named",
+    "Pilots",
+    "Processes",
+    "Threads",
+    "as_executors",
+    "as_policy",
+]
 
 Retries = int | float | RetryPolicy
 
@@ -69,6 +81,47 @@ class Futures:
 
 
 @final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pilots:
+    """Run tasks on pilots: worker processes in batch jobs at a site, or on this machine for "local".
+
+    `site` is a name or a Site. What is not given is as the site has it: workers and whatever a block asks
+    for, the numbers of blocks at the start, at least and at most. A block that was idle for `idle_seconds` is
+    given back. `address` is that of this machine as the site's nodes reach it; a node that says nothing for
+    `silent_seconds` is lost, one without a kernel for `orphan_seconds` ends by itself.
+    """
+
+    site: str | Site = field(default="local", kw_only=False)
+    workers_per_node: int | None = None
+    nodes: int | None = None
+    walltime: float | None = None
+    partition: str | None = None
+    account: str | None = None
+    init_blocks: int | None = None
+    min_blocks: int | None = None
+    max_blocks: int | None = None
+    idle_seconds: float = 120.0
+    address: str | None = None
+    silent_seconds: float = 30.0
+    orphan_seconds: float = 600.0
+    label: str = ""
+
+    def __post_init__(self) -> None:
+        name = self.site.name if isinstance(self.site, Site) else self.site
+        if not self.label:
+            object.__setattr__(self, "label", name)
+        _check("Pilots", self.label, self.workers_per_node)
+        for counted, least in (("nodes", 1), ("init_blocks", 0), ("min_blocks", 0), ("max_blocks", 0)):
+            count = getattr(self, counted)
+            if count is not None and (type(count) is not int or count < least):
+                raise ConfigError(f"Pilots({counted}={count!r}): give a whole number, {least} or more")
+        for seconds in ("walltime", "idle_seconds", "silent_seconds", "orphan_seconds"):
+            amount = getattr(self, seconds)
+            if amount is not None and not 0 < amount < math.inf:
+                raise ConfigError(f"Pilots({seconds}={amount!r}): give seconds, more than 0")
+
+
+@final
 @dataclass(frozen=True, slots=True)
 class Named:
     """Run tasks on an executor that a plug-in provides under `name` (entry points `nbflow.executors`)."""
@@ -85,7 +138,7 @@ class Named:
         _check("executor", self.name, self.workers)
 
 
-ExecutorSpec = Processes | Threads | Futures | Named | Executor
+ExecutorSpec = Processes | Threads | Futures | Pilots | Named | Executor
 
 
 @final
@@ -131,6 +184,10 @@ def as_executors(given: object, workers: int | None) -> Iterable[ExecutorSpec]:
             return [Threads(workers)]
         case Processes() | Threads() | Futures():
             return [replace(given, workers=workers) if given.workers is None else given]
+        case Pilots():
+            return [given]
+        case "pilots":
+            return [Pilots(workers_per_node=workers)]
         case "futures":
             raise ConfigError("executors='futures': give the concurrent.futures executor itself")
         case str():

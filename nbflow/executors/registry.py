@@ -13,6 +13,7 @@ EXECUTORS: Final = Registry(
     group="nbflow.executors",
     built_in={
         "futures": "nbflow.executors.futures:FuturesExecutor",
+        "pilots": "nbflow.executors.pilots.executor:PilotsExecutor",
         "processes": "nbflow.executors.processes:ProcessesExecutor",
         "threads": "nbflow.executors.threads:ThreadsExecutor",
     },

@@ -12,7 +12,6 @@ import secrets
 import selectors
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -32,6 +31,7 @@ MESSAGES_A_TURN = 1000
 FIRST_PATIENCE_SECONDS = 120.0
 """How long the first kernel may take to answer; it then says itself how long it may be away."""
 GOODBYE_SECONDS = 5.0
+THREAD = "nbflow-lane"
 
 
 @final
@@ -46,20 +46,16 @@ class Destination:
 
 @final
 class Lane:
-    """Serve one kernel from this node.
+    """Serve one kernel from this node."""
 
-    `on_end` is called in the lane's thread when it has ended, with the reason.
-    """
-
-    def __init__(self, keys: tuple[bytes, bytes], where: Destination, on_end: Callable[[str], None]) -> None:
+    def __init__(self, keys: tuple[bytes, bytes], where: Destination) -> None:
         self._keys = keys
         self._where = where
-        self._on_end = on_end
         self._context = zmq.Context()
         self._selector = selectors.DefaultSelector()
         self._oom = OomWatch()
         self._patience = FIRST_PATIENCE_SECONDS
-        self._end = ""
+        self._is_over = False
         self._children: dict[int, ChildProcess] = {}
         self._heard = time.monotonic()
         self._begin()
@@ -70,7 +66,7 @@ class Lane:
         self._selector.register(self._port, selectors.EVENT_READ)
         try:
             due = time.monotonic()
-            while not self._end:
+            while not self._is_over:
                 now = time.monotonic()
                 if due <= now:
                     due = now + BEAT_SECONDS
@@ -84,7 +80,6 @@ class Lane:
             self._end_children()
             self._port.close()
             self._context.term()
-            self._on_end(self._end or "it broke")
 
     def _open(self) -> Port:
         socket = self._context.socket(zmq.DEALER)
@@ -112,7 +107,7 @@ class Lane:
             body = {**facts(), "workers": self._where.workers}
             self._send(Message(Kind.REGISTER, self._epoch, frames=[text_of(body)]))
         if now - self._heard > self._patience:
-            self._end = f"no kernel was heard for {self._patience:g} s"
+            self._is_over = True
 
     def _hear_kernel(self) -> None:
         taken = self._incoming.number
@@ -125,7 +120,7 @@ class Lane:
                 self._heard = time.monotonic()
                 self._outgoing.acknowledge(message.acknowledged)
                 self._obey(message)
-        if self._incoming.number > taken and not self._end:
+        if self._incoming.number > taken and not self._is_over:
             self._send(Message(Kind.BEAT, self._epoch, self._outgoing.number))
 
     def _obey(self, message: Message) -> None:
@@ -142,10 +137,8 @@ class Lane:
                 self._end_children()
                 self._begin()
                 self._beat(self._heard)
-            case Kind.REFUSE:
-                self._end = f"refused: {body_of(message).get('why')}"
-            case Kind.LEAVE:
-                self._end = "told to leave"
+            case Kind.REFUSE | Kind.LEAVE:
+                self._is_over = True
             case _ if message.kind.is_numbered:
                 self._take(message)
 
@@ -245,17 +238,24 @@ _keys: list[tuple[bytes, bytes]] = []
 
 
 def prepare() -> dict[str, Any]:
-    """Make the keys of this process's next lane; return the public one, and the facts about this process."""
+    """Make the keys of this process's lane; return the public one, and the facts about this process.
+
+    Without a key when its lane runs already: who asks has come back.
+    """
+    if any(thread.name == THREAD for thread in threading.enumerate()):
+        return {"key": "", "facts": facts()}
     _keys[:] = [zmq.curve_keypair()]
     return {"key": _keys[0][0].decode(), "facts": facts()}
 
 
-def connect(address: str, server_key: str, workers: int, *, is_exit: bool = True) -> None:
-    """Start the lane that was prepared; when it ends, the process ends with it (if `is_exit`)."""
+def connect(address: str, server_key: str, workers: int) -> None:
+    """Start the lane that was prepared; when it ends, this process ends with it."""
+    lane = Lane(_keys.pop(), Destination(address, server_key, workers))
 
-    def leave(reason: str) -> None:
-        if is_exit:
+    def run() -> None:
+        try:
+            lane.run()
+        finally:
             os._exit(0)
 
-    lane = Lane(_keys.pop(), Destination(address, server_key, workers), leave)
-    threading.Thread(target=lane.run, name="nbflow-lane", daemon=True).start()
+    threading.Thread(target=run, name=THREAD, daemon=True).start()

@@ -48,7 +48,7 @@ MESSAGE_NBYTES = 1 << 38
 CLOSE_SECONDS = 5.0
 
 Tell = Callable[[str, str, str], None]
-"""Be told of a block what happened ("up", "down", "refused"), and the node or the reason."""
+"""Be told of a block what happened ("up", "down", "refused"), and the node, or why it was refused."""
 
 
 @final
@@ -381,7 +381,7 @@ class Lanes:
         self._news.append(NodeDown(self._label, node.name, reason))
         self._nodes.pop(node.entry.key, None)
         self._slots = {slot: one for slot, one in self._slots.items() if one is not node}
-        self._tell(node.entry.block, "down", reason)
+        self._tell(node.entry.block, "down", node.name)
 
 
 def _key(frames: Sequence[Any]) -> str:
