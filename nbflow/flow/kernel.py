@@ -91,13 +91,7 @@ class DataFlowKernel:
     def _open(self, executor: Executor, *, is_default: bool) -> None:
         self._executors.append(executor)
         capacity = executor.start(self._inbox.put)
-        loop = self._loop
-
-        def open_pool() -> None:
-            loop.executors[executor.label] = executor
-            loop.placement.open_pool(executor.label, capacity, is_default=is_default)
-
-        loop.ask(open_pool)
+        self._loop.ask(lambda: self._loop.open_executor(executor, capacity, is_default=is_default))
 
     @property
     def is_open(self) -> bool:
