@@ -182,12 +182,10 @@ def as_executors(given: object, workers: int | None) -> Iterable[ExecutorSpec]:
             return [Processes(workers)]
         case "threads":
             return [Threads(workers)]
-        case Processes() | Threads() | Futures():
-            return [replace(given, workers=workers) if given.workers is None else given]
         case Pilots():
             return [given]
-        case "pilots":
-            return [Pilots(workers_per_node=workers)]
+        case Processes() | Threads() | Futures():
+            return [replace(given, workers=workers) if given.workers is None else given]
         case "futures":
             raise ConfigError("executors='futures': give the concurrent.futures executor itself")
         case str():

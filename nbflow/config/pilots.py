@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import socket
 from dataclasses import replace
 from typing import Any
@@ -35,6 +36,8 @@ def build_pilots(spec: Pilots) -> Executor:
 def shaped(spec: Pilots) -> Site:
     """Return the site with what the description says otherwise."""
     site = _find(spec.site)
+    if site.scheduler is Scheduler.LOCAL:  # nobody waits for this machine
+        site = replace(site, block=replace(site.block, walltime_seconds=math.inf))
     block = replace(
         site.block,
         **_given(workers_per_node=spec.workers_per_node, nodes=spec.nodes, walltime_seconds=spec.walltime),

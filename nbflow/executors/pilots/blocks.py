@@ -13,7 +13,7 @@ from nbflow.core.states import Cause
 from nbflow.providers.job import EndCause, JobId, JobState, JobStatus
 from nbflow.sites.model import BlockLimits
 
-__all__ = ["Block", "Stage", "blocks_wanted", "describe_end"]
+__all__ = ["Block", "Stage", "blocks_wanted", "cause_of", "describe_end", "idle_blocks"]
 
 DRAIN_SHARE: Final = 0.1
 LONGEST_DRAIN_SECONDS: Final = 300.0
@@ -67,15 +67,18 @@ class Block:
     @property
     def drains_at(self) -> float:
         """Return when it must be given no more, so that what it has can end in time."""
-        return self.ends_at - min(DRAIN_SHARE * self.walltime, LONGEST_DRAIN_SECONDS)
+        return self.gives_up_at - min(DRAIN_SHARE * self.walltime, LONGEST_DRAIN_SECONDS)
 
     @property
     def gives_up_at(self) -> float:
         """Return when what it has not finished is given up."""
         return self.ends_at - END_SECONDS
 
-    def follow(self, status: JobStatus, now: float) -> bool:
-        """Take in what the batch system says; return whether the block has ended by that."""
+    def follow(self, status: JobStatus, now: float, clock: float) -> bool:
+        """Take in what the batch system says; return whether the block has ended by that.
+
+        `now` is monotonic; `clock` is the time of day, which the batch system uses.
+        """
         if self.stage.is_over:
             return False
         if status.state is JobState.ENDED:
@@ -88,7 +91,9 @@ class Block:
         elif status.state is JobState.ACTIVE and self.stage in (Stage.REQUESTED, Stage.PENDING):
             self.stage = Stage.ACTIVE
             self.reason = ""
-            self.ends_at = now + self.walltime
+            age = clock - status.started_at if status.started_at else 0.0
+            # A clock that is wrong by hours says nothing.
+            self.ends_at = now + self.walltime - (age if 0 < age < LONGEST_DRAIN_SECONDS else 0.0)
         return False
 
 
@@ -108,9 +113,9 @@ def cause_of(status: JobStatus) -> Cause:
 def describe_end(status: JobStatus) -> str:
     """Return how a job ended, for people."""
     words = [f"its job ended: {status.cause or EndCause.UNKNOWN}"]
-    if status.exit_code:
+    if status.exit_code and status.cause is EndCause.FAILED:
         words.append(f"exit code {status.exit_code}")
-    if status.signal:
+    if status.signal and status.cause is EndCause.FAILED:
         words.append(f"signal {status.signal}")
     if status.reason and status.reason.lower() not in ("none", ""):
         words.append(status.reason)

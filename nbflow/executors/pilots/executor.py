@@ -14,7 +14,6 @@ from nbflow.core.scaling import Outlook
 from nbflow.errors import ConfigError
 from nbflow.executors.pilots.foreman import Foreman
 from nbflow.executors.pilots.lanes import Lanes
-from nbflow.executors.pilots.node import Pass
 from nbflow.executors.pilots.plan import Plan
 from nbflow.executors.pilots.recruiter import Recruiter
 from nbflow.executors.protocol import Exit, Post, Try
@@ -77,19 +76,12 @@ class PilotsExecutor:
             port, server_key = lanes.start(plan.address)
             endings.callback(lanes.close, Exit.STOP)
 
-            def admit(block: str, key: str) -> Pass | None:
-                if block not in foreman.blocks:
-                    return None
-                entry = Pass(key, block, plan.workers)
-                lanes.allow(entry)
-                return entry
-
             recruiter = Recruiter(
                 self.label,
                 session,
                 plan.module("nbflow.executors.pilots.agent", directory, plan.address, plan.address),
                 {"address": f"tcp://{plan.address}:{port}", "server_key": server_key},
-                admit,
+                foreman.admit,
             )
             endings.callback(session.run, ["rm", "-rf", directory])
             endings.callback(recruiter.close)

@@ -7,6 +7,7 @@ the `Recruiter`, in a thread of its own.
 from __future__ import annotations
 
 import logging
+import math
 import queue
 import secrets
 import threading
@@ -21,6 +22,7 @@ from nbflow.core.states import Cause
 from nbflow.errors import NbflowError
 from nbflow.executors.pilots.blocks import Block, Stage, blocks_wanted, cause_of, idle_blocks
 from nbflow.executors.pilots.lanes import Lanes
+from nbflow.executors.pilots.node import Pass
 from nbflow.executors.pilots.plan import Plan
 from nbflow.providers.job import JobState, job_name
 from nbflow.providers.protocol import Provider
@@ -32,6 +34,7 @@ log = logging.getLogger("nbflow")
 BACK_OFF_SECONDS: Final = (2.0, 5.0, 15.0, 60.0, 300.0)
 """Between tries to get a block, after so many in a row that failed."""
 ENDED_KEPT: Final = 50
+SLOW_POLL_SECONDS: Final = 30.0
 START_SECONDS: Final = 180.0
 BARE_SECONDS: Final = 60.0
 """How long a job may go on after its last pilot was lost: one that was only cut off may come back."""
@@ -75,6 +78,18 @@ class Foreman:
     def tell(self, block: str, what: str, detail: str) -> None:
         """Take what the lanes say of a block."""
         self._inbox.put(_News(block, what, detail))
+
+    def admit(self, name: str, key: str) -> Pass | None:
+        """Let a lane in that comes for a block of ours; None for any other."""
+        block = self.blocks.get(name)
+        if block is None or block.stage.is_over:
+            return None
+        if block.ends_at == math.inf and block.walltime != math.inf:
+            # It was not seen to start yet: it did just now.
+            self._lanes().expect_end(name, time.monotonic() + block.walltime - SLOW_POLL_SECONDS)
+        entry = Pass(key, name, self._plan.workers)
+        self._lanes().allow(entry)
+        return entry
 
     def demand(self, outlook: Outlook) -> None:
         """Take what is wanted now."""
@@ -182,9 +197,9 @@ class Foreman:
         for job, status in self._provider.status(list(jobs)).items():
             block = jobs[job]
             was_new = block.stage in (Stage.REQUESTED, Stage.PENDING)
-            has_ended = block.follow(status, now)
+            has_ended = block.follow(status, now, time.time())
             if was_new and status.state is JobState.ACTIVE:
-                self._lanes().expect_end(block.name, block.ends_at)
+                self._lanes().expect_end(block.name, block.gives_up_at)
             if has_ended:
                 self._lanes().end(block.name, cause_of(status), block.reason)
                 if not block.nodes and not block.is_leaving:

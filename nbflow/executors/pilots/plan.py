@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from dataclasses import dataclass, field
@@ -89,16 +90,15 @@ class Plan:
         launcher = site.launcher
         if block.nodes > 1 and launcher is LauncherName.SINGLE and site.scheduler is Scheduler.SLURM:
             launcher = LauncherName.SRUN
-        walltime = int(block.walltime_seconds) if site.scheduler is not Scheduler.LOCAL else None
         return JobSpec(
             name=name,
             command=(self.python, "-m", "ipyparallel.engine", f"--file={directory}/{ENGINE_FILE}"),
             launcher=launcher,
             nodes=block.nodes,
-            cores_per_node=block.cores_per_node,
+            cores_per_node=block.cores_per_node or self.workers,
             memory_nbytes=block.memory_nbytes,
             gpus_per_node=block.gpus_per_node,
-            walltime_seconds=walltime,
+            walltime_seconds=None if block.walltime_seconds == math.inf else int(block.walltime_seconds),
             partition=site.partition or "",
             account=site.account or "",
             setup=site.setup,
