@@ -390,6 +390,12 @@ class Placement:
                     slot.touched = now
                     yield pool.id, list(slot.hand)[1:]
 
+    def explain(self, task: Task) -> str:
+        """Return what a queued task is waiting for, for people."""
+        lane = self._lane_for(task.options)
+        ahead = f"{len(lane.tasks)} like it are queued"
+        return "; ".join((ahead, *(pool.describe(lane.need) for pool in lane.pools)))
+
     def expect(self, executor: ExecutorId, seconds: float | None) -> None:
         """Take how long a new block of this executor would wait for its start, None when nobody knows."""
         self._pools[executor].wait = NEVER if seconds is None else seconds

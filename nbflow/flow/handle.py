@@ -6,7 +6,7 @@ import html
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, final
 
-from nbflow.core.states import REOPENABLE
+from nbflow.core.states import REOPENABLE, State
 from nbflow.core.task import Task
 from nbflow.errors import NbflowError
 from nbflow.flow.owner import Owner
@@ -67,6 +67,17 @@ class TaskHandle:
         """Return what the task wrote: kept parts of stdout and stderr of its tries, oldest first."""
         with self._reader() as reader:
             return "".join(output.text for output in reader.outputs(self.id))
+
+    def why(self) -> str:
+        """Return why the latest try ran where it did, or what a queued task is waiting for."""
+        if self._task.state is State.QUEUED:
+            return f"task {self.id} is queued: {self._kernel.why_queued(self._task)}"
+        sent = [attempt for attempt in self.attempts if attempt.slot is not None]
+        if not sent:
+            return f"task {self.id} is {self.state.replace('_', ' ')}: it has not been sent anywhere"
+        last = sent[-1]
+        why = last.why or "no other executor could take it"
+        return f"try {last.try_id} of task {self.id} went to {last.slot}: {why}"
 
     def cancel(self) -> bool:
         """Cancel the task, also while it runs; return whether it is cancelled by this."""

@@ -1,6 +1,7 @@
 """How many blocks there should be: rules that always hold, and hours of simulated life."""
 
 import string
+from dataclasses import replace
 
 import pytest
 from hypothesis import assume, given
@@ -233,7 +234,8 @@ def test_without_demand_it_ends_with_the_least_and_with_any_there_is_a_block(
     tasks: int, blocks: list[Block], limits: Limits
 ) -> None:
     assume(limits.max > 0)
-    cluster = Cluster(SHAPE, limits, blocks=[one for one in blocks if one.phase is not Phase.DRAINING])
+    idle = [replace(block, busy=0, idle_since=block.idle_since or 5000.0) for block in blocks]
+    cluster = Cluster(SHAPE, limits, blocks=idle)
     cluster.now = 5000.0
     # They stay queued: so it is seen what is kept for them.
     outlook = queued(tasks, 100.0) if tasks else Outlook(since=5000.0)
