@@ -187,8 +187,10 @@ class Pool:
 
     `open` are the nodes with room for a call of one core, `fitting` those for other needs that were asked
     about, `roomy` the busy slots that can take more into their bundle. `size` counts the slots that take
-    calls, `wait` is how long a new block would wait for its start. The last to get room is the first to be
-    used: its process is awake, and idle nodes stay idle, so that they can be given up.
+    calls. `tried` are the apps that had their trial here, `wait` is how long a new block would wait.
+
+    The last to get room is the first to be used: its process is awake, and idle nodes stay idle, so that they
+    can be given up.
     """
 
     __slots__ = (
@@ -204,6 +206,7 @@ class Pool:
         "roomy",
         "seconds",
         "size",
+        "tried",
         "wait",
     )
 
@@ -218,6 +221,7 @@ class Pool:
         self.busy: dict[SlotId, Slot] = {}
         self.roomy: dict[SlotId, Slot] = {}
         self.seconds: dict[AppId, float] = {}
+        self.tried: set[AppId] = set()
         self.size = 0
         self.wait = NEVER
         self.quiet_since: float | None = None

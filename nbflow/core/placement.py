@@ -281,6 +281,7 @@ class Placement:
             rivals = count_like(task, self._pools[faster[0].executor], self._rivals(lane))
             if not is_worth(best, faster, rivals):
                 return None, None
+        self._pools[best.executor].tried.add(task.app)
         return free[best.executor], describe(offers, best, len(lane.tasks))
 
     def _find_in(self, pool: Pool, lane: Lane, task: Task, kept: set[Node], now: float) -> _Place | None:
@@ -297,7 +298,8 @@ class Placement:
         seconds = expected_seconds(task, pool, self._pools.values())
         slots = pool.size or pool.largest.total.cores
         if is_free:
-            return Offer(pool.id, seconds, slots)
+            is_trial = seconds is not None and task.app not in pool.seconds and task.app not in pool.tried
+            return Offer(pool.id, seconds, slots, is_trial=is_trial)
         first, mean = pool.free_in(lane.need, now)
         return Offer(pool.id, seconds, slots, max(first, OVERHEAD_SECONDS), mean)
 
