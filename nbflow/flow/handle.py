@@ -6,7 +6,7 @@ import html
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, final
 
-from nbflow.core.states import REOPENABLE, State
+from nbflow.core.states import REOPENABLE
 from nbflow.core.task import Task
 from nbflow.errors import NbflowError
 from nbflow.flow.owner import Owner
@@ -70,8 +70,9 @@ class TaskHandle:
 
     def why(self) -> str:
         """Return why the latest try ran where it did, or what a queued task is waiting for."""
-        if self._task.state is State.QUEUED:
-            return f"task {self.id} is queued: {self._kernel.why_queued(self._task)}"
+        waits = self._kernel.why_queued(self._task)
+        if waits is not None:
+            return f"task {self.id} is queued: {waits}"
         sent = [attempt for attempt in self.attempts if attempt.slot is not None]
         if not sent:
             return f"task {self.id} is {self.state.replace('_', ' ')}: it has not been sent anywhere"

@@ -281,9 +281,10 @@ class DataFlowKernel:
         named = {str(place): describe_value(value) for place, value in enumerate(call.args)}
         return named | {name: describe_value(value) for name, value in call.kwargs.items()}
 
-    def why_queued(self, task: Task) -> str:
-        """Return what a queued task is waiting for."""
-        return self._ask(lambda: self._loop.placement.explain(task))
+    def why_queued(self, task: Task) -> str | None:
+        """Return what a task is waiting for, None when it is not queued."""
+        placement = self._loop.placement
+        return self._ask(lambda: placement.explain(task) if task.state is State.QUEUED else None)
 
     def app_name(self, task: Task) -> str:
         """Return the name of a task's app."""
