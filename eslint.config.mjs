@@ -10,8 +10,9 @@ const layer = (files, forbidden) => ({
 
 /** What a browser gives to the views in the notebook, which are plain modules without a build. */
 const browserNames = [
-  'cancelAnimationFrame', 'clearTimeout', 'document', 'getComputedStyle', 'matchMedia', 'MutationObserver', 'Path2D',
-  'performance', 'requestAnimationFrame', 'ResizeObserver', 'setTimeout', 'window'
+  'cancelAnimationFrame', 'clearInterval', 'clearTimeout', 'document', 'getComputedStyle', 'matchMedia',
+  'MutationObserver', 'Path2D', 'performance', 'requestAnimationFrame', 'ResizeObserver', 'setInterval', 'setTimeout',
+  'window'
 ];
 
 const rules = {

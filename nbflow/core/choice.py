@@ -27,7 +27,8 @@ class Offer:
     """Say what one executor offers to a task.
 
     `seconds` is its expected run time there, None when it is unknown. `first` is when a slot is free, 0 for
-    now; `mean` is when its `slots` are on the average.
+    now; `mean` is when its `slots` are on the average. `is_trial` tells that calls of this app were measured
+    elsewhere, and never were sent there: nobody can know that it is not the fastest.
     """
 
     executor: ExecutorId
@@ -35,6 +36,7 @@ class Offer:
     slots: int
     first: float = 0.0
     mean: float = 0.0
+    is_trial: bool = False
 
     @property
     def is_free(self) -> bool:
@@ -43,7 +45,10 @@ class Offer:
 
 
 def prefer(offers: Sequence[Offer]) -> Offer:
-    """Return the offer with the shortest run time, the first of those that are about equal."""
+    """Return the offer with the shortest run time, the first of those that are about equal, or a trial."""
+    for offer in offers:
+        if offer.is_trial:
+            return offer
     least = min(map(_length, offers))
     return next(offer for offer in offers if _length(offer) <= least * CLOSE)
 
@@ -70,6 +75,8 @@ def seconds_through(offers: Iterable[Offer], tasks: float) -> float:
 
 def faster_than(offer: Offer, others: Iterable[Offer]) -> list[Offer]:
     """Return those of the others for which it may be better to wait."""
+    if offer.is_trial:
+        return []
     return [one for one in others if _length(one) * CLOSE < _length(offer)]
 
 
@@ -95,6 +102,8 @@ def _describe(offer: Offer) -> str:
     if offer.first == float("inf"):
         return f"{offer.executor} had no node, and none was in sight"
     start = "free at once" if offer.is_free else f"free in about {_time(offer.first)}"
+    if offer.is_trial:
+        return f"{offer.executor} was {start}, and is tried for the first time"
     if offer.seconds is None:
         return f"{offer.executor} was {start}, run time unknown"
     end = _time(offer.first + offer.seconds)

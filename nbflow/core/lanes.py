@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from itertools import islice
 from typing import final
 
@@ -12,7 +12,7 @@ from nbflow.core.scaling import Queued
 from nbflow.core.states import State
 from nbflow.core.task import ONE_CORE, Options, Task
 
-__all__ = ["Lane", "count_like", "expected_seconds", "sum_up"]
+__all__ = ["Lane", "count_like", "expected_seconds", "rivals_of", "sum_up"]
 
 SAMPLE = 100
 """How many tasks of a lane are looked at to tell of all."""
@@ -49,6 +49,18 @@ class Lane:
             tasks.popleft()
         return None
 
+    def reserve(self, task: Task, pools: Collection[Pool], now: float) -> list[Node]:
+        """Return the nodes that are kept for the first task: the same ones until it leaves.
+
+        They only ever get emptier, so that it does leave.
+        """
+        nodes = self.reserved
+        if nodes and not any(node.is_draining or node.pool.nodes.get(node.id) is not node for node in nodes):
+            return nodes
+        choices = (pool.emptiest(self.need, expected_seconds(task, pool, pools), now) for pool in self.pools)
+        self.reserved = next(filter(None, choices), [])
+        return self.reserved
+
     def sample(self) -> tuple[list[Task], float]:
         """Return some tasks, and how many of all each of them stands for."""
         first = list(islice(self.tasks, SAMPLE))
@@ -76,6 +88,17 @@ def count_like(task: Task, pool: Pool, lanes: Iterable[Lane]) -> float:
             # What nobody has measured counts as one.
             count += weight * (1.0 if seconds is None else seconds / unit)
     return max(1.0, count)
+
+
+def rivals_of(lane: Lane, lanes: Iterable[Lane]) -> Iterator[Lane]:
+    """Yield the lanes whose tasks leave before those of this one, or between them; itself among them."""
+    for other in lanes:
+        if (
+            other.is_listed
+            and other.options.priority >= lane.options.priority
+            and any(pool in lane.pools for pool in other.pools)
+        ):
+            yield other
 
 
 def sum_up(pool: Pool, lanes: Iterable[Lane], pools: Collection[Pool]) -> tuple[Queued, ...]:

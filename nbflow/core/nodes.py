@@ -164,10 +164,14 @@ class Node:
 
     def give(self, need: Resources) -> Grant | None:
         """Choose the very cores and GPUs of a call that needs more than a core."""
-        if need.cores == 1 and not need.gpus:
+        if need.cores == need.ranks_per_node == 1 and not need.gpus:
             return None
         cores = need.cores if need.cores > 1 else 0
-        grant = Grant((), tuple(self.spare_gpus[: need.gpus]), tuple(self.spare_cores[:cores]))
+        grant = Grant(
+            gpus=tuple(self.spare_gpus[: need.gpus]),
+            cores=tuple(self.spare_cores[:cores]),
+            ranks_per_node=need.ranks_per_node,
+        )
         del self.spare_gpus[: need.gpus], self.spare_cores[:cores]
         return grant
 
@@ -183,8 +187,10 @@ class Pool:
 
     `open` are the nodes with room for a call of one core, `fitting` those for other needs that were asked
     about, `roomy` the busy slots that can take more into their bundle. `size` counts the slots that take
-    calls, `wait` is how long a new block would wait for its start. The last to get room is the first to be
-    used: its process is awake, and idle nodes stay idle, so that they can be given up.
+    calls. `tried` are the apps that had their trial here, `wait` is how long a new block would wait.
+
+    The last to get room is the first to be used: its process is awake, and idle nodes stay idle, so that they
+    can be given up.
     """
 
     __slots__ = (
@@ -200,6 +206,7 @@ class Pool:
         "roomy",
         "seconds",
         "size",
+        "tried",
         "wait",
     )
 
@@ -214,6 +221,7 @@ class Pool:
         self.busy: dict[SlotId, Slot] = {}
         self.roomy: dict[SlotId, Slot] = {}
         self.seconds: dict[AppId, float] = {}
+        self.tried: set[AppId] = set()
         self.size = 0
         self.wait = NEVER
         self.quiet_since: float | None = None
@@ -272,7 +280,7 @@ class Pool:
         slot.need = need
         if taken:
             slot.taken = taken
-            slot.grant = Grant(tuple(one.id for one in taken))
+            slot.grant = Grant(tuple(one.id for one in taken), ranks_per_node=need.ranks_per_node)
             for one in taken:
                 one.charge(one.total, 1)
         else:
@@ -362,6 +370,14 @@ class Pool:
         if not left:
             return 0.0, 0.0
         return min(left), sum(left) / len(left) * len(self.busy) / self.size
+
+    def describe(self, need: Resources) -> str:
+        """Return how busy this executor is, for people."""
+        if not self.size:
+            return f"{self.id} has no node as yet"
+        room = len(self._with_room(need))
+        spare = f", room on {room} of {len(self.nodes)} nodes" if len(self.nodes) > 1 else ""
+        return f"{self.id} has {len(self.busy)} of {self.size} slots at work{spare}"
 
     def _with_room(self, need: Resources) -> dict[NodeId, Node]:
         if need is ONE_CORE:

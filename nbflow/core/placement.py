@@ -19,7 +19,7 @@ from typing import final
 
 from nbflow.core.choice import Offer, describe, faster_than, is_worth, prefer
 from nbflow.core.ids import AppId, ExecutorId, NodeId, SlotId, TaskId, TryId
-from nbflow.core.lanes import Lane, count_like, expected_seconds, sum_up
+from nbflow.core.lanes import Lane, count_like, expected_seconds, rivals_of, sum_up
 from nbflow.core.nodes import NEVER, Capacity, Node, Pool, Slot
 from nbflow.core.scaling import Outlook
 from nbflow.core.states import State
@@ -229,7 +229,7 @@ class Placement:
                 continue
             found, why = self._find(lane, task, kept, now)
             if found is None:
-                kept.update(self._reserve(lane, task, now))
+                kept.update(lane.reserve(task, self._pools.values(), now))
                 waiting.append((lane, task))
             else:
                 lane.reserved = []
@@ -278,9 +278,10 @@ class Placement:
         best = prefer([offer for offer in offers if offer.is_free])
         faster = faster_than(best, (offer for offer in offers if not offer.is_free))
         if faster:
-            rivals = count_like(task, self._pools[faster[0].executor], self._rivals(lane))
+            rivals = count_like(task, self._pools[faster[0].executor], rivals_of(lane, self._lanes.values()))
             if not is_worth(best, faster, rivals):
                 return None, None
+        self._pools[best.executor].tried.add(task.app)
         return free[best.executor], describe(offers, best, len(lane.tasks))
 
     def _find_in(self, pool: Pool, lane: Lane, task: Task, kept: set[Node], now: float) -> _Place | None:
@@ -297,32 +298,10 @@ class Placement:
         seconds = expected_seconds(task, pool, self._pools.values())
         slots = pool.size or pool.largest.total.cores
         if is_free:
-            return Offer(pool.id, seconds, slots)
+            is_trial = seconds is not None and task.app not in pool.seconds and task.app not in pool.tried
+            return Offer(pool.id, seconds, slots, is_trial=is_trial)
         first, mean = pool.free_in(lane.need, now)
         return Offer(pool.id, seconds, slots, max(first, OVERHEAD_SECONDS), mean)
-
-    def _rivals(self, lane: Lane) -> Iterator[Lane]:
-        """Yield the lanes that hold tasks which leave before, or between, those of this one."""
-        for other in self._lanes.values():
-            if (
-                other.is_listed
-                and other.options.priority >= lane.options.priority
-                and any(pool in lane.pools for pool in other.pools)
-            ):
-                yield other
-
-    def _reserve(self, lane: Lane, task: Task, now: float) -> list[Node]:
-        """Return the nodes that are kept for the first task of a lane: the same ones until it leaves."""
-        nodes = lane.reserved
-        pool = nodes[0].pool if nodes else None
-        if pool is None or any(node.is_draining or pool.nodes.get(node.id) is not node for node in nodes):
-            lane.reserved = []
-            for pool in lane.pools:
-                seconds = expected_seconds(task, pool, self._pools.values())
-                lane.reserved = pool.emptiest(lane.need, seconds, now)
-                if lane.reserved:
-                    break
-        return lane.reserved
 
     # What travels together
 
@@ -389,6 +368,12 @@ class Placement:
                 if len(slot.hand) > 1 and now - slot.touched > STALL_SECONDS:
                     slot.touched = now
                     yield pool.id, list(slot.hand)[1:]
+
+    def explain(self, task: Task) -> str:
+        """Return what a queued task is waiting for, for people."""
+        lane = self._lane_for(task.options)
+        ahead = f"{len(lane.tasks)} like it are queued"
+        return "; ".join((ahead, *(pool.describe(lane.need) for pool in lane.pools)))
 
     def expect(self, executor: ExecutorId, seconds: float | None) -> None:
         """Take how long a new block of this executor would wait for its start, None when nobody knows."""

@@ -49,6 +49,7 @@ class Grant:
     nodes: tuple[NodeId, ...] = ()
     gpus: tuple[int, ...] = ()
     cores: tuple[int, ...] = ()
+    ranks_per_node: int = 1
 
 
 @final

@@ -217,7 +217,8 @@ class DataFlowKernel:
         if not self._loop.placement.can_ever_place(given):
             need = given.resources
             raise InvalidResources(
-                f"no executor has room for cores={need.cores}, memory={need.memory}, gpus={need.gpus}; "
+                f"no executor has room for cores={need.cores}, memory={need.memory}, gpus={need.gpus}"
+                f"{f' on {need.nodes} nodes' if need.nodes > 1 else ''}; "
                 f"the largest has {self._loop.placement.describe_largest()}"
             )
         options = self._admitted[given] = given if given.retry else replace(given, retry=self._retry)
@@ -279,6 +280,11 @@ class DataFlowKernel:
             return {}
         named = {str(place): describe_value(value) for place, value in enumerate(call.args)}
         return named | {name: describe_value(value) for name, value in call.kwargs.items()}
+
+    def why_queued(self, task: Task) -> str | None:
+        """Return what a task is waiting for, None when it is not queued."""
+        placement = self._loop.placement
+        return self._ask(lambda: placement.explain(task) if task.state is State.QUEUED else None)
 
     def app_name(self, task: Task) -> str:
         """Return the name of a task's app."""

@@ -16,10 +16,15 @@ __all__ = ["CARD", "DOT", "FEWEST_ROWS", "Arrangement", "Block", "Cell", "arrang
 
 GAP = 76.0
 NARROW_GAP = 30.0
+WIDE_GAP = 170.0
 MANY_LAYERS = 60
 CAPTION = 22.0
 BLOCK_GAP = 18.0
+COLUMN_GAP = 70.0
 ASPECT = 2.6
+LEAST_ASPECT = 1.3
+MOST_COLUMNS = 8
+VIEW_HEIGHT = 240.0
 FEWEST_ROWS = 8
 MOST_ROWS = 256
 
@@ -63,7 +68,9 @@ class Arrangement:
     rows: int
 
 
-_Groups = dict[tuple[int, int, bool], list[int]]
+_Key = tuple[int, int, bool]
+_Groups = dict[_Key, list[int]]
+_Column = list[_Key]
 
 
 def arrange(
@@ -71,34 +78,39 @@ def arrange(
 ) -> Arrangement:
     """Place marks given by the layer and app of each, and whether it is a card (1) or a dot (0).
 
-    Blocks are at least `rows` high; they get higher when the whole would be too wide to look at.
+    Blocks are at least `rows` high; they get higher when the whole would be too wide to look at. Where it
+    would be too high, the blocks of a layer stand in several columns. Layers stand as far apart as there is
+    room: for the names over their blocks.
     """
     groups: _Groups = {}
     for mark, key in enumerate(zip(layers, apps, map(bool, cards), strict=True)):
         groups.setdefault(key, []).append(mark)
-    stacks: dict[int, list[tuple[int, int, bool]]] = {}
+    stacks: dict[int, _Column] = {}
     for key in groups:
         stacks.setdefault(key[0], []).append(key)
     gap = GAP if len(stacks) <= MANY_LAYERS else NARROW_GAP
     rows = _best_rows(groups, stacks, gap, rows)
+    columns, gap = _spread(groups, [stacks[layer] for layer in sorted(stacks)], rows, gap)
 
     xs, ys = array("f", bytes(4 * len(layers))), array("f", bytes(4 * len(layers)))
     blocks: list[Block] = []
     left = 0.0
-    for layer in sorted(stacks):
-        width, height = _stack_size(groups, stacks[layer], rows)
-        top = -height / 2
-        for key in stacks[layer]:
-            block = _fill(groups[key], key, left, top + CAPTION, rows, xs, ys)
-            blocks.append(block)
-            top = block.y + block.height + BLOCK_GAP
-        left += width + gap
+    for layer in columns:
+        for column in layer:
+            width, height = _stack_size(groups, column, rows)
+            top = -height / 2
+            for key in column:
+                block = _fill(groups[key], key, left, top + _caption(key), rows, xs, ys)
+                blocks.append(block)
+                top = block.y + block.height + BLOCK_GAP
+            left += width + COLUMN_GAP
+        left += gap - COLUMN_GAP
     return Arrangement(xs, ys, tuple(blocks), rows)
 
 
 def _fill(
     marks: list[int],
-    key: tuple[int, int, bool],
+    key: _Key,
     left: float,
     top: float,
     rows: int,
@@ -119,15 +131,47 @@ def _block_size(count: int, rows: int, cell: Cell) -> tuple[float, float]:
     return math.ceil(count / rows) * cell.width, min(count, rows) * cell.height
 
 
-def _stack_size(groups: _Groups, keys: list[tuple[int, int, bool]], rows: int) -> tuple[float, float]:
+def _caption(key: _Key) -> float:
+    """Give the room for the name over a block; a card has its name inside."""
+    return 0.0 if key[2] else CAPTION
+
+
+def _stack_size(groups: _Groups, keys: _Column, rows: int) -> tuple[float, float]:
     sizes = [_block_size(len(groups[key]), rows, CARD if key[2] else DOT) for key in keys]
-    height = sum(height + CAPTION for _, height in sizes) + BLOCK_GAP * (len(sizes) - 1)
+    height = sum(height for _, height in sizes) + sum(map(_caption, keys)) + BLOCK_GAP * (len(sizes) - 1)
     return max(width for width, _ in sizes), height
 
 
-def _best_rows(
-    groups: _Groups, stacks: dict[int, list[tuple[int, int, bool]]], gap: float, fewest: int
-) -> int:
+def _spread(
+    groups: _Groups, layers: list[_Column], rows: int, least_gap: float
+) -> tuple[list[list[_Column]], float]:
+    """Break high layers into columns until the whole is wide enough, and give the gap between layers."""
+    columns, gap = [[layer] for layer in layers], least_gap
+    most_gap = WIDE_GAP if any(_caption(key) for layer in layers for key in layer) else least_gap
+    tallest = max((_stack_size(groups, layer, rows)[1] for layer in layers), default=0.0)
+    for parts in range(1, MOST_COLUMNS + 1):
+        columns = [_broken(groups, layer, tallest / parts, rows) for layer in layers]
+        sizes = [_stack_size(groups, column, rows) for layer in columns for column in layer]
+        width = sum(width for width, _ in sizes) + COLUMN_GAP * (len(sizes) - len(layers))
+        height = max((height for _, height in sizes), default=0.0)
+        between = max(1, len(layers) - 1)
+        gap = min(most_gap, max(least_gap, (ASPECT * max(height, VIEW_HEIGHT) - width) / between))
+        if height <= VIEW_HEIGHT or width + gap * between >= LEAST_ASPECT * height:
+            break
+    return columns, gap
+
+
+def _broken(groups: _Groups, keys: _Column, most: float, rows: int) -> list[_Column]:
+    """Break a layer into columns that are at most so high, or of one block."""
+    columns: list[_Column] = [[]]
+    for key in keys:
+        if columns[-1] and _stack_size(groups, [*columns[-1], key], rows)[1] > most:
+            columns.append([])
+        columns[-1].append(key)
+    return columns
+
+
+def _best_rows(groups: _Groups, stacks: dict[int, _Column], gap: float, fewest: int) -> int:
     """Choose the block height, a power of two, that brings the whole nearest to the shape of a view."""
 
     def strain(rows: int) -> float:

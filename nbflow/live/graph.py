@@ -96,7 +96,7 @@ class GraphView(LiveWidget):
                 if scene is not None:
                     scene.forget()
             case {"kind": "story", "task": int(task)}:
-                self.send(tell_task(reader, task))
+                self.send(tell_task(reader, model, task))
             case {"kind": "card", "app": int(app)} if scene is not None:
                 self.send(tell_app(model, scene, app))
             case {"kind": "toggle", "app": int(app)} if scene is not None:

@@ -72,14 +72,17 @@ class RunModel:
         self.edges: list[EdgeRow] = []
         self.began: float | None = None
         self.latest = 0.0
+        self._first_called: dict[tuple[str, str], int] = {}
+        self._shown_as: dict[int, int] = {}
         self._new_tasks: list[int] = []
         self._new_edges = 0
         self._touched: set[int] = set()
 
     def add_apps(self, rows: Iterable[AppRow]) -> None:
-        """Take in the names of apps."""
+        """Take in apps. One that is defined anew, in a cell run again, is the same app to a reader."""
         for row in rows:
             self.app_names[row.app] = row.name
+            self._shown_as[row.app] = self._first_called.setdefault((row.module, row.name), row.app)
 
     def add_tasks(self, rows: Iterable[TaskRow]) -> None:
         """Take in submissions; one that is known already is skipped."""
@@ -90,10 +93,11 @@ class RunModel:
         self.began = rows[0].time if self.began is None else self.began
         self.latest = max(self.latest, rows[-1].time)
         app_of, state_of, calls, by_app = self.app_of, self.state_of, self.calls, self.by_app
-        for task, _, _, app, _, call, state, spawner, _ in rows:
+        shown_as = self._shown_as
+        for task, _, _, defined, _, call, state, spawner, _ in rows:
             if app_of[task]:
                 continue
-            app_of[task] = app
+            app_of[task] = app = shown_as.get(defined, defined)
             state_of[task] = state
             calls[task] = call[:MAX_CALL_LENGTH]
             if app not in by_app:

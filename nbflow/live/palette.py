@@ -11,7 +11,13 @@ from typing import final
 
 from nbflow.core.states import State
 
-__all__ = ["LEGEND", "LOOKS", "Look", "look_of"]
+__all__ = ["LEGEND", "LOOKS", "MUTED", "TEXT", "Look", "look_of"]
+
+MUTED = "var(--jp-ui-font-color2, #667080)"
+"""The CSS colour of words beside the point."""
+
+TEXT = "var(--jp-ui-font-color1, #24292f)"
+"""The CSS colour of words."""
 
 GREY = ("#8a8f98", "--jp-ui-font-color3")
 BLUE = ("#1976d2", "--jp-brand-color1")

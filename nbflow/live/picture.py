@@ -9,7 +9,8 @@ from nbflow.core.states import State
 from nbflow.live.arrange import Arrangement
 from nbflow.live.headline import Headline
 from nbflow.live.model import RunModel
-from nbflow.live.palette import LEGEND, LOOKS, Look, look_of
+from nbflow.live.names import draw_names
+from nbflow.live.palette import LEGEND, LOOKS, MUTED, TEXT, Look, look_of
 from nbflow.live.scene import Scene
 
 __all__ = ["draw_progress", "draw_run"]
@@ -18,11 +19,13 @@ WIDTH = 900.0
 HEIGHT = 340.0
 MARGIN = 26.0
 MOST_EDGES = 2_500
+MOST_CURVES = 600
+FAINTNESS = ((60, 0.8), (500, 0.5), (float("inf"), 0.25))
+"""How strong edges are, up to how many of them."""
+
 MOST_SIGNS = 200
 FAILED = LOOKS[State.FAILED]
 MOST_SCALE = 1.5
-TEXT = "var(--jp-ui-font-color1, #24292f)"
-MUTED = "var(--jp-ui-font-color2, #667080)"
 LINE = "var(--jp-border-color1, #d3d7de)"
 
 
@@ -50,12 +53,12 @@ def _draw_graph(scene: Scene, model: RunModel) -> str:
     scale = min(MOST_SCALE, (WIDTH - 2 * MARGIN) / width, (HEIGHT - 2 * MARGIN) / height)
     margin = MARGIN / scale
     width, height = width + 2 * margin, height + 2 * margin
+    names = draw_names(arrangement, model, scale=scale, left=left - margin, right=left - margin + width)
     return (
         f'<svg viewBox="{left - margin:.0f} {top - margin:.0f} {width:.0f} {height:.0f}" '
         f'width="{width * scale:.0f}" height="{height * scale:.0f}" role="img" '
         f'style="max-width:100%;height:auto" font-family="sans-serif">'
-        f"{_edges(scene)}{_dots(scene, model)}{_cards(scene, model)}"
-        f"{_captions(arrangement, model, scale)}</svg>"
+        f"{_edges(scene)}{_dots(scene, model)}{_cards(scene, model)}{names}</svg>"
     )
 
 
@@ -70,11 +73,21 @@ def _bounds(arrangement: Arrangement) -> tuple[float, float, float, float]:
 
 def _edges(scene: Scene) -> str:
     x, y = scene.arrangement.x, scene.arrangement.y
-    step = -(-len(scene.edges) // MOST_EDGES) or 1
-    lines = (f"M{x[a]:.0f} {y[a]:.0f}L{x[b]:.0f} {y[b]:.0f}" for a, b in scene.edges[::step])
-    path = "".join(lines)
-    faint = 0.25 if len(scene.edges) > 500 else 0.8
+    count = len(scene.edges)
+    step = -(-count // MOST_EDGES) or 1
+    draw = _curve if count <= MOST_CURVES else _line
+    path = "".join(draw(x[a], y[a], x[b], y[b]) for a, b in scene.edges[::step])
+    faint = next(strength for most, strength in FAINTNESS if count <= most)
     return f'<path d="{path}" fill="none" stroke="#d3d7de" style="stroke:{LINE}" opacity="{faint}"/>'
+
+
+def _line(x0: float, y0: float, x1: float, y1: float) -> str:
+    return f"M{x0:.0f} {y0:.0f}L{x1:.0f} {y1:.0f}"
+
+
+def _curve(x0: float, y0: float, x1: float, y1: float) -> str:
+    middle = (x0 + x1) / 2
+    return f"M{x0:.0f} {y0:.0f}C{middle:.0f} {y0:.0f} {middle:.0f} {y1:.0f} {x1:.0f} {y1:.0f}"
 
 
 def _dots(scene: Scene, model: RunModel) -> str:
@@ -119,12 +132,13 @@ def _cards(scene: Scene, model: RunModel) -> str:
     for mark, counts in scene.card_counts(range(len(scene.marks))).items():
         left, top = x[mark] - 88, y[mark] - 28
         name = escape(model.app_name(scene.marks[mark].app)[:18])
+        failed = f'<tspan style="fill:{FAILED.css}"> {FAILED.icon} {counts[State.FAILED]:,}</tspan>'
         parts.append(
             f'<rect x="{left:.0f}" y="{top:.0f}" width="176" height="56" rx="7" fill="#ffffff" '
             f'stroke="#d3d7de" style="fill:var(--jp-layout-color1, #ffffff);stroke:{LINE}"/>'
             f'<text x="{left + 11:.0f}" y="{top + 23:.0f}" font-size="12" style="fill:{TEXT}">'
             f'<tspan font-weight="600">{name}</tspan> '
-            f"{counts[State.DONE]:,} / {sum(counts):,}</text>"
+            f"{counts[State.DONE]:,} / {sum(counts):,}{failed if counts[State.FAILED] else ''}</text>"
         )
         parts.append(_bar(counts, left + 11, top + 36))
     return "".join(parts)
@@ -144,16 +158,6 @@ def _bar(counts: Iterable[int], left: float, top: float) -> str:
             )
             left += width
     return "".join(parts)
-
-
-def _captions(arrangement: Arrangement, model: RunModel, scale: float) -> str:
-    size = 11 / max(scale, 0.4)
-    return "".join(
-        f'<text x="{block.x:.0f}" y="{block.y - 6:.0f}" font-size="{size:.0f}" style="fill:{TEXT}">'
-        f"{escape(model.app_name(block.app)[:24])}{f' ×{block.count:,}' if block.count > 1 else ''}</text>"
-        for block in arrangement.blocks[:200]
-        if not block.is_card
-    )
 
 
 def _icon(look: Look) -> str:

@@ -18,7 +18,7 @@ FAILURES = frozenset(("TryFailed", "StagingFailed", "DepFailed"))
 MAX_OUTPUT_LENGTH = 20_000
 
 
-def tell_task(reader: Reader, task: int) -> dict[str, Any]:
+def tell_task(reader: Reader, model: RunModel, task: int) -> dict[str, Any]:
     """Tell a task's story: how it stands, its tries, its failure with the traceback, what it wrote."""
     record = reader.task(task)
     history = reader.history(task)
@@ -30,6 +30,7 @@ def tell_task(reader: Reader, task: int) -> dict[str, Any]:
         "task": task,
         "state": int(record.state),
         "app": record.app,
+        "app_id": model.app_of[task] if task < len(model.app_of) else 0,
         "label": record.label,
         "call": record.call,
         "origin": record.origin or "",

@@ -53,6 +53,7 @@ class LiveWidget(anywidget.AnyWidget):
         self._tasks = tasks
         self._tally = Tally()
         self._still = Still()
+        self._has_news = True
         self._shown_in: int | None = None
 
     def show_changes(self, tick: Tick, headline: Headline) -> None:
@@ -71,9 +72,12 @@ class LiveWidget(anywidget.AnyWidget):
         """Take in what changed."""
         headline = self._tally.sum_up(tick.model, now=tick.now, tasks=self.wanted(), is_over=tick.is_over)
         self.show_changes(tick, headline)
+        self._has_news = self._has_news or bool(tick.changes) or headline != self.headline
         self.headline = headline
-        if self._still.is_due(now=tick.now, is_final=headline.is_quiet):
-            self._still.renew(self.draw(), f"nbflow: {headline}", now=tick.now)
+        is_final = headline.is_quiet
+        if self._has_news and self._still.is_due(now=tick.now, is_final=is_final):
+            self._has_news = False
+            self._still.renew(self.draw(), f"nbflow: {headline}", now=tick.now, is_final=is_final)
 
     def show(self) -> None:
         """Display the view in the cell that runs now, with room for its still picture."""

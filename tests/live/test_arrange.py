@@ -44,3 +44,18 @@ def test_blocks_never_get_lower_than_before() -> None:
 
 def test_nothing_can_be_arranged() -> None:
     assert arrange([], [], []).blocks == ()
+
+
+def test_a_layer_of_many_apps_stands_in_columns() -> None:
+    arrangement = arrange([0] * 12 + [1], list(range(13)), [0] * 13)
+    width = max(arrangement.x) - min(arrangement.x)
+    height = max(arrangement.y) - min(arrangement.y)
+    assert width > height
+    assert max(arrangement.x[:12]) < arrangement.x[12]
+    assert len(set(zip(arrangement.x, arrangement.y, strict=True))) == 13
+
+
+def test_few_layers_stand_wide_apart_and_many_do_not() -> None:
+    few = arrange([0, 1], [1, 2], [0, 0])
+    many = arrange(list(range(50)), [1] * 50, [0] * 50)
+    assert few.x[1] - few.x[0] > 1.5 * (many.x[1] - many.x[0])

@@ -56,3 +56,12 @@ def test_what_was_never_submitted_is_skipped() -> None:
 def test_an_empty_run_counts_nothing() -> None:
     assert RunModel().summary().total == 0
     assert RunModel().app_name(7) == "app 7"
+
+
+def test_an_app_that_is_defined_anew_stays_one_app() -> None:
+    model = RunModel()
+    names = {1: "train", 2: "train", 3: "score"}
+    model.add_apps(AppRow(app, name, "python", "__main__", None, None) for app, name in names.items())
+    model.add_tasks(task(app, app=app, state=State.DONE) for app in names)
+    assert list(model.app_of[1:4]) == [1, 1, 3]
+    assert model.by_app[1][State.DONE] == 2

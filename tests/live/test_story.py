@@ -1,6 +1,7 @@
 from nbflow.core.states import State
 from nbflow.journal.reader import open_run
 from nbflow.journal.rows import Detail
+from nbflow.live.model import RunModel
 from nbflow.live.story import tell_task
 
 from .sample import SampleRun
@@ -13,7 +14,7 @@ def test_a_done_task_has_no_failure(run: SampleRun) -> None:
     run.finish(task, seconds=2.0)
     run.publish()
     with open_run(run.address) as reader:
-        story = tell_task(reader, task)
+        story = tell_task(reader, RunModel(), task)
     assert story["failure"] is None
     assert story["seconds"] == 2.0
     assert not story["can_retry"]
@@ -26,7 +27,7 @@ def test_a_blocked_task_leads_to_the_one_that_failed(run: SampleRun) -> None:
     run.block(second, root=first)
     run.publish()
     with open_run(run.address) as reader:
-        story = tell_task(reader, second)
+        story = tell_task(reader, RunModel(), second)
     assert story["failure"]["root"] == first
     assert not story["can_retry"]
 
@@ -37,4 +38,4 @@ def test_a_retry_by_hand_wipes_the_failure_out(run: SampleRun) -> None:
     run.happen(task, "RetryRequested", State.QUEUED)
     run.publish()
     with open_run(run.address) as reader:
-        assert tell_task(reader, task)["failure"] is None
+        assert tell_task(reader, RunModel(), task)["failure"] is None

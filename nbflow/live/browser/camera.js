@@ -3,6 +3,7 @@
 const MOST_ZOOM = 4;
 const FITTED_ZOOM = 1.5;
 const MARGIN = 28;
+const TOOLS = 14; // more at the bottom: the buttons there cover no mark
 
 export class Camera {
   constructor() {
@@ -12,6 +13,7 @@ export class Camera {
     this.width = 1;
     this.height = 1;
     this.inset = 0; // pixels at the right that the panel covers
+    this.overhang = { left: 0, right: 0 }; // pixels of names beside the outermost marks
     this.isFitted = true; // follows the graph until a person takes over
   }
 
@@ -24,16 +26,14 @@ export class Camera {
   fitting(bounds) {
     const width = Math.max(1, bounds.right - bounds.left);
     const height = Math.max(1, bounds.bottom - bounds.top);
-    const room = this.width - this.inset;
-    const scale = Math.min(
-      FITTED_ZOOM,
-      Math.max(1, room - 2 * MARGIN) / width,
-      Math.max(1, this.height - 2 * MARGIN) / height
-    );
+    const left = MARGIN + this.overhang.left;
+    const right = this.width - this.inset - MARGIN - this.overhang.right;
+    const bottom = this.height - MARGIN - TOOLS;
+    const scale = Math.min(FITTED_ZOOM, Math.max(1, right - left) / width, Math.max(1, bottom - MARGIN) / height);
     return {
       scale,
-      x: room / 2 - (scale * (bounds.left + bounds.right)) / 2,
-      y: this.height / 2 - (scale * (bounds.top + bounds.bottom)) / 2
+      x: (left + right) / 2 - (scale * (bounds.left + bounds.right)) / 2,
+      y: (MARGIN + bottom) / 2 - (scale * (bounds.top + bounds.bottom)) / 2
     };
   }
 

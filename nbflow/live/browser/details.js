@@ -11,11 +11,20 @@ export class Details {
     this.root = element('aside', 'nbflow-details');
     this.root.setAttribute('aria-label', 'Task details');
     this.root.tabIndex = -1;
+    this.root.addEventListener('keydown', event => {
+      if (event.key === 'Escape') {
+        event.stopPropagation();
+        act.close();
+      }
+    });
     this.root.hidden = true;
+    this.topic = null;
+    this.wantsFocus = false; // a person came by keyboard and goes on in here
   }
 
   close() {
     this.root.hidden = true;
+    this.topic = null;
     this.root.replaceChildren();
   }
 
@@ -23,6 +32,7 @@ export class Details {
   showTask(story) {
     const look = this.looks[story.state];
     this.fill(
+      `task ${story.task}`,
       this.title(look, story.call || story.app, `task ${story.task} · ${look.word}`),
       story.can_retry ? this.retryButton(story) : null,
       story.failure ? this.failure(story.failure) : null,
@@ -30,7 +40,6 @@ export class Details {
       story.attempts.length > 1 ? attempts(story.attempts) : null,
       ...story.outputs.map(output)
     );
-    this.root.dataset.task = String(story.task);
   }
 
   /** Shows the tasks of an app. */
@@ -44,6 +53,7 @@ export class Details {
     }
     const title = card.is_opened ? 'Fold into one card' : `Show its ${card.total.toLocaleString()} tasks`;
     this.fill(
+      `app ${card.app}`,
       this.title(null, card.app_name, `${card.total.toLocaleString()} tasks`),
       counts,
       card.can_toggle
@@ -51,13 +61,24 @@ export class Details {
         : element('p', 'nbflow-muted', 'Too many to draw one by one.'),
       card.tasks.length ? this.taskList(card) : null
     );
-    delete this.root.dataset.task;
   }
 
-  fill(...parts) {
-    this.root.replaceChildren(...parts.filter(part => part !== null));
-    this.root.hidden = false;
-    this.root.scrollTop = 0;
+  /** Fills the panel. News about the same topic leave a person where they are: scrolled, and on the same button. */
+  fill(topic, ...parts) {
+    const { root } = this;
+    const isSame = topic === this.topic;
+    const held = root.contains(document.activeElement) ? document.activeElement.getAttribute('aria-label') : null;
+    const scrolled = isSame ? root.scrollTop : 0;
+    root.replaceChildren(...parts.filter(part => part !== null));
+    root.hidden = false;
+    root.scrollTop = scrolled;
+    this.topic = topic;
+    if (held !== null || this.wantsFocus) {
+      const buttons = isSame ? [...root.querySelectorAll('button')] : [];
+      const same = buttons.find(one => one.getAttribute('aria-label') === held);
+      (same || root).focus({ preventScroll: true });
+      this.wantsFocus = false;
+    }
   }
 
   title(look, text, subtitle) {
@@ -105,7 +126,7 @@ export class Details {
   taskList(card) {
     const list = element('ul', 'nbflow-tasks');
     for (const { task, state, call } of card.tasks) {
-      const line = button('nbflow-link', '', call, () => this.act.show(task));
+      const line = button('nbflow-link', '', call, () => this.act.show(task, card.app));
       line.append(stateIcon(this.looks[state]), element('code', '', call));
       list.append(element('li', '', line));
     }

@@ -5,6 +5,7 @@ import { Details } from './details.js';
 import { button, element } from './dom.js';
 import { Hands } from './hands.js';
 import { Header } from './header.js';
+import { watchKernel } from './kernel.js';
 import { Painter } from './painter.js';
 import { Store } from './store.js';
 import { readTheme, wantsStillness, watchTheme } from './theme.js';
@@ -14,6 +15,7 @@ const REST_MILLISECONDS = 140;
 const OPEN_MILLISECONDS = 250;
 const MOST_GLIDERS = 3000;
 const APPROACH = 0.22;
+const PATIENCE_MILLISECONDS = 5000;
 
 class GraphView {
   constructor(model, store) {
@@ -28,10 +30,12 @@ class GraphView {
     this.tooltip = new Tooltip(store);
     this.details = new Details(store.looks, {
       retry: tasks => this.retry(tasks),
-      show: task => this.showTask(task),
-      toggle: app => this.model.send({ kind: 'toggle', app }),
+      show: (task, app) => this.showTask(task, app),
+      toggle: app => this.send({ kind: 'toggle', app }),
       close: () => this.back()
     });
+    // What came while a button was held down was put off, for its click.
+    this.details.root.addEventListener('pointerup', () => setTimeout(() => this.refreshDetails()));
     this.header = new Header(store.looks, store.order, {
       onState: state => this.nextIn(state),
       onRetryAll: () => this.retry(null)
@@ -42,6 +46,7 @@ class GraphView {
     this.frame = 0;
     this.lastMove = 0;
     this.frames = 0;
+    this.subject = null; // what the panel is about: { task, app, seenIn }; task 0 is all of the app
     this.hands = new Hands(this);
     this.ends = [
       watchTheme(() => this.dress()),
@@ -95,7 +100,8 @@ class GraphView {
   update(isNew) {
     const { store, painter, root } = this;
     if (isNew) {
-      painter.hovered = painter.selected = -1;
+      painter.hovered = -1;
+      painter.selected = (this.subject && store.markOf(this.subject)) ?? -1;
       this.tooltip.hide();
     }
     if (store.head) {
@@ -112,13 +118,20 @@ class GraphView {
     this.repaint();
   }
 
-  /** Asks for the open task's story again when its state is no longer the one that is shown. */
+  /** Asks again for what the panel shows when anything happened to it since: a retry may end in the same state. */
   refreshDetails() {
-    const task = Number(this.details.root.dataset.task ?? 0);
-    const mark = this.store.markOfTask.get(task);
-    if (!this.details.root.hidden && mark !== undefined && this.store.state[mark] !== this.shownState) {
-      this.showTask(task);
+    const { store, subject } = this;
+    const mark = subject && store.markOf(subject);
+    if (mark !== null && mark !== undefined && store.changedIn[mark] !== subject.seenIn) {
+      this.ask(subject);
     }
+  }
+
+  /** Asks the kernel about a task, or about an app when the task is 0. */
+  ask({ task, app }) {
+    const { store } = this;
+    this.subject = { task, app, seenIn: store.changedIn[store.markOf({ task, app })] };
+    this.send(task ? { kind: 'story', task } : { kind: 'card', app });
   }
 
   repaint() {
@@ -136,6 +149,9 @@ class GraphView {
     const isStill = wantsStillness();
     const isGliding = store.glide(now, isStill || store.count > MOST_GLIDERS);
     camera.inset = this.coveredWidth();
+    if (camera.isFitted && store.bounds) {
+      camera.overhang = painter.captions.overhang(painter, camera.fitting(store.bounds).scale);
+    }
     const isFitting = camera.isFitted && store.bounds && camera.approach(store.bounds, this.pace(isStill));
     const isMoving = isGliding || isFitting || now - this.lastMove < REST_MILLISECONDS;
     const spins = painter.paint(now, isMoving) && !isStill;
@@ -192,7 +208,7 @@ class GraphView {
     if (mark >= 0) {
       camera.reveal(store.goal[2 * mark], store.goal[2 * mark + 1]);
       const standing = store.task[mark] ? store.looks[store.state[mark]].word : 'an app, folded';
-      this.word.textContent = `${store.title(mark)}, ${standing}`;
+      this.say(`${store.title(mark)}, ${standing}`);
     }
     this.moved();
   }
@@ -202,11 +218,9 @@ class GraphView {
     this.tooltip.hide();
     this.select(mark);
     if (mark < 0) {
-      this.details.close();
-    } else if (this.store.task[mark]) {
-      this.showTask(this.store.task[mark]);
+      this.closeDetails();
     } else {
-      this.model.send({ kind: 'card', app: this.store.app[mark] });
+      this.ask({ task: this.store.task[mark], app: this.store.app[mark] });
     }
   }
 
@@ -215,19 +229,23 @@ class GraphView {
     if (this.details.root.hidden) {
       this.select(-1);
     }
-    this.details.close();
+    this.closeDetails();
     this.canvas.focus({ preventScroll: true });
     this.repaint();
   }
 
-  showTask(task) {
-    const mark = this.store.markOfTask.get(task);
+  closeDetails() {
+    this.subject = null;
+    this.details.close();
+  }
+
+  /** Tells about a task that the panel names; its mark is chosen if it has one. */
+  showTask(task, app) {
+    const mark = this.store.markOf({ task, app });
     if (mark !== undefined) {
-      this.painter.selected = mark;
-      this.shownState = this.store.state[mark];
-      this.repaint();
+      this.select(mark);
     }
-    this.model.send({ kind: 'story', task });
+    this.ask({ task, app });
   }
 
   /** Goes to the next mark in a state. */
@@ -243,19 +261,60 @@ class GraphView {
   }
 
   retry(tasks) {
-    this.model.send({ kind: 'retry', tasks });
+    this.send({ kind: 'retry', tasks });
+  }
+
+  /** Asks the kernel for an answer, and says so when none comes. */
+  send(question) {
+    if (!this.post(question)) {
+      return;
+    }
+    clearTimeout(this.patience);
+    this.patience = setTimeout(() => this.say('No answer from the kernel yet. It may be busy, or gone.'), PATIENCE_MILLISECONDS);
+  }
+
+  /** Sends a message to the kernel; false when there is no way to it any more. */
+  post(message) {
+    try {
+      this.model.send(message);
+      return true;
+    } catch {
+      this.lose();
+      return false;
+    }
+  }
+
+  /** Stays as the last known state: no kernel stands behind the view any more. */
+  lose() {
+    this.store.isLost = true;
+    this.root.classList.add('nbflow-lost');
+    this.header.lose();
+    this.repaint();
+  }
+
+  say(text, isError = false) {
+    this.word.textContent = text;
+    this.word.classList.toggle('nbflow-error', isError);
   }
 
   /** Takes a message that is not about the graph itself. */
   answer(content) {
+    if (content.kind === 'frame') {
+      return;
+    }
     this.repaint();
-    if (content.kind === 'story') {
+    clearTimeout(this.patience);
+    if (content.kind !== 'told' && this.subject && this.details.root.matches(':active')) {
+      this.subject.seenIn = -1; // a click needs its button to stay until the pointer is up
+      return;
+    }
+    if (content.kind === 'story' && this.subject?.task === content.task) {
+      this.subject.app = content.app_id;
       this.details.showTask(content);
-    } else if (content.kind === 'card') {
+    } else if (content.kind === 'card' && this.subject?.task === 0 && this.subject.app === content.app) {
       this.details.showApp(content);
     } else if (content.kind === 'told') {
-      this.word.textContent = content.text;
-      this.word.classList.toggle('nbflow-error', content.is_error);
+      this.say(content.text, content.is_error);
     }
   }
 
@@ -263,6 +322,7 @@ class GraphView {
   close() {
     this.ends.forEach(end => end());
     cancelAnimationFrame(this.frame);
+    clearTimeout(this.patience);
   }
 }
 
@@ -283,18 +343,20 @@ export default () => {
       const view = new GraphView(model, store);
       const answer = content => view.answer(content);
       model.on('msg:custom', answer);
+      const unwatch = watchKernel(model, () => view.lose());
       el.append(view.root);
       view.update(false);
       // A little later JupyterLab has a way to the kernel that a busy cell does not block.
       let opening = setTimeout(() => {
         opening = null;
-        model.send({ kind: 'open' });
+        view.post({ kind: 'open' });
       }, OPEN_MILLISECONDS);
       return () => {
         view.close();
         model.off('msg:custom', answer);
+        unwatch();
         if (opening === null) {
-          model.send({ kind: 'close' });
+          view.post({ kind: 'close' });
         }
         clearTimeout(opening);
       };

@@ -77,7 +77,7 @@ export class Hands {
       '-': () => view.zoom(1 / KEY_ZOOM),
       0: () => view.fit(),
       f: () => view.nextIn(view.painter.failed),
-      Enter: () => view.open(view.painter.selected),
+      Enter: () => this.enter(),
       Escape: () => view.back(),
       ArrowLeft: () => view.select(this.along('parents')),
       ArrowRight: () => view.select(this.along('children')),
@@ -93,12 +93,20 @@ export class Hands {
 
   along(side) {
     const { selected } = this.view.painter;
-    return selected < 0 ? 0 : (this.view.store.neighbours(selected)[side][0] ?? selected);
+    return selected < 0 ? this.beside(1) : (this.view.store.neighbours(selected)[side][0] ?? selected);
   }
 
+  /** The next mark down its column and then of the column to the right; with -1 the other way. */
   beside(step) {
     const { painter, store } = this.view;
-    const next = painter.selected + step;
-    return painter.selected < 0 ? 0 : Math.max(0, Math.min(store.count - 1, next));
+    const marks = store.columnwise();
+    const next = painter.selected < 0 ? 0 : marks.indexOf(painter.selected) + step;
+    return marks[Math.max(0, Math.min(marks.length - 1, next))] ?? -1;
+  }
+
+  enter() {
+    const { painter, details } = this.view;
+    details.wantsFocus = painter.selected >= 0;
+    this.view.open(painter.selected);
   }
 }

@@ -2,6 +2,8 @@
 
 import { button, element, stateIcon } from './dom.js';
 
+const LOST = 'The Jupyter kernel of this view is gone: this is what it knew last. Run the cell again for a live view.';
+
 export class Header {
   /** `order` lists the states as people read them; `onState` is called when a person asks for tasks in one. */
   constructor(looks, order, { onState = null, onRetryAll = null } = {}) {
@@ -20,12 +22,16 @@ export class Header {
     this.segments = new Map();
     order.forEach(state => this.addState(state, onState));
     const numbers = element('div', 'nbflow-numbers', this.number, this.total);
+    this.note = element('p', 'nbflow-note nbflow-muted', LOST);
+    this.note.setAttribute('role', 'status');
+    this.note.hidden = true;
     this.root = element(
       'header',
       'nbflow-head',
       element('div', 'nbflow-line', numbers, this.pace),
       this.bar,
-      element('div', 'nbflow-line', this.legend, onRetryAll ? this.retry : null)
+      element('div', 'nbflow-line', this.legend, onRetryAll ? this.retry : null),
+      this.note
     );
   }
 
@@ -50,6 +56,13 @@ export class Header {
     this.bar.append(segment);
     this.chips.set(state, { chip, count });
     this.segments.set(state, segment);
+  }
+
+  /** Says that no news will come, and takes away what would have to ask for some. */
+  lose() {
+    this.pace.textContent = '';
+    this.retry.hidden = true;
+    this.note.hidden = false;
   }
 
   /** Shows the numbers of now. */

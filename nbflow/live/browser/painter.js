@@ -1,11 +1,12 @@
 /** Owns the picture on the canvas. It reads store, camera and theme, and changes none of them. */
 
+import { Captions } from './captions.js';
 import { paintCard } from './card.js';
 import { paintWeb, Web } from './web.js';
 
 export const RADIUS = 7.5;
 export const SMALL = 3.4; // pixels: below, marks are squares without signs
-const SIGN_RADIUS = 5; // pixels: from here on, marks carry the sign of their state
+const SIGN_RADIUS = 4.2; // pixels: from here on, marks carry the sign of their state
 const MOST_SPINNERS = 250;
 const FULL_TURN = 2 * Math.PI;
 
@@ -16,6 +17,7 @@ export class Painter {
     this.store = store;
     this.camera = camera;
     this.web = new Web();
+    this.captions = new Captions(store);
     this.theme = null;
     this.hovered = -1;
     this.selected = -1;
@@ -31,7 +33,7 @@ export class Painter {
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     context.clearRect(0, 0, camera.width, camera.height);
     paintWeb(this, isMoving);
-    this.paintCaptions();
+    this.captions.paint(this);
     this.paintNeighbours();
     const buckets = this.visibleByState();
     let spins = false;
@@ -81,7 +83,7 @@ export class Painter {
     const radius = RADIUS * camera.scale;
     context.fillStyle = context.strokeStyle = theme.states[state];
     if (radius < SMALL) {
-      const side = Math.max(1.4, radius * 1.75);
+      const side = Math.max(state === this.failed ? 6 : 1.4, radius * 1.75); // also seen without seeing red
       context.globalAlpha = look.is_solid ? 1 : 0.55;
       marks.forEach(mark => context.fillRect(this.x(mark) - side / 2, this.y(mark) - side / 2, side, side));
       context.globalAlpha = 1;
@@ -134,7 +136,7 @@ export class Painter {
   paintSpinners(marks, state, now) {
     const { context, camera, theme } = this;
     const radius = RADIUS * camera.scale;
-    if (state !== this.running || radius < SIGN_RADIUS || marks.length > MOST_SPINNERS) {
+    if (this.store.isLost || state !== this.running || radius < SIGN_RADIUS || marks.length > MOST_SPINNERS) {
       return false;
     }
     const turn = (now / 1100) * FULL_TURN;
@@ -150,49 +152,6 @@ export class Painter {
     }
     context.stroke();
     return true;
-  }
-
-  /** Writes the name of its app over each block, as far as there is room. */
-  paintCaptions() {
-    const { context, theme, camera, store } = this;
-    const lefts = [...new Set(store.blocks.map(block => block.x))].sort((a, b) => a - b);
-    let lastX = NaN;
-    let lastY = NaN;
-    context.textBaseline = 'alphabetic';
-    context.textAlign = 'left';
-    for (const block of store.blocks.filter(({ isCard }) => !isCard)) {
-      const x = block.x * camera.scale + camera.x;
-      const y = block.y * camera.scale + camera.y - Math.max(5, 3 * camera.scale);
-      const next = lefts[lefts.indexOf(block.x) + 1] ?? Infinity;
-      const room = Math.min((next - block.x) * camera.scale - 8, 260);
-      if (room < 26 || (x === lastX && Math.abs(y - lastY) < 14)) {
-        continue;
-      }
-      [lastX, lastY] = [x, y];
-      const count = block.count > 1 ? ` ${block.count.toLocaleString()}` : '';
-      context.font = `600 11px ${theme.font}`;
-      context.fillStyle = theme.text;
-      const name = this.elided(store.apps.get(block.app) ?? '', room - 6.5 * count.length);
-      context.fillText(name, x, y);
-      const width = context.measureText(name).width;
-      context.font = `400 11px ${theme.font}`;
-      context.fillStyle = theme.muted;
-      if (count) {
-        context.fillText(count, x + width + 2, y);
-      }
-    }
-  }
-
-  /** Shortens a text to a width in pixels, in the font of now. */
-  elided(text, room) {
-    if (this.context.measureText(text).width <= room) {
-      return text;
-    }
-    let length = text.length;
-    while (length > 1 && this.context.measureText(`${text.slice(0, length)}…`).width > room) {
-      length--;
-    }
-    return `${text.slice(0, length)}…`;
   }
 
   /** Draws the edges of the mark that a person looks at over all others. */

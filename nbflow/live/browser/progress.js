@@ -1,6 +1,7 @@
 /** Owns the one-line progress view: the header of the graph alone. */
 
 import { Header } from './header.js';
+import { watchKernel } from './kernel.js';
 
 export default {
   render({ model, el }) {
@@ -14,6 +15,10 @@ export default {
     model.on('change:head', show);
     el.append(header.root);
     show();
-    return () => model.off('change:head', show);
+    const unwatch = watchKernel(model, () => header.lose());
+    return () => {
+      model.off('change:head', show);
+      unwatch();
+    };
   }
 };

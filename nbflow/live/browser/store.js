@@ -15,6 +15,7 @@ export class Store {
     this.listeners = new Set();
     this.head = null;
     this.seq = -1;
+    this.isLost = false; // the kernel is gone
     this.clockSkew = 0;
     this.clear();
   }
@@ -27,6 +28,7 @@ export class Store {
     this.state = new Uint8Array(256);
     this.started = new Float64Array(256);
     this.seconds = new Float32Array(256);
+    this.changedIn = new Int32Array(256); // the number of the message that changed it last
     this.place = new Float32Array(512); // where marks are drawn now
     this.from = new Float32Array(512); // where they come from ...
     this.goal = new Float32Array(512); // ... and go to
@@ -41,6 +43,7 @@ export class Store {
     this.settled = 0;
     this.isFolded = false;
     this.markOfTask = new Map();
+    this.cardOfApp = new Map();
   }
 
   /** Takes in one message; false when one before it was lost and everything has to be sent again. */
@@ -55,14 +58,14 @@ export class Store {
       if (scene.is_new) {
         this.clear();
       }
-      this.takeScene(scene, buffers);
+      this.takeScene(scene, buffers, content.seq);
     }
     this.seq = content.seq;
     this.listeners.forEach(listener => listener(Boolean(scene?.is_new)));
     return true;
   }
 
-  takeScene(scene, buffers) {
+  takeScene(scene, buffers, seq) {
     const [marks, edges, places, changed, states, started, seconds] = buffers.map(copied);
     this.isFolded = scene.is_folded;
     for (const [app, name] of Object.entries(scene.apps)) {
@@ -70,7 +73,8 @@ export class Store {
     }
     this.append(new Int32Array(marks), scene.calls);
     this.appendEdges(new Int32Array(edges));
-    this.change(new Int32Array(changed), new Uint8Array(states), new Float64Array(started), new Float32Array(seconds));
+    const columns = [new Uint8Array(states), new Float64Array(started), new Float32Array(seconds)];
+    this.change(seq, new Int32Array(changed), ...columns);
     for (const [mark, counts] of Object.entries(scene.cards)) {
       this.cards.set(Number(mark), counts);
     }
@@ -83,7 +87,7 @@ export class Store {
 
   append(pairs, calls) {
     const count = this.count + pairs.length / 2;
-    for (const name of ['task', 'app', 'state', 'started', 'seconds']) {
+    for (const name of ['task', 'app', 'state', 'started', 'seconds', 'changedIn']) {
       this[name] = grown(this[name], count);
     }
     for (const name of ['place', 'from', 'goal']) {
@@ -93,7 +97,11 @@ export class Store {
       const mark = this.count++;
       this.task[mark] = pairs[i];
       this.app[mark] = pairs[i + 1];
-      this.markOfTask.set(pairs[i], mark);
+      if (pairs[i]) {
+        this.markOfTask.set(pairs[i], mark);
+      } else {
+        this.cardOfApp.set(pairs[i + 1], mark);
+      }
     }
     this.calls.push(...calls);
   }
@@ -104,11 +112,12 @@ export class Store {
     this.edgeCount += pairs.length / 2;
   }
 
-  change(marks, states, started, seconds) {
+  change(seq, marks, states, started, seconds) {
     marks.forEach((mark, i) => {
       this.state[mark] = states[i];
       this.started[mark] = started[i];
       this.seconds[mark] = seconds[i];
+      this.changedIn[mark] = seq;
     });
   }
 
@@ -157,6 +166,11 @@ export class Store {
     return this.seconds[mark] > 0 ? this.seconds[mark] : null;
   }
 
+  /** The mark that stands for a task, or for its app when that is folded; undefined when there is none. */
+  markOf({ task, app }) {
+    return this.markOfTask.get(task) ?? this.cardOfApp.get(app);
+  }
+
   /** The marks that feed a mark, and those that it feeds. */
   neighbours(mark) {
     const found = { parents: [], children: [] };
@@ -168,6 +182,13 @@ export class Store {
       }
     }
     return found;
+  }
+
+  /** All marks column after column, each from top to bottom. */
+  columnwise() {
+    const { goal } = this;
+    const marks = Array.from({ length: this.count }, (_, mark) => mark);
+    return marks.sort((a, b) => goal[2 * a] - goal[2 * b] || goal[2 * a + 1] - goal[2 * b + 1]);
   }
 
   /** The name of a mark: its call, or its app when it is a card. */

@@ -48,7 +48,7 @@ function strokeEdges(painter, context) {
   );
   context.strokeStyle = theme.line;
   context.lineWidth = Math.min(1.4, Math.max(0.7, camera.scale));
-  context.globalAlpha = store.edgeCount > MANY ? 0.1 : store.edgeCount > 500 ? 0.4 : store.edgeCount > 60 ? 0.6 : 0.9;
+  context.globalAlpha = store.edgeCount > MANY ? 0.1 : store.edgeCount > 500 ? 0.4 : store.edgeCount > 60 ? 0.5 : 0.9;
   context.beginPath();
   for (let i = 0; i < 2 * store.edgeCount; i += 2) {
     const [parent, child] = [store.edges[i], store.edges[i + 1]];
