@@ -24,10 +24,8 @@ from nbflow.sites.process import RemoteProcess, SshChannel
 from nbflow.sites.session import Completed, absolute, check_argv, expand
 from nbflow.sites.ways import SshForward
 
-__all__ = ["Ask", "SshSession"]
+__all__ = ["SshSession"]
 
-Ask = Callable[[str, bool], str]
-"""Answers a question: its text, and whether the answer is a secret."""
 
 Value = TypeVar("Value")
 START_OF_ENVIRONMENT = "nbflow-environment"
@@ -49,7 +47,7 @@ class SshSession:
     code is never repeated by itself. Raises SiteError when the login fails.
     """
 
-    def __init__(self, login: Login, ask: Ask | None = None) -> None:
+    def __init__(self, login: Login, ask: Callable[[str, bool], str] | None = None) -> None:
         self._host = login.host
         self._thread = LoopThread("nbflow-ssh")
         self._link = Link(login)
@@ -102,7 +100,7 @@ class SshSession:
         self._thread.call(self._link.close())
         self._thread.close()
 
-    def _open(self, ask: Ask | None) -> None:
+    def _open(self, ask: Callable[[str, bool], str] | None) -> None:
         """Log in, and answer in this thread what is asked on the way: people are asked where they type."""
         asked: SimpleQueue[_Asked | None] = SimpleQueue()
 
