@@ -135,7 +135,7 @@ def _check_python(probe: Mapping[str, Any], here: Here) -> Check:
     found = f"{there} at {probe['executable']}, {here.python} here"
     if _minor(there) == _minor(here.python):
         return Check("Python", is_ok=True, found=found)
-    advice = f"use the same minor version on both sides: functions travel as bytecode ({_minor(here.python)} there)"
+    advice = f"use Python {_minor(here.python)} there too: functions travel as bytecode"
     return Check("Python", is_ok=False, found=found, advice=advice)
 
 

@@ -8,40 +8,37 @@ import os
 import platform
 import sys
 import time
+from pathlib import Path
 
 
-def version(name):
+def version(name: str) -> "str | None":
     """Return the installed version of a distribution, or None."""
     try:
         from importlib import metadata
 
         return metadata.version(name)
-    except Exception:  # noqa: BLE001 - whatever is wrong with it, it cannot be used
+    except ImportError:  # not installed, or a Python from before 3.8
         return None
 
 
-def directory(path):
+def directory(path: Path) -> "dict[str, object]":
     """Try to write in a directory, made when missing; return the free bytes there, or what is wrong."""
     try:
-        os.makedirs(path, mode=0o700, exist_ok=True)
-        name = os.path.join(path, ".nbflow-probe-%d" % os.getpid())
-        with open(name, "w") as file:
-            file.write("x" * 4096)
-        os.remove(name)
-        about = os.statvfs(path)
-        return {"free_nbytes": about.f_bavail * about.f_frsize}
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        tried = path / ".nbflow-probe-{}".format(os.getpid())  # noqa: UP032 - as old Pythons write it
+        tried.write_text("x" * 4096)
+        tried.unlink()
+        about = os.statvfs(str(path))
     except OSError as error:
         return {"problem": str(error)}
+    return {"free_nbytes": about.f_bavail * about.f_frsize}
 
 
-print(
-    json.dumps(
-        {
-            "python": platform.python_version(),
-            "executable": sys.executable,
-            "packages": {name: version(name) for name in sys.argv[2:]},
-            "time": time.time(),
-            "directory": directory(sys.argv[1]),
-        }
-    )
-)
+answer = {
+    "python": platform.python_version(),
+    "executable": sys.executable,
+    "packages": {name: version(name) for name in sys.argv[2:]},
+    "time": time.time(),
+    "directory": directory(Path(sys.argv[1])),
+}
+print(json.dumps(answer))
