@@ -20,7 +20,8 @@ COMMANDS = {
     "ps": "list the runs, or the tasks of one run",
     "show": "tell the story of a run, or of one of its tasks",
     "tail": "list what happened in a run, and what happens now",
-    "doctor": "check this environment and say what to do about each problem",
+    "sites": "list, show and check the sites where work can run",
+    "doctor": "check this environment, or a site, and say what to do about each problem",
 }
 
 EPILOG = """\

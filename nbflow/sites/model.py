@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from types import MappingProxyType
 from typing import final
 
 __all__ = [
@@ -136,7 +135,7 @@ class Site:
     setup: tuple[str, ...] = ()
     account: str | None = None
     directives: tuple[str, ...] = ()
-    environment: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    environment: Mapping[str, str] = field(default_factory=dict)
     partition: str | None = None
     partitions: tuple[Partition, ...] = ()
     block: BlockShape = BlockShape()
