@@ -64,8 +64,11 @@ def change_options(options: Options, given: Mapping[str, Any]) -> Options:
         changes["walltime"] = check_walltime(given["walltime"])
     if given.get("retries") is not None:
         changes["retry"] = as_policy(given["retries"])
-    if "executors" in given:
-        changes["executors"] = _executors(given["executors"])
+    if "executors" in given and "sites" in given:
+        raise ConfigError("give an app executors= or sites=: a site's name is the label of its executor")
+    for name in ("executors", "sites"):
+        if name in given:
+            changes["executors"] = _executors(given[name])
     if "priority" in given:
         changes["priority"] = _whole("priority", given["priority"], -(10**9))
     return replace(options, **changes) if changes else options

@@ -11,6 +11,7 @@ from typing import final
 from nbflow.core.retry import RetryPolicy
 from nbflow.errors import ConfigError
 from nbflow.executors.protocol import Executor
+from nbflow.executors.registry import executor_names
 from nbflow.sites.model import Site
 
 __all__ = [
@@ -173,6 +174,19 @@ def as_policy(retries: Retries) -> RetryPolicy:
         raise ConfigError(f"retries={retries!r}: give a count that is 0 or more, or a RetryPolicy") from error
 
 
+def as_sites(given: object, workers: int | None) -> Iterable[ExecutorSpec]:
+    """Return the executors at the sites that a user named; this machine needs no pilots."""
+    if isinstance(given, list | tuple):
+        return [spec for one in given for spec in as_sites(one, workers)]
+    match given:
+        case "local":
+            return [Processes(workers, label="local")]
+        case str() | Site():
+            return [Pilots(given, workers_per_node=workers)]
+        case _:
+            return as_executors(given, workers)
+
+
 def as_executors(given: object, workers: int | None) -> Iterable[ExecutorSpec]:
     """Return the executors that a user named: a name, a description, an executor, or several of these."""
     if isinstance(given, list | tuple):
@@ -188,8 +202,10 @@ def as_executors(given: object, workers: int | None) -> Iterable[ExecutorSpec]:
             return [replace(given, workers=workers) if given.workers is None else given]
         case "futures":
             raise ConfigError("executors='futures': give the concurrent.futures executor itself")
-        case str():
+        case str() if given in executor_names():
             return [Named(given, workers)]
+        case str():
+            return [Pilots(given, workers_per_node=workers)]
         case concurrent.futures.Executor():
             return [Futures(given, workers)]
         case _ if callable(getattr(given, "send", None)) and callable(getattr(given, "start", None)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import math
 import socket
 from dataclasses import replace
@@ -11,7 +12,9 @@ from nbflow.config.model import Pilots
 from nbflow.errors import ConfigError
 from nbflow.executors.protocol import Executor
 from nbflow.executors.registry import find_executor
-from nbflow.sites.model import LOCAL, Scheduler, Site
+from nbflow.sites.catalogue import load_catalogue
+from nbflow.sites.model import Scheduler, Site
+from nbflow.sites.opening import open_session
 
 __all__ = ["build_pilots"]
 
@@ -29,7 +32,7 @@ def build_pilots(spec: Pilots) -> Executor:
         idle_seconds=spec.idle_seconds,
         patience=Patience(silent=spec.silent_seconds, orphan=spec.orphan_seconds),
     )
-    built: Executor = executor(spec.label, plan, lambda: _open(site))
+    built: Executor = executor(spec.label, plan, lambda: open_session(site, _ask))
     return built
 
 
@@ -57,9 +60,7 @@ def _given(**values: Any) -> dict[str, Any]:
 def _find(site: str | Site) -> Site:
     if isinstance(site, Site):
         return site
-    if site == LOCAL.name:
-        return LOCAL
-    raise ConfigError(f"there is no site {site!r}; give an nbflow.sites.model.Site, or 'local'")
+    return load_catalogue().find(site)
 
 
 def _address(site: Site) -> str:
@@ -75,11 +76,6 @@ def _address(site: Site) -> str:
         ) from error
 
 
-def _open(site: Site) -> Any:
-    if site.login is None:
-        from nbflow.sites.local import LocalSession
-
-        return LocalSession()
-    from nbflow.sites.ssh import SshSession
-
-    return SshSession(site.login)
+def _ask(prompt: str, is_secret: bool) -> str:  # noqa: FBT001 - sessions call it so
+    """Ask the person at the keyboard, or in front of the notebook."""
+    return getpass.getpass(prompt) if is_secret else input(prompt)

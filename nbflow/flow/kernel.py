@@ -98,9 +98,14 @@ class DataFlowKernel:
         """Tell whether calls are taken, in this very process."""
         return self._is_open and self._pid == os.getpid()
 
+    @property
+    def executors(self) -> Sequence[Executor]:
+        """Return the executors, in the order of preference."""
+        return [executor for executor in self._executors if executor is not self._local]
+
     def describe_executors(self) -> str:
         """Return the labels of the executors, in the order of preference, for people."""
-        return ", ".join(str(executor.label) for executor in self._executors if executor is not self._local)
+        return ", ".join(str(executor.label) for executor in self.executors)
 
     # Submitting
 

@@ -5,45 +5,24 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from typing import final
 
-from nbflow.core.ids import ExecutorId, NodeId, SlotId, TaskId
+from nbflow.core.ids import ExecutorId, SlotId
 from nbflow.core.placement import Capacity
 from nbflow.core.scaling import Outlook
 from nbflow.errors import ConfigError
 from nbflow.executors.pilots.foreman import Foreman
 from nbflow.executors.pilots.lanes import Lanes
+from nbflow.executors.pilots.node import Node
 from nbflow.executors.pilots.plan import Plan
 from nbflow.executors.pilots.recruiter import Recruiter
 from nbflow.executors.protocol import Exit, Post, Try
+from nbflow.executors.views import BlockView, NodeView, SlotView
 from nbflow.providers.registry import open_provider
 from nbflow.sites.session import Session
 from nbflow.wire.messages import Call
 
-__all__ = ["BlockView", "NodeView", "PilotsExecutor"]
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class NodeView:
-    """Show one node: its slots, and the tasks that each has in hand."""
-
-    name: NodeId
-    host: str
-    slots: tuple[tuple[SlotId, tuple[TaskId, ...]], ...]
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class BlockView:
-    """Show one block: its job, where it stands and why, its nodes."""
-
-    name: str
-    job: str
-    stage: str
-    reason: str
-    nodes: tuple[NodeView, ...]
+__all__ = ["PilotsExecutor"]
 
 
 @final
@@ -125,18 +104,7 @@ class PilotsExecutor:
                 block.job or "",
                 block.stage,
                 block.reason,
-                tuple(
-                    NodeView(
-                        node.name,
-                        str(node.facts.get("host")),
-                        tuple(
-                            (worker.slot, tuple(task for task, _ in list(worker.hand)))
-                            for worker in list(node.crew.workers)
-                        ),
-                    )
-                    for node in nodes
-                    if node.entry.block == block.name
-                ),
+                tuple(_view(node) for node in nodes if node.entry.block == block.name),
             )
             for block in list(self._foreman.blocks.values())
         ]
@@ -151,6 +119,14 @@ class PilotsExecutor:
     def _the_lanes(self) -> Lanes:
         assert self._lanes is not None, "the executor was not started"
         return self._lanes
+
+
+def _view(node: Node) -> NodeView:
+    slots = tuple(
+        SlotView(worker.slot, tuple(task for task, _ in list(worker.hand)))
+        for worker in list(node.crew.workers)
+    )
+    return NodeView(node.name, str(node.facts.get("host")), slots)
 
 
 def _need_ipyparallel() -> None:
