@@ -382,7 +382,9 @@ class Placement:
     def is_wanted(self, executor: ExecutorId) -> bool:
         """Tell whether anything is in this executor's hands, or queued and may run there."""
         pool = self._pools[executor]
-        return bool(pool.busy) or any(lane.is_listed and pool in lane.pools for lane in self._lanes.values())
+        return bool(pool.busy) or any(
+            lane.is_listed and pool in lane.pools and lane.head() is not None for lane in self._lanes.values()
+        )
 
     def outlook(self, executor: ExecutorId, now: float) -> Outlook:
         """Return what this executor could have to do."""

@@ -84,10 +84,11 @@ class KernelFuture(concurrent.futures.Future[T], Generic[T]):
         if self._state == CANCELLED_AND_NOTIFIED:
             raise CancelledError(f"task {self._task.id} was cancelled; future.task.retry() runs it again")
         if self._exception is not None:
+            # The traceback holds this frame: without its `self` there is no cycle.
             try:
                 raise self._exception
             finally:
-                self = None  # type: ignore[assignment]  # noqa: PLW0642 - breaks the cycle with the traceback
+                del self
         return self._result  # type: ignore[no-any-return]
 
     def exception(self, timeout: float | None = None) -> BaseException | None:

@@ -21,7 +21,7 @@ MANY_LAYERS = 60
 CAPTION = 22.0
 BLOCK_GAP = 18.0
 COLUMN_GAP = 70.0
-ASPECT = 2.6
+ASPECT = 3.0
 LEAST_ASPECT = 1.3
 MOST_COLUMNS = 8
 VIEW_HEIGHT = 240.0
@@ -164,10 +164,14 @@ def _spread(
 def _broken(groups: _Groups, keys: _Column, most: float, rows: int) -> list[_Column]:
     """Break a layer into columns that are at most so high, or of one block."""
     columns: list[_Column] = [[]]
+    height = -BLOCK_GAP
     for key in keys:
-        if columns[-1] and _stack_size(groups, [*columns[-1], key], rows)[1] > most:
+        more = _stack_size(groups, [key], rows)[1]
+        if columns[-1] and height + BLOCK_GAP + more > most:
             columns.append([])
+            height = -BLOCK_GAP
         columns[-1].append(key)
+        height += BLOCK_GAP + more
     return columns
 
 

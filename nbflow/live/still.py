@@ -13,10 +13,10 @@ __all__ = ["Still"]
 
 RENEWAL_SECONDS = 5.0
 HIDE_LOST_VIEW = (
-    "<style>.jp-OutputArea:has(.nbflow-still) .jp-OutputArea-output.jupyter-widgets:not(:has(*))"
-    "{display:none}</style>"
+    "<style>.jp-OutputArea-child:has(+ .jp-OutputArea-child .nbflow-still) "
+    "> .jp-OutputArea-output:not(:has(*)){display:none}</style>"
 )
-"""Where the live view is gone for good, JupyterLab writes "model not found" over the picture."""
+"""Without the live view, JupyterLab writes "Loading widget" or "model not found" over the picture."""
 
 
 @final

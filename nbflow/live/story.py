@@ -8,6 +8,7 @@ from nbflow.core.states import State
 from nbflow.journal.attempts import Attempt, attempts
 from nbflow.journal.reader import Reader
 from nbflow.journal.rows import Detail, EventRow
+from nbflow.live.cells import name_cells
 from nbflow.live.model import RunModel
 from nbflow.live.scene import Scene
 
@@ -91,7 +92,7 @@ def _failure(history: list[EventRow], task: int) -> dict[str, Any] | None:
     return {
         "error": detail.error,
         "message": detail.message,
-        "traceback": detail.traceback,
+        "traceback": detail.traceback and name_cells(detail.traceback),
         "root": detail.root if detail.root != task else None,
     }
 

@@ -76,6 +76,11 @@ class Lab:
         for session in self.get("/api/sessions"):
             self._ask("DELETE", f"/api/sessions/{session['id']}")
 
+    def restart_kernels(self) -> None:
+        """Restart every kernel, as a person in another tab would."""
+        for kernel in self.get("/api/kernels"):
+            self._ask("POST", f"/api/kernels/{kernel['id']}/restart")
+
     def close(self) -> None:
         """End every kernel, then the server."""
         self.end_kernels()

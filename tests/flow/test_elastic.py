@@ -142,6 +142,16 @@ def test_an_elastic_executor_is_told_when_work_comes_and_when_it_is_over(site: S
     assert outlook == Outlook((), 0, outlook.since)
 
 
+def test_a_cancelled_queue_is_no_demand(site: Site) -> None:
+    future = work()
+    assert site.outlooks.get(timeout=SECONDS).queued
+    assert future.cancel()
+    outlook = site.outlooks.get(timeout=SECONDS)
+    while outlook.queued:
+        outlook = site.outlooks.get(timeout=SECONDS)
+    assert outlook.since is not None
+
+
 def test_what_is_queued_is_told_with_its_expected_seconds(site: Site) -> None:
     site.open("n1")
     work()

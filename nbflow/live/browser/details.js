@@ -25,6 +25,7 @@ export class Details {
   close() {
     this.root.hidden = true;
     this.topic = null;
+    this.wantsFocus = false;
     this.root.replaceChildren();
   }
 
@@ -51,10 +52,11 @@ export class Details {
         element('span', '', `${count.toLocaleString()} ${this.looks[state].word}`)
       );
     }
-    const title = card.is_opened ? 'Fold into one card' : `Show its ${card.total.toLocaleString()} tasks`;
+    const size = card.total === 1 ? '1 task' : `${card.total.toLocaleString()} tasks`;
+    const title = card.is_opened ? 'Fold into one card' : `Show its ${size}`;
     this.fill(
       `app ${card.app}`,
-      this.title(null, card.app_name, `${card.total.toLocaleString()} tasks`),
+      this.title(null, card.app_name, size),
       counts,
       card.can_toggle
         ? button('nbflow-button', title, title, () => this.act.toggle(card.app))
@@ -97,12 +99,11 @@ export class Details {
   }
 
   failure(failure) {
-    const { error, message } = failure;
-    const words = message?.startsWith(error) ? message : [error, message].filter(Boolean).join(': ');
-    const parts = [element('p', 'nbflow-error', words || 'failed')];
-    if (failure.root) {
-      const label = `Go to task ${failure.root}, which failed first`;
-      parts.push(button('nbflow-link', label, label, () => this.act.show(failure.root)));
+    const { error, message, root } = failure;
+    const words = (message?.startsWith(error) ? message : [error, message].filter(Boolean).join(': ')) || 'failed';
+    const parts = [element('p', 'nbflow-error', root ? `Not run: it needs task ${root}, which failed (${words})` : words)];
+    if (root) {
+      parts.push(button('nbflow-link', `Go to task ${root}`, `Go to task ${root}`, () => this.act.show(root)));
     }
     if (failure.traceback) {
       parts.push(element('pre', 'nbflow-traceback', failure.traceback.trimEnd()));

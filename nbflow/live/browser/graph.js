@@ -270,7 +270,8 @@ class GraphView {
       return;
     }
     clearTimeout(this.patience);
-    this.patience = setTimeout(() => this.say('No answer from the kernel yet. It may be busy, or gone.'), PATIENCE_MILLISECONDS);
+    const complain = () => this.say('No answer from the kernel yet. It may be busy, or gone.');
+    this.patience = setTimeout(complain, PATIENCE_MILLISECONDS);
   }
 
   /** Sends a message to the kernel; false when there is no way to it any more. */

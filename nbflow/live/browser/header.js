@@ -23,7 +23,6 @@ export class Header {
     order.forEach(state => this.addState(state, onState));
     const numbers = element('div', 'nbflow-numbers', this.number, this.total);
     this.note = element('p', 'nbflow-note nbflow-muted', LOST);
-    this.note.setAttribute('role', 'status');
     this.note.hidden = true;
     this.root = element(
       'header',
