@@ -187,6 +187,15 @@ def as_sites(given: object, workers: int | None) -> Iterable[ExecutorSpec]:
             return as_executors(given, workers)
 
 
+def _named(name: str, workers: int | None) -> ExecutorSpec:
+    """Return what a name stands for: an executor, or else a site."""
+    if name == "pilots":
+        return Pilots("local", workers_per_node=workers)
+    if name in executor_names():
+        return Named(name, workers)
+    return Pilots(name, workers_per_node=workers)
+
+
 def as_executors(given: object, workers: int | None) -> Iterable[ExecutorSpec]:
     """Return the executors that a user named: a name, a description, an executor, or several of these."""
     if isinstance(given, list | tuple):
@@ -202,10 +211,8 @@ def as_executors(given: object, workers: int | None) -> Iterable[ExecutorSpec]:
             return [replace(given, workers=workers) if given.workers is None else given]
         case "futures":
             raise ConfigError("executors='futures': give the concurrent.futures executor itself")
-        case str() if given in executor_names():
-            return [Named(given, workers)]
         case str():
-            return [Pilots(given, workers_per_node=workers)]
+            return [_named(given, workers)]
         case concurrent.futures.Executor():
             return [Futures(given, workers)]
         case _ if callable(getattr(given, "send", None)) and callable(getattr(given, "start", None)):

@@ -1,22 +1,20 @@
-"""Own what a block is and where it stands, and how many there should be. Values and decisions only."""
+"""Own what a block is, where it stands, and how it ended. How many there should be is for `core.scaling`."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, final
 
-from nbflow.core.scaling import Outlook
+from nbflow.core import scaling
+from nbflow.core.scaling import Phase
 from nbflow.core.states import Cause
 from nbflow.providers.job import EndCause, JobId, JobState, JobStatus
-from nbflow.sites.model import BlockLimits
 
-__all__ = ["Block", "Stage", "blocks_wanted", "cause_of", "describe_end", "idle_blocks"]
+__all__ = ["Block", "Stage", "cause_of", "describe_end"]
 
-DRAIN_SHARE: Final = 0.1
-LONGEST_DRAIN_SECONDS: Final = 300.0
+CREDIBLE_SECONDS: Final = 300.0
 END_SECONDS: Final = 3.0
 """How long before the walltime ends what is unfinished is given up: batch systems may be early."""
 
@@ -42,16 +40,19 @@ class Stage(StrEnum):
 class Block:
     """Be one job of fixed shape. Times are monotonic; `reason` is the batch system's, or how the block ended.
 
+    `since` is when it was asked for, came up, or ended. `busy` counts the slots that have something to do,
     `ends_at` is when its walltime ends; `idle_since` when the last of its calls ended, `bare_since`
     when it runs without a node. `is_leaving` tells that its job was cancelled here.
     """
 
     name: str
+    since: float
     stage: Stage = Stage.REQUESTED
     job: JobId | None = None
     reason: str = ""
     walltime: float = math.inf
     ends_at: float = math.inf
+    busy: int = 0
     idle_since: float | None = None
     bare_since: float | None = None
     has_come_up: bool = False
@@ -59,20 +60,33 @@ class Block:
     nodes: list[str] = field(default_factory=list)
 
     @property
-    def is_at_work(self) -> bool:
-        """Tell whether it has nodes, or will."""
-        is_lost = self.has_come_up and not self.nodes
-        return self.stage in (Stage.REQUESTED, Stage.PENDING, Stage.ACTIVE) and not is_lost
-
-    @property
-    def drains_at(self) -> float:
-        """Return when it must be given no more, so that what it has can end in time."""
-        return self.gives_up_at - min(DRAIN_SHARE * self.walltime, LONGEST_DRAIN_SECONDS)
-
-    @property
     def gives_up_at(self) -> float:
         """Return when what it has not finished is given up."""
         return self.ends_at - END_SECONDS
+
+    def enter(self, stage: Stage, reason: str, now: float) -> None:
+        """Come to another stage."""
+        self.stage, self.reason, self.since = stage, reason, now
+
+    def as_seen(self) -> scaling.Block:
+        """Return what a decision about the number of blocks has to know of it."""
+        return scaling.Block(
+            id=self.name,
+            phase=self._phase(),
+            since=self.since,
+            busy=self.busy,
+            idle_since=self.idle_since,
+            until=None if self.ends_at == math.inf else self.gives_up_at,
+        )
+
+    def _phase(self) -> Phase:
+        if self.stage is Stage.ENDED:
+            return Phase.ENDED if self.has_come_up or self.is_leaving else Phase.FAILED
+        if self.stage is Stage.DRAINING:
+            return Phase.DRAINING
+        if self.has_come_up:  # without a node it is lost, though its job goes on for the moment
+            return Phase.ACTIVE if self.nodes else Phase.ENDED
+        return Phase.PENDING
 
     def follow(self, status: JobStatus, now: float, clock: float) -> bool:
         """Take in what the batch system says; return whether the block has ended by that.
@@ -82,18 +96,17 @@ class Block:
         if self.stage.is_over:
             return False
         if status.state is JobState.ENDED:
-            self.stage = Stage.ENDED
-            self.reason = describe_end(status)
+            self.enter(Stage.ENDED, describe_end(status), now)
             return True
         if status.state is JobState.PENDING:
-            self.stage = max(self.stage, Stage.PENDING, key=list(Stage).index)
+            if self.stage is Stage.REQUESTED:
+                self.stage = Stage.PENDING
             self.reason = status.reason or status.word
         elif status.state is JobState.ACTIVE and self.stage in (Stage.REQUESTED, Stage.PENDING):
-            self.stage = Stage.ACTIVE
-            self.reason = ""
+            self.enter(Stage.ACTIVE, "", self.since)
             age = clock - status.started_at if status.started_at else 0.0
             # A clock that is wrong by hours says nothing.
-            self.ends_at = now + self.walltime - (age if 0 < age < LONGEST_DRAIN_SECONDS else 0.0)
+            self.ends_at = now + self.walltime - (age if 0 < age < CREDIBLE_SECONDS else 0.0)
         return False
 
 
@@ -120,22 +133,3 @@ def describe_end(status: JobStatus) -> str:
     if status.reason and status.reason.lower() not in ("none", ""):
         words.append(status.reason)
     return ", ".join(words)
-
-
-def blocks_wanted(outlook: Outlook, limits: BlockLimits, slots_per_block: int, there: int) -> int:
-    """Return how many blocks there should be: enough slots for what is queued and running, within limits."""
-    queued = sum(one.tasks for one in outlook.queued)
-    needed = math.ceil((queued + outlook.running) / slots_per_block)
-    if queued == 0:
-        needed = min(needed, there)
-    return max(limits.min_blocks, min(limits.max_blocks, needed))
-
-
-def idle_blocks(blocks: Collection[Block], now: float, idle_seconds: float, least: int) -> list[Block]:
-    """Return the blocks that have been idle for too long, as many as can be missed, longest idle first."""
-    at_work = [block for block in blocks if block.is_at_work]
-    idle = [
-        block for block in at_work if block.idle_since is not None and now - block.idle_since >= idle_seconds
-    ]
-    idle.sort(key=lambda block: block.idle_since or 0.0)
-    return idle[: max(0, len(at_work) - least)]

@@ -69,7 +69,8 @@ class PilotsExecutor:
             endings.callback(foreman.close)
             self._foreman = foreman
             self._endings = endings.pop_all()
-        return Capacity((), plan.largest, keeps_results=True)
+        shape = plan.shape
+        return Capacity((), shape.total, keeps_results=True, nodes=shape.nodes)
 
     def send(self, slot: SlotId, calls: Sequence[Call]) -> None:
         """Take calls for a slot, after those that it has."""

@@ -12,15 +12,16 @@ import queue
 import secrets
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final, final
 
 from nbflow.core.ids import ExecutorId
-from nbflow.core.scaling import Outlook
+from nbflow.core.scaling import Cancel, Drain, Outlook, Request, decide
 from nbflow.core.states import Cause
 from nbflow.errors import NbflowError
-from nbflow.executors.pilots.blocks import Block, Stage, blocks_wanted, cause_of, idle_blocks
+from nbflow.executors.pilots.blocks import Block, Stage, cause_of
 from nbflow.executors.pilots.lanes import Lanes
 from nbflow.executors.pilots.node import Pass
 from nbflow.executors.pilots.plan import Plan
@@ -31,8 +32,6 @@ __all__ = ["Foreman"]
 
 log = logging.getLogger("nbflow")
 
-BACK_OFF_SECONDS: Final = (2.0, 5.0, 15.0, 60.0, 300.0)
-"""Between tries to get a block, after so many in a row that failed."""
 ENDED_KEPT: Final = 50
 SLOW_POLL_SECONDS: Final = 30.0
 START_SECONDS: Final = 180.0
@@ -59,10 +58,8 @@ class Foreman:
         self._provider = provider
         self._lanes = lanes
         self._directory = directory
-        self._limits = plan.site.limits
+        self._limits = plan.limits
         self._outlook = Outlook()
-        self._failures = 0
-        self._not_before = 0.0
         self._inbox: queue.SimpleQueue[_News | None] = queue.SimpleQueue()
         self._is_open = True
         self.blocks: dict[str, Block] = {}
@@ -100,7 +97,7 @@ class Foreman:
 
     def scale(self, blocks: int) -> None:
         """Have just so many blocks from now on."""
-        self._limits = replace(self._limits, min_blocks=blocks, max_blocks=blocks)
+        self._limits = replace(self._limits, min=blocks, max=blocks)
         self._inbox.put(None)
 
     def close(self) -> None:
@@ -113,13 +110,11 @@ class Foreman:
     # The thread
 
     def _run(self) -> None:
-        least = max(self._limits.init_blocks, self._limits.min_blocks)
         while self._is_open:
             try:
-                self._turn(least)
+                self._turn()
             except NbflowError as error:  # the site cannot be reached for the moment
                 self._say(str(error))
-            least = self._limits.min_blocks
             self._listen(time.monotonic() + self._plan.poll_seconds)
         self._cancel([block for block in self.blocks.values() if not block.stage.is_over])
 
@@ -140,33 +135,46 @@ class Foreman:
             return
         match news.what:
             case "up":
+                if not block.has_come_up:
+                    block.has_come_up, block.since = True, time.monotonic()
                 block.nodes.append(news.detail)
-                block.has_come_up = True
             case "down":
                 block.nodes.remove(news.detail)
             case "refused":
                 self._say(news.detail)
-                self._limits = replace(self._limits, min_blocks=0, max_blocks=0)
+                self._limits = replace(self._limits, min=0, max=0)
                 self._cancel([block])
 
-    def _turn(self, least: int) -> None:
+    def _turn(self) -> None:
         now = time.monotonic()
         self._follow(now)
-        self._watch_walltimes(now)
+        self._give_up_in_time(now)
         self._watch_bare(now)
         self._note_idleness(now)
-        self._shrink(now)
-        there = sum(block.is_at_work for block in self.blocks.values())
-        wanted = blocks_wanted(
-            self._outlook, self._limits, self._plan.workers * self._plan.site.block.nodes, there
-        )
-        for _ in range(max(wanted, min(least, self._limits.max_blocks)) - there):
-            if time.monotonic() < self._not_before or not self._is_open:
-                return
-            self._request()
+        seen = [block.as_seen() for block in self.blocks.values()]
+        for step in decide(self._outlook, seen, self._limits, self._plan.shape, now):
+            match step:
+                case Request():
+                    self._request()
+                case Drain(name, reason):
+                    self.blocks[name].enter(Stage.DRAINING, reason, now)
+                    self._lanes().drain(name)
+                case Cancel(name, reason):
+                    self.blocks[name].reason = reason
+                    self._cancel([self.blocks[name]])
+        drained = [
+            block
+            for block in self.blocks.values()
+            if block.stage is Stage.DRAINING and not block.busy and not block.is_leaving
+        ]
+        for block in drained:
+            self._lanes().end(block.name, Cause.RECALLED, block.reason)
+        self._cancel(drained)
 
     def _request(self) -> None:
-        block = Block(job_name("nbf", secrets.token_hex(5)))
+        if not self._is_open:
+            return
+        block = Block(job_name("nbf", secrets.token_hex(5)), time.monotonic())
         spec = self._plan.job(block.name, self._directory)
         if spec.walltime_seconds is not None:
             block.walltime = float(spec.walltime_seconds)
@@ -177,12 +185,9 @@ class Foreman:
             self._fail(block, str(error))
 
     def _fail(self, block: Block, reason: str) -> None:
-        """Note that nothing came of a block; after several in a row, wait longer and longer."""
-        block.stage, block.reason = Stage.ENDED, reason
-        pause = BACK_OFF_SECONDS[min(self._failures, len(BACK_OFF_SECONDS) - 1)]
-        self._failures += 1
-        self._not_before = time.monotonic() + pause
-        self._say(f"a block could not be had: {reason}; the next try is in {pause:g} s")
+        """Note that nothing came of a block; the next ones are asked for later and later."""
+        block.enter(Stage.ENDED, reason, time.monotonic())
+        self._say(f"a block could not be had: {reason}")
 
     def _say(self, trouble: str) -> None:
         if trouble != self.trouble:
@@ -202,18 +207,14 @@ class Foreman:
                 self._lanes().expect_end(block.name, block.gives_up_at)
             if has_ended:
                 self._lanes().end(block.name, cause_of(status), block.reason)
-                if not block.nodes and not block.is_leaving:
-                    self._fail(block, f"{block.reason} before its pilot came up")
+                if not block.has_come_up and not block.is_leaving:
+                    self._fail(block, f"{block.reason}, before its pilot came up")
         self._forget()
 
-    def _watch_walltimes(self, now: float) -> None:
+    def _give_up_in_time(self, now: float) -> None:
+        """End blocks a little before their walltime ends."""
         for block in self.blocks.values():
-            if block.stage.is_over:
-                continue
-            if now >= block.drains_at and block.stage is Stage.ACTIVE:
-                block.stage, block.reason = Stage.DRAINING, "its walltime ends soon"
-                self._lanes().drain(block.name)
-            if now >= block.gives_up_at and not block.is_leaving:
+            if now >= block.gives_up_at and not block.stage.is_over and not block.is_leaving:
                 self._lanes().end(block.name, Cause.EXPIRED, "the walltime of its job ended")
                 self._cancel([block])
 
@@ -230,36 +231,15 @@ class Foreman:
                     self._fail(block, f"its job ran for {START_SECONDS:g} s, and no pilot came; see its log")
 
     def _note_idleness(self, now: float) -> None:
-        busy = {node.entry.block for node in self._lanes().nodes() if not node.crew.is_idle}
+        busy: Counter[str] = Counter()
+        for node in self._lanes().nodes():
+            busy[node.entry.block] += sum(not worker.is_idle for worker in list(node.crew.workers))
         for block in self.blocks.values():
-            if block.nodes:
-                self._failures = 0
-            if block.name in busy or not block.nodes or self._outlook.queued:
+            block.busy = busy[block.name]
+            if block.busy or not block.nodes:
                 block.idle_since = None
             elif block.idle_since is None:
                 block.idle_since = now
-
-    def _shrink(self, now: float) -> None:
-        """Give back blocks that are idle for too long, or that are too many."""
-        blocks = list(self.blocks.values())
-        idle = idle_blocks(blocks, now, self._plan.idle_seconds, self._limits.min_blocks)
-        at_work = [block for block in blocks if block.is_at_work and block not in idle]
-        # Youngest first: what waits in the queue, then what has just begun.
-        surplus = at_work[::-1][: max(0, len(at_work) - self._limits.max_blocks)]
-        for block in idle:
-            self._lanes().end(block.name, Cause.RECALLED, "it was idle")
-        for block in surplus:
-            if block.stage is Stage.ACTIVE and block.nodes:
-                block.stage, block.reason = Stage.DRAINING, "there are enough blocks"
-                self._lanes().drain(block.name)
-        self._cancel([*idle, *(block for block in surplus if block.stage is not Stage.DRAINING)])
-        self._cancel(
-            [
-                block
-                for block in blocks
-                if block.stage is Stage.DRAINING and block.idle_since is not None and not block.is_leaving
-            ]
-        )
 
     def _cancel(self, blocks: list[Block]) -> None:
         for block in blocks:

@@ -202,10 +202,10 @@ class Lanes:
     def _turn(self, selector: selectors.BaseSelector, due: float) -> None:
         is_ready = self._port.has_input or self._gate.port.has_input
         self._inbox.wait(selector, 0 if is_ready else max(0.0, due - time.monotonic()))
-        self._gate.serve()
-        self._hear()
         for order in self._inbox.take():
             order()
+        self._gate.serve()
+        self._hear()
         now = time.monotonic()
         for node in self.nodes():
             if node.crew.next_due() <= now:

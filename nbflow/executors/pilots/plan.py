@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, final
 
+from nbflow.core.scaling import Limits, Shape
 from nbflow.core.task import Resources
 from nbflow.executors.pilots.agent import ENGINE_FILE
 from nbflow.executors.pilots.lanes import Patience
@@ -56,13 +57,19 @@ class Plan:
         return cores or (available_cores() if self.site.scheduler is Scheduler.LOCAL else 1)
 
     @property
-    def largest(self) -> Resources:
-        """Return what all nodes together can offer at most."""
+    def limits(self) -> Limits:
+        """Return how many blocks there may be."""
+        given = self.site.limits
+        return Limits(given.init_blocks, given.min_blocks, given.max_blocks, self.idle_seconds)
+
+    @property
+    def shape(self) -> Shape:
+        """Return what one block offers."""
         block = self.site.block
-        nodes = block.nodes * max(self.site.limits.max_blocks, 1)
-        cores = max(self.workers, block.cores_per_node or 0)
         memory = block.memory_nbytes if block.memory_nbytes is not None else 1 << 62
-        return Resources(cores * nodes, memory, block.gpus_per_node * nodes)
+        total = Resources(max(self.workers, block.cores_per_node or 0), memory, block.gpus_per_node)
+        seconds = block.walltime_seconds
+        return Shape(block.nodes, self.workers, total, None if seconds == math.inf else seconds)
 
     @property
     def python(self) -> str:
