@@ -152,6 +152,27 @@ BARS = (
     ),
     Bar("processes: no-op throughput against Dask", _against("throughput", _RATE, "dask"), _LEAST, 50, "x"),
     Bar(
+        "pilots: no-op throughput against Parsl HTEX, tuned",
+        _against("throughput", _RATE, "parsl-htex-tuned", nbflow="nbflow-pilots"),
+        _LEAST,
+        20,
+        "x",
+    ),
+    Bar(
+        "pilots: no-op throughput against Dask",
+        _against("throughput", _RATE, "dask", nbflow="nbflow-pilots"),
+        _LEAST,
+        50,
+        "x",
+    ),
+    Bar(
+        "pilots: round trip against ipyparallel's direct view",
+        _against("latency", _ROUND_TRIP, "ipyparallel-direct", nbflow="nbflow-pilots"),
+        _MOST,
+        1,
+        "x",
+    ),
+    Bar(
         "processes: round trip against ProcessPoolExecutor",
         _against("latency", _ROUND_TRIP, "standard-processes"),
         _MOST,

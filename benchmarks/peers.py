@@ -96,6 +96,19 @@ class NbflowProcesses(Nbflow):
     executor = "Processes"
 
 
+@final
+class NbflowPilots(Nbflow):
+    """Run nbflow on a pilot of this machine: one block, encrypted, through ipyparallel."""
+
+    modules = ("nbflow", "ipyparallel")
+
+    def start(self, workers: int) -> None:
+        """Load a dataflow kernel with one pilot, and wait for it."""
+        self._nbflow: Any = import_module("nbflow")
+        self._nbflow.load(self._nbflow.Pilots("local", workers_per_node=workers, init_blocks=1))
+        self._nbflow.python_app(abs)(-1).result()
+
+
 class Standard(Peer):
     """Run a pool of the standard library, with dependencies chained by hand."""
 
@@ -231,13 +244,68 @@ class Dask(Peer):
         self._cluster.close()
 
 
+class Ipyparallel(Peer):
+    """Run ipyparallel through one of its views."""
+
+    modules = ("ipyparallel",)
+    distribution = "ipyparallel"
+
+    def start(self, workers: int) -> None:
+        """Start a controller and engines, and wait for them."""
+        self._cluster: Any = import_module("ipyparallel").Cluster(n=workers, log_level=40)
+        self._client: Any = self._cluster.start_and_connect_sync(activate=False)
+        self._view: Any = self.view()
+
+    @abstractmethod
+    def view(self) -> Any:
+        """Return the view whose `apply_async` is measured."""
+
+    def independent(self, function: Call) -> Call:
+        """Return `apply_async` for `function`."""
+        return partial(self._view.apply_async, function)
+
+    def gather(self, futures: Sequence[Any]) -> list[Any]:
+        """Get each result."""
+        return [future.get() for future in futures]
+
+    def dependent(self, function: Call) -> Call:
+        """Return `function` chained by hand."""
+        return chained(self._view.apply_async, function)
+
+    def close(self) -> None:
+        """Stop the cluster."""
+        self._client.close()
+        self._cluster.stop_cluster_sync()
+
+
+@final
+class IpyparallelBalanced(Ipyparallel):
+    """Let the scheduler choose the engine."""
+
+    def view(self) -> Any:
+        """Return the load-balanced view."""
+        return self._client.load_balanced_view()
+
+
+@final
+class IpyparallelDirect(Ipyparallel):
+    """Send all calls to one engine."""
+
+    def view(self) -> Any:
+        """Return the direct view of the first engine."""
+        return self._client[0]
+
+
 PEERS: dict[str, type[Peer]] = {
     "nbflow-threads": NbflowThreads,
     "nbflow-processes": NbflowProcesses,
+    "nbflow-pilots": NbflowPilots,
     "standard-threads": StandardThreads,
     "standard-processes": StandardProcesses,
     "parsl-threads": ParslThreads,
     "parsl-htex": ParslHtex,
     "parsl-htex-tuned": ParslHtexTuned,
     "dask": Dask,
+    "ipyparallel-balanced": IpyparallelBalanced,
+    "ipyparallel-direct": IpyparallelDirect,
 }

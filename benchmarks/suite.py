@@ -12,7 +12,7 @@ from benchmarks.results import Measurement
 
 __all__ = ["FULL", "QUICK", "Entry", "measurements"]
 
-NBFLOW = ("nbflow-threads", "nbflow-processes")
+NBFLOW = ("nbflow-threads", "nbflow-processes", "nbflow-pilots")
 STANDARD = ("standard-threads", "standard-processes")
 FAST = NBFLOW + STANDARD
 ENGINES = tuple(peer for peer in PEERS if peer not in FAST)

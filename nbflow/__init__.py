@@ -25,9 +25,11 @@ if TYPE_CHECKING:
     from nbflow.apps.decorators import bash_app as bash_app
     from nbflow.apps.decorators import join_app as join_app
     from nbflow.apps.decorators import python_app as python_app
+    from nbflow.apps.executor import Executor as Executor
     from nbflow.apps.files import AUTO as AUTO
     from nbflow.config.model import Config as Config
     from nbflow.config.model import Futures as Futures
+    from nbflow.config.model import Pilots as Pilots
     from nbflow.config.model import Processes as Processes
     from nbflow.config.model import Threads as Threads
     from nbflow.core.retry import Decision as Decision
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
     from nbflow.flow.future import AppFuture as AppFuture
     from nbflow.flow.future import DataFuture as DataFuture
     from nbflow.flow.load import load as load
+    from nbflow.flow.nodes import nodes as nodes
+    from nbflow.flow.nodes import scale as scale
     from nbflow.flow.steering import attr as attr
     from nbflow.flow.steering import cancel as cancel
     from nbflow.flow.steering import events as events
@@ -56,8 +60,10 @@ _HOMES = {
     "Config": "config.model",
     "DataFuture": "flow.future",
     "Decision": "core.retry",
+    "Executor": "apps.executor",
     "File": "data.file",
     "Futures": "config.model",
+    "Pilots": "config.model",
     "Processes": "config.model",
     "RetryPolicy": "core.retry",
     "Threads": "config.model",
@@ -70,9 +76,11 @@ _HOMES = {
     "gather": "flow.waiting",
     "join_app": "apps.decorators",
     "load": "flow.load",
+    "nodes": "flow.nodes",
     "progress": "live",
     "python_app": "apps.decorators",
     "retry": "flow.steering",
+    "scale": "flow.nodes",
     "tasks": "flow.steering",
     "wait": "flow.waiting",
     "watch": "live",

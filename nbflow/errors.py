@@ -5,8 +5,14 @@
     │   └── InvalidResources       resources that no slot can ever give
     ├── NotLoaded                  an app was called while no dataflow kernel is loaded
     ├── AppTypeError               an app was declared or called with what it cannot take
+    ├── EnvMismatch                a pilot that runs another Python, nbflow or dill than this process
     ├── JournalError               a journal that cannot be opened, read or written
     ├── ControlError               a live run that cannot be reached, or a command that it cannot take
+    ├── SiteError                  a site that cannot be reached, or did not do what it was asked
+    │   ├── AuthExpired            the login has ended, and only a person can log in again
+    │   └── SiteFileMissing        a file that is not there
+    ├── ProviderError              a batch system that refused, or whose answer cannot be read
+    │   └── SubmitUncertain        a job that may or may not have been accepted
     └── TaskError                  something happened to one task; all its errors carry `.task`
         ├── AppTimeout             its walltime ended
         ├── AppExited              it called sys.exit or raised a BaseException
@@ -30,10 +36,12 @@ __all__ = [
     "AppExited",
     "AppTimeout",
     "AppTypeError",
+    "AuthExpired",
     "BashExitFailure",
     "ConfigError",
     "ControlError",
     "DependencyError",
+    "EnvMismatch",
     "InvalidResources",
     "JoinError",
     "JournalError",
@@ -41,8 +49,12 @@ __all__ = [
     "NbflowError",
     "NotLoaded",
     "NotPicklable",
+    "ProviderError",
     "RemoteError",
     "RemoteTraceback",
+    "SiteError",
+    "SiteFileMissing",
+    "SubmitUncertain",
     "TaskError",
     "WorkerLost",
 ]
@@ -72,6 +84,11 @@ class AppTypeError(NbflowError, TypeError):
 
 
 @final
+class EnvMismatch(NbflowError):
+    """Say what a pilot runs, what this process runs, and that both have to be the same."""
+
+
+@final
 class JournalError(NbflowError):
     """Say why a journal cannot be opened, read or written."""
 
@@ -79,6 +96,29 @@ class JournalError(NbflowError):
 @final
 class ControlError(NbflowError):
     """Say why a live run cannot be reached from outside, or what it cannot take."""
+
+
+class SiteError(NbflowError):
+    """Say what a site could not do, and what to do about it."""
+
+
+@final
+class AuthExpired(SiteError):
+    """Say that the login to a site has ended, and how to log in again."""
+
+
+@final
+class SiteFileMissing(SiteError, FileNotFoundError):
+    """Name the file that a site does not have."""
+
+
+class ProviderError(NbflowError):
+    """Say what a batch system refused, in its own words, or which answer of it cannot be read."""
+
+
+@final
+class SubmitUncertain(ProviderError):
+    """Say that a job may or may not have been accepted: submit it again under the same name."""
 
 
 class TaskError(NbflowError):

@@ -16,8 +16,10 @@ PUBLIC = [
     "Config",
     "DataFuture",
     "Decision",
+    "Executor",
     "File",
     "Futures",
+    "Pilots",
     "Processes",
     "RetryPolicy",
     "Threads",
@@ -32,9 +34,11 @@ PUBLIC = [
     "gather",
     "join_app",
     "load",
+    "nodes",
     "progress",
     "python_app",
     "retry",
+    "scale",
     "tasks",
     "wait",
     "watch",
@@ -50,6 +54,7 @@ HEAVY = [
     "ipywidgets",
     "jupyter_server",
     "rich",
+    "zmq",
 ]
 
 

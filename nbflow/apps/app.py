@@ -85,9 +85,9 @@ class AppFunction(Generic[P, R]):
     def options(self, **changes: Any) -> AppFunction[P, R]:
         """Return a copy that runs with other options.
 
-        `cores`, `memory` (bytes or '2 GB'), `gpus`, `walltime` (seconds), `retries` (a count or a
-        RetryPolicy), `executors` (labels), `priority`, `label`, `strict` (bash). Raises ConfigError for
-        others.
+        `cores`, `memory` (bytes or '2 GB'), `gpus`, `nodes` (whole ones), `ranks_per_node`, `walltime`
+        (seconds), `retries` (a count or a RetryPolicy), `executors` (labels) or `sites` (names), `priority`,
+        `label`, `strict` (bash). Raises ConfigError for others.
         """
         return AppFunction(
             self.fn,

@@ -16,7 +16,21 @@ from nbflow.errors import ConfigError, InvalidResources
 
 __all__ = ["OPTION_NAMES", "change_options", "check_walltime"]
 
-OPTION_NAMES = ("cores", "memory", "gpus", "walltime", "retries", "executors", "priority", "label", "strict")
+OPTION_NAMES = (
+    "cores",
+    "memory",
+    "gpus",
+    "nodes",
+    "ranks_per_node",
+    "walltime",
+    "retries",
+    "executors",
+    "priority",
+    "label",
+    "strict",
+)
+
+_RESOURCES = frozenset(("cores", "memory", "gpus", "nodes", "ranks_per_node"))
 
 _UNITS = {
     "": 1,
@@ -44,14 +58,17 @@ def change_options(options: Options, given: Mapping[str, Any]) -> Options:
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise ConfigError(f"{name!r} is not an option of an app ({', '.join(OPTION_NAMES)}){hint}")
     changes: dict[str, Any] = {}
-    if not given.keys().isdisjoint(("cores", "memory", "gpus")):
+    if not given.keys().isdisjoint(_RESOURCES):
         changes["resources"] = _resources(options.resources, given)
     if "walltime" in given:
         changes["walltime"] = check_walltime(given["walltime"])
     if given.get("retries") is not None:
         changes["retry"] = as_policy(given["retries"])
-    if "executors" in given:
-        changes["executors"] = _executors(given["executors"])
+    if "executors" in given and "sites" in given:
+        raise ConfigError("give an app executors= or sites=: a site's name is the label of its executor")
+    for name in ("executors", "sites"):
+        if name in given:
+            changes["executors"] = _executors(given[name])
     if "priority" in given:
         changes["priority"] = _whole("priority", given["priority"], -(10**9))
     return replace(options, **changes) if changes else options
@@ -71,6 +88,8 @@ def _resources(known: Resources, given: Mapping[str, Any]) -> Resources:
         cores=_whole("cores", given.get("cores", known.cores), 1),
         memory=_memory(given.get("memory", known.memory)),
         gpus=_whole("gpus", given.get("gpus", known.gpus), 0),
+        nodes=_whole("nodes", given.get("nodes", known.nodes), 1),
+        ranks_per_node=_whole("ranks_per_node", given.get("ranks_per_node", known.ranks_per_node), 1),
     )
     # One shared object for the usual case: placement tells it by identity.
     return ONE_CORE if resources == ONE_CORE else resources

@@ -23,7 +23,8 @@ COMMANDS = {
     "watch": "watch a run in the terminal until it ends",
     "cancel": "cancel tasks of a live run",
     "retry": "run failed tasks of a live run again",
-    "doctor": "check this environment and say what to do about each problem",
+    "sites": "list, show and check the sites where work can run",
+    "doctor": "check this environment, or a site, and say what to do about each problem",
 }
 
 EPILOG = """\

@@ -1,4 +1,4 @@
-"""Check this environment, and say what to do about each problem.
+"""Check this environment, or with a SITE that site, and say what to do about each problem.
 
 Exit code 1: something is wrong. What is only missing for some uses is a note, not a problem.
 """
@@ -11,6 +11,7 @@ from dataclasses import asdict
 
 from nbflow.cli.checks import CHECKS, Finding, Verdict
 from nbflow.cli.output import json_of
+from nbflow.cli.site_checks import add_site_argument, check
 
 __all__ = ["configure", "run"]
 
@@ -19,11 +20,14 @@ SIGNS = {Verdict.GOOD: "✓", Verdict.NOTE: "·", Verdict.BAD: "✗"}
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
+    add_site_argument(parser, is_optional=True)
     parser.add_argument("--json", action="store_true", help="write JSON")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Do what the command says."""
+    if arguments.site is not None:
+        return check(arguments.site, as_json=arguments.json)
     findings = []
     for finding in _findings():
         findings.append(finding)

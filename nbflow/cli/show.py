@@ -116,6 +116,8 @@ def _story(record: TaskRecord, tries: list[Attempt], edges: list[EdgeRow]) -> It
     yield from _neighbours(record.task, edges)
     for attempt in tries:
         yield _attempt_line(attempt)
+        if attempt.why:
+            yield f"          there because {attempt.why}"
     if record.why:
         yield f"\n{record.why}"
     text = next((attempt.detail.traceback for attempt in reversed(tries) if attempt.detail.traceback), None)
@@ -169,6 +171,7 @@ def _attempt_values(attempt: Attempt) -> dict[str, object]:
     return {
         "try_id": attempt.try_id,
         "slot": attempt.slot,
+        "why": attempt.why,
         "started": attempt.started,
         "ended": attempt.ended,
         "end": attempt.end,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import final
@@ -10,8 +11,20 @@ from typing import final
 from nbflow.core.retry import RetryPolicy
 from nbflow.errors import ConfigError
 from nbflow.executors.protocol import Executor
+from nbflow.executors.registry import executor_names
+from nbflow.sites.model import Site
 
-__all__ = ["Config", "ExecutorSpec", "Futures", "Named", "Processes", "Threads", "as_executors", "as_policy"]
+__all__ = [
+    "Config",
+    "ExecutorSpec",
+    "Futures",
+    "Named",
+    "Pilots",
+    "Processes",
+    "Threads",
+    "as_executors",
+    "as_policy",
+]
 
 Retries = int | float | RetryPolicy
 
@@ -69,6 +82,47 @@ class Futures:
 
 
 @final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pilots:
+    """Run tasks on pilots: worker processes in batch jobs at a site, or on this machine for "local".
+
+    `site` is a name or a Site. What is not given is as the site has it: workers and whatever a block asks
+    for, the numbers of blocks at the start, at least and at most. A block that was idle for `idle_seconds` is
+    given back. `address` is that of this machine as the site's nodes reach it; a node that says nothing for
+    `silent_seconds` is lost, one without a kernel for `orphan_seconds` ends by itself.
+    """
+
+    site: str | Site = field(default="local", kw_only=False)
+    workers_per_node: int | None = None
+    nodes: int | None = None
+    walltime: float | None = None
+    partition: str | None = None
+    account: str | None = None
+    init_blocks: int | None = None
+    min_blocks: int | None = None
+    max_blocks: int | None = None
+    idle_seconds: float = 120.0
+    address: str | None = None
+    silent_seconds: float = 30.0
+    orphan_seconds: float = 600.0
+    label: str = ""
+
+    def __post_init__(self) -> None:
+        name = self.site.name if isinstance(self.site, Site) else self.site
+        if not self.label:
+            object.__setattr__(self, "label", name)
+        _check("Pilots", self.label, self.workers_per_node)
+        for counted, least in (("nodes", 1), ("init_blocks", 0), ("min_blocks", 0), ("max_blocks", 0)):
+            count = getattr(self, counted)
+            if count is not None and (type(count) is not int or count < least):
+                raise ConfigError(f"Pilots({counted}={count!r}): give a whole number, {least} or more")
+        for seconds in ("walltime", "idle_seconds", "silent_seconds", "orphan_seconds"):
+            amount = getattr(self, seconds)
+            if amount is not None and not 0 < amount < math.inf:
+                raise ConfigError(f"Pilots({seconds}={amount!r}): give seconds, more than 0")
+
+
+@final
 @dataclass(frozen=True, slots=True)
 class Named:
     """Run tasks on an executor that a plug-in provides under `name` (entry points `nbflow.executors`)."""
@@ -85,7 +139,7 @@ class Named:
         _check("executor", self.name, self.workers)
 
 
-ExecutorSpec = Processes | Threads | Futures | Named | Executor
+ExecutorSpec = Processes | Threads | Futures | Pilots | Named | Executor
 
 
 @final
@@ -120,6 +174,28 @@ def as_policy(retries: Retries) -> RetryPolicy:
         raise ConfigError(f"retries={retries!r}: give a count that is 0 or more, or a RetryPolicy") from error
 
 
+def as_sites(given: object, workers: int | None) -> Iterable[ExecutorSpec]:
+    """Return the executors at the sites that a user named; this machine needs no pilots."""
+    if isinstance(given, list | tuple):
+        return [spec for one in given for spec in as_sites(one, workers)]
+    match given:
+        case "local":
+            return [Processes(workers, label="local")]
+        case str() | Site():
+            return [Pilots(given, workers_per_node=workers)]
+        case _:
+            return as_executors(given, workers)
+
+
+def _named(name: str, workers: int | None) -> ExecutorSpec:
+    """Return what a name stands for: an executor, or else a site."""
+    if name == "pilots":
+        return Pilots("local", workers_per_node=workers)
+    if name in executor_names():
+        return Named(name, workers)
+    return Pilots(name, workers_per_node=workers)
+
+
 def as_executors(given: object, workers: int | None) -> Iterable[ExecutorSpec]:
     """Return the executors that a user named: a name, a description, an executor, or several of these."""
     if isinstance(given, list | tuple):
@@ -129,12 +205,14 @@ def as_executors(given: object, workers: int | None) -> Iterable[ExecutorSpec]:
             return [Processes(workers)]
         case "threads":
             return [Threads(workers)]
+        case Pilots():
+            return [given]
         case Processes() | Threads() | Futures():
             return [replace(given, workers=workers) if given.workers is None else given]
         case "futures":
             raise ConfigError("executors='futures': give the concurrent.futures executor itself")
         case str():
-            return [Named(given, workers)]
+            return [_named(given, workers)]
         case concurrent.futures.Executor():
             return [Futures(given, workers)]
         case _ if callable(getattr(given, "send", None)) and callable(getattr(given, "start", None)):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from nbflow.config.model import ExecutorSpec, Futures, Named, Processes, Threads
+from nbflow.config.model import ExecutorSpec, Futures, Named, Pilots, Processes, Threads
+from nbflow.config.pilots import build_pilots
 from nbflow.executors.protocol import Executor
 from nbflow.executors.registry import find_executor
 
@@ -18,6 +19,8 @@ def build_executor(spec: ExecutorSpec) -> Executor:
             driver = find_executor("processes")(spec.label, spec.workers)
         case Threads():
             driver = find_executor("threads")(spec.label, spec.workers)
+        case Pilots():
+            driver = build_pilots(spec)
         case Named():
             driver = find_executor(spec.name)(spec.label, spec.workers)
         case _:

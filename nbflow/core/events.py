@@ -116,11 +116,12 @@ class StagingFailed:
 @final
 @dataclass(slots=True)
 class Dispatched:
-    """The try left for a slot."""
+    """The try left for a slot; `why` tells what there was to choose from, if there was a choice."""
 
     task: TaskId
     try_id: TryId
     slot: SlotId
+    why: str | None = None
 
 
 @final

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NewType
 
-__all__ = ["AppId", "ExecutorId", "SlotId", "TaskId", "TryId"]
+__all__ = ["AppId", "ExecutorId", "NodeId", "SlotId", "TaskId", "TryId"]
 
 TaskId = NewType("TaskId", int)
 """1, 2, 3 ... in the order of submission within a run."""
@@ -16,7 +16,10 @@ AppId = NewType("AppId", int)
 """1, 2, 3 ... in the order in which a run first saw the app."""
 
 SlotId = NewType("SlotId", str)
-"""`executor/worker`: room for one call; a refilled worker is a new slot."""
+"""`executor/worker`, or `executor/node/worker`: room for one call; a refilled worker is a new slot."""
 
 ExecutorId = NewType("ExecutorId", str)
 """The label of an executor, unique in a configuration."""
+
+NodeId = NewType("NodeId", str)
+"""A computer of an executor, unique within it; a pilot that comes back is a new node."""

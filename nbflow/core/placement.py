@@ -11,16 +11,19 @@ could run beside it is held up.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from itertools import count
 from typing import final
 
-from nbflow.core.ids import AppId, ExecutorId, SlotId, TaskId, TryId
+from nbflow.core.choice import Offer, describe, faster_than, is_worth, prefer
+from nbflow.core.ids import AppId, ExecutorId, NodeId, SlotId, TaskId, TryId
+from nbflow.core.lanes import Lane, count_like, expected_seconds, rivals_of, sum_up
+from nbflow.core.nodes import NEVER, Capacity, Node, Pool, Slot
+from nbflow.core.scaling import Outlook
 from nbflow.core.states import State
-from nbflow.core.task import ONE_CORE, Options, Resources, Task
+from nbflow.core.task import Grant, Options, Resources, Task
 
 __all__ = ["BUNDLE_SECONDS", "Assignment", "Capacity", "Placement"]
 
@@ -30,97 +33,21 @@ OVERHEAD_SECONDS = 2e-5
 LEARNING_WEIGHT = 0.2
 STALL_SECONDS = 0.5
 
-NEVER = float("inf")
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Capacity:
-    """Say what an executor offers: its slots, and the resources that they share.
-
-    `keeps_results` tells that a call can take the result of one before it in the same bundle.
-    """
-
-    slots: tuple[SlotId, ...]
-    total: Resources
-    keeps_results: bool = False
-
 
 @final
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """Send these tasks to this slot, in this order."""
+    """Send these tasks to this slot, in this order.
+
+    `grant` names what a single task may use, when it needs more than a core; `why` says what there was to
+    choose from, when there was a choice among executors.
+    """
 
     executor: ExecutorId
     slot: SlotId
     tasks: list[Task]
-
-
-class _Slot:
-    """Know what one slot has in hand, oldest first, with the seconds that each is expected to take."""
-
-    __slots__ = ("hand", "id", "is_exclusive", "need", "pool", "seconds", "touched")
-
-    def __init__(self, id: SlotId, pool: _Pool) -> None:
-        self.id = id
-        self.pool = pool
-        self.hand: dict[tuple[TaskId, TryId], float] = {}
-        self.seconds = 0.0
-        self.is_exclusive = False
-        self.need = ONE_CORE
-        self.touched = 0.0
-
-
-class _Pool:
-    """Know one executor's slots (idle; busy with room for a bundle) and its free resources."""
-
-    __slots__ = ("cores", "gpus", "id", "idle", "keeps_results", "memory", "roomy", "slots", "total")
-
-    def __init__(self, id: ExecutorId, capacity: Capacity) -> None:
-        self.id = id
-        self.total = total = capacity.total
-        self.keeps_results = capacity.keeps_results
-        self.cores, self.memory, self.gpus = total.cores, total.memory, total.gpus
-        self.slots: dict[SlotId, _Slot] = {}
-        self.idle: dict[SlotId, _Slot] = {}
-        self.roomy: dict[SlotId, _Slot] = {}
-
-    def has_free(self, need: Resources) -> bool:
-        return need.cores <= self.cores and need.memory <= self.memory and need.gpus <= self.gpus
-
-    def fits_ever(self, need: Resources) -> bool:
-        total = self.total
-        return need.cores <= total.cores and need.memory <= total.memory and need.gpus <= total.gpus
-
-    def charge(self, need: Resources, sign: int) -> None:
-        self.cores -= sign * need.cores
-        self.memory -= sign * need.memory
-        self.gpus -= sign * need.gpus
-
-
-class _Lane:
-    """Be a first-in first-out queue of tasks that may go to the same pools, at one priority."""
-
-    __slots__ = ("is_listed", "is_shared", "options", "pools", "tasks")
-
-    def __init__(self, options: Options, pools: list[_Pool]) -> None:
-        self.options = options
-        self.pools = pools
-        self.tasks: deque[Task] = deque()
-        self.is_shared = options.resources == ONE_CORE
-        self.is_listed = False
-
-    def head(self) -> Task | None:
-        tasks = self.tasks
-        while tasks:
-            # A task that was cancelled, paused or changed lanes is not searched for: it is passed over here.
-            task = tasks[0]
-            if task.lane is self:
-                if task.state is State.QUEUED:
-                    return task
-                task.lane = None
-            tasks.popleft()
-        return None
+    grant: Grant | None = None
+    why: str | None = None
 
 
 @final
@@ -128,15 +55,14 @@ class Placement:
     """Keep queued tasks and slots, and bring them together."""
 
     def __init__(self) -> None:
-        self._pools: dict[ExecutorId, _Pool] = {}
-        self._slots: dict[SlotId, _Slot] = {}
-        self._lanes: dict[tuple[int, Resources, frozenset[ExecutorId]], _Lane] = {}
-        self._recent: tuple[Options | None, _Lane | None] = None, None
+        self._pools: dict[ExecutorId, Pool] = {}
+        self._slots: dict[SlotId, Slot] = {}
+        self._lanes: dict[tuple[int, Resources, frozenset[ExecutorId]], Lane] = {}
+        self._recent: tuple[Options | None, Lane | None] = None, None
         # The lanes that hold tasks, by priority, then by the age of their first task.
-        self._order: list[tuple[int, TaskId, int, _Lane]] = []
+        self._order: list[tuple[int, TaskId, int, Lane]] = []
         self._tie = count()
-        self._held: dict[tuple[TaskId, TryId], _Slot] = {}
-        self._seconds: dict[AppId, float] = {}
+        self._held: dict[tuple[TaskId, TryId], Slot] = {}
         self._defaults: list[ExecutorId] = []
 
     # What there is
@@ -146,7 +72,7 @@ class Placement:
 
         Tasks that name no executor go to the default ones, and prefer the one opened first.
         """
-        self._pools[executor] = _Pool(executor, capacity)
+        self._pools[executor] = Pool(executor, capacity)
         if is_default:
             self._defaults.append(executor)
         for slot in capacity.slots:
@@ -154,22 +80,55 @@ class Placement:
         for lane in self._lanes.values():
             lane.pools = self._pools_for(lane.options)
 
-    def open_slot(self, executor: ExecutorId, slot: SlotId) -> None:
-        """Add a slot; one that is known already stays as it is."""
-        if slot not in self._slots:
-            pool = self._pools[executor]
-            pool.slots[slot] = pool.idle[slot] = self._slots[slot] = _Slot(slot, pool)
+    def open_node(
+        self,
+        executor: ExecutorId,
+        id: NodeId,
+        block: str,
+        slots: Iterable[SlotId],
+        total: Resources,
+        *,
+        now: float = 0.0,
+        until: float | None = None,
+    ) -> None:
+        """Add a node with its slots; `until` is when its time ends (None: never)."""
+        pool = self._pools[executor]
+        if id not in pool.nodes:
+            node = pool.open_node(id, block, total)
+            if until is not None:
+                node.until = until
+                node.lifetime = until - now
+        for slot in slots:
+            self.open_slot(executor, slot, id)
 
-    def close_slot(self, slot: SlotId) -> list[tuple[TaskId, TryId]]:
+    def drain_node(self, executor: ExecutorId, id: NodeId) -> None:
+        """Give nothing more to a node; an unknown one is passed over."""
+        node = self._pools[executor].nodes.get(id)
+        if node is not None:
+            self._pools[executor].drain(node)
+
+    def close_node(self, executor: ExecutorId, id: NodeId) -> None:
+        """Forget a node and its slots; an unknown one is passed over."""
+        pool = self._pools[executor]
+        node = pool.nodes.get(id)
+        if node is not None:
+            for slot in list(node.slots):
+                self.close_slot(slot)
+            pool.close_node(node)
+
+    def open_slot(self, executor: ExecutorId, id: SlotId, node: NodeId | None = None) -> None:
+        """Add a slot; one that is known already stays as it is, one of an unknown node is passed over."""
+        if id not in self._slots:
+            slot = self._pools[executor].open_slot(id, node)
+            if slot is not None:
+                self._slots[id] = slot
+
+    def close_slot(self, id: SlotId) -> list[tuple[TaskId, TryId]]:
         """Forget a slot; return the tries that it had in hand."""
-        gone = self._slots.pop(slot, None)
+        gone = self._slots.pop(id, None)
         if gone is None:
             return []
-        pool = gone.pool
-        for group in (pool.slots, pool.idle, pool.roomy):
-            group.pop(slot, None)
-        if gone.hand:
-            pool.charge(gone.need, -1)
+        gone.node.pool.close_slot(gone)
         for key in gone.hand:
             del self._held[key]
         return list(gone.hand)
@@ -180,13 +139,14 @@ class Placement:
 
     def describe_largest(self) -> str:
         """Return what the largest default executor offers, for a message."""
-        pools = (self._pools[name] for name in self._defaults)
-        total = max(
-            (pool.total for pool in pools), key=lambda one: (one.cores, one.memory), default=Resources(0)
-        )
-        return f"cores={total.cores}, memory={total.memory}, gpus={total.gpus}"
+        totals = [self._pools[name].largest for name in self._defaults]
+        if not totals:
+            return "nothing"
+        most = max(totals, key=lambda one: (one.total.cores, one.total.memory))
+        nodes = f", nodes={most.nodes}" if most.nodes > 1 else ""
+        return f"cores={most.total.cores}, memory={most.total.memory}, gpus={most.total.gpus}{nodes}"
 
-    def _pools_for(self, options: Options) -> list[_Pool]:
+    def _pools_for(self, options: Options) -> list[Pool]:
         names = options.executors or self._defaults
         pools = (self._pools[name] for name in self._pools if name in names)
         return [pool for pool in pools if pool.fits_ever(options.resources)]
@@ -209,46 +169,44 @@ class Placement:
         if not lane.is_listed:
             self._list(lane, task)
 
-    def _lane_for(self, options: Options) -> _Lane:
+    def _lane_for(self, options: Options) -> Lane:
         key = (options.priority, options.resources, options.executors)
         lane = self._lanes.get(key)
         if lane is None:
-            lane = self._lanes[key] = _Lane(options, self._pools_for(options))
+            lane = self._lanes[key] = Lane(options, self._pools_for(options))
         return lane
 
-    def _list(self, lane: _Lane, head: Task) -> None:
+    def _list(self, lane: Lane, head: Task) -> None:
         lane.is_listed = True
         heappush(self._order, (-lane.options.priority, head.id, next(self._tie), lane))
 
-    def learn(self, app: AppId, seconds: float) -> None:
-        """Take the measured run time of one call (seconds) into the app's moving average."""
-        known = self._seconds.get(app)
+    def learn(self, app: AppId, seconds: float, executor: ExecutorId) -> None:
+        """Take the measured run time of one call (seconds) into the app's moving average there."""
+        measured = self._pools[executor].seconds
+        known = measured.get(app)
         if known is not None:
             seconds = known + LEARNING_WEIGHT * (seconds - known)
-        self._seconds[app] = seconds
+        measured[app] = seconds
 
-    def release(self, task: TaskId, try_id: TryId, now: float) -> None:
-        """Note that a slot no longer has this try in hand; an unknown try is passed over."""
+    def release(self, task: TaskId, try_id: TryId, now: float) -> ExecutorId | None:
+        """Note that a slot no longer has this try in hand; return its executor, None for an unknown try."""
         key = (task, try_id)
         slot = self._held.pop(key, None)
         if slot is None:
-            return
-        pool = slot.pool
+            return None
+        node = slot.node
         slot.seconds -= slot.hand.pop(key)
         slot.touched = now
         if not slot.hand:
-            slot.seconds = 0.0
-            slot.is_exclusive = False
-            pool.charge(slot.need, -1)
-            pool.roomy.pop(slot.id, None)
-            pool.idle[slot.id] = slot
-        elif slot.seconds < BUNDLE_SECONDS and not slot.is_exclusive:
-            pool.roomy[slot.id] = slot
+            node.pool.give_back(slot)
+        elif slot.seconds < BUNDLE_SECONDS and not slot.is_exclusive and not node.is_draining:
+            node.pool.roomy[slot.id] = slot
+        return node.pool.id
 
     def executor_of(self, task: TaskId, try_id: TryId) -> ExecutorId | None:
         """Return the executor that has this try in hand, or None."""
         slot = self._held.get((task, try_id))
-        return None if slot is None else slot.pool.id
+        return None if slot is None else slot.node.pool.id
 
     def is_busy(self) -> bool:
         """Tell whether any slot has a try in hand."""
@@ -257,66 +215,104 @@ class Placement:
     def assign(self, now: float) -> list[Assignment]:
         """Return what can leave now: highest priority first, then oldest first.
 
-        When the first of a lane finds no room, no later task may take room in the pool that it waits for:
+        When the first of a lane finds no room, the nodes that will have it soonest are kept for it, so that
         large tasks are not starved by small ones.
         """
         out: list[Assignment] = []
-        closed: set[ExecutorId] = set()
-        waiting: list[tuple[_Lane, Task]] = []
-        while self._order and self._has_room(closed):
+        kept: set[Node] = set()
+        waiting: list[tuple[Lane, Task]] = []
+        while self._order and self._has_room(kept):
             _, age, _, lane = heappop(self._order)
             task = lane.head()
             if task is None or task.id != age:
                 self._relist(lane)
-            elif (slot := self._find(lane, task, closed)) is None:
-                closed.update(pool.id for pool in lane.pools[:1])
+                continue
+            found, why = self._find(lane, task, kept, now)
+            if found is None:
+                kept.update(lane.reserve(task, self._pools.values(), now))
                 waiting.append((lane, task))
             else:
-                out.append(Assignment(slot.pool.id, slot.id, self._fill(slot, lane, now)))
+                lane.reserved = []
+                slot, taken = found
+                tasks = self._fill(slot, taken, lane, now)
+                out.append(Assignment(slot.node.pool.id, slot.id, tasks, slot.grant, why))
                 self._relist(lane)
         for lane, task in waiting:
             self._list(lane, task)
         return out
 
-    def _relist(self, lane: _Lane) -> None:
+    def _relist(self, lane: Lane) -> None:
         head = lane.head()
         if head is None:
             lane.is_listed = False
+            lane.reserved = []
         else:
             self._list(lane, head)
 
-    def _has_room(self, closed: set[ExecutorId]) -> bool:
-        return any((pool.idle or pool.roomy) and pool.id not in closed for pool in self._pools.values())
+    def _has_room(self, kept: set[Node]) -> bool:
+        for pool in self._pools.values():
+            if any(node not in kept for node in pool.open.values()):
+                return True
+            if any(slot.node not in kept for slot in pool.roomy.values()):
+                return True
+        return False
 
-    def _estimate(self, lane: _Lane, task: Task) -> float:
+    def _estimate(self, lane: Lane, task: Task, pool: Pool) -> float:
         """Return the seconds that a task is expected to take; NEVER when it has to travel alone."""
         if task.alone or not lane.is_shared or task.options.walltime is not None:
             return NEVER
-        return self._seconds.get(task.app, NEVER) + OVERHEAD_SECONDS
+        return pool.seconds.get(task.app, NEVER) + OVERHEAD_SECONDS
 
-    def _find(self, lane: _Lane, task: Task, closed: set[ExecutorId]) -> _Slot | None:
-        need = lane.options.resources
-        shares = self._estimate(lane, task) < BUNDLE_SECONDS
-        for pool in lane.pools:
-            if pool.id in closed:
-                continue
-            if pool.idle and pool.has_free(need):
-                # The one freed last: its process is still awake, its memory still in the caches.
-                return next(reversed(pool.idle.values()))
-            if shares and pool.roomy:
-                return next(iter(pool.roomy.values()))
-        return None
+    # Where it goes
 
-    def _fill(self, slot: _Slot, lane: _Lane, now: float) -> list[Task]:
-        pool = slot.pool
+    def _find(self, lane: Lane, task: Task, kept: set[Node], now: float) -> tuple[_Place | None, str | None]:
+        """Return a place for the first task of a lane, and why there if there was a choice."""
+        pools = lane.pools
+        if len(pools) == 1:
+            return self._find_in(pools[0], lane, task, kept, now), None
+        places = {pool.id: self._find_in(pool, lane, task, kept, now) for pool in pools}
+        free = {name: place for name, place in places.items() if place is not None}
+        if not free:
+            return None, None
+        offers = [self._offer(pool, lane, task, now, is_free=pool.id in free) for pool in pools]
+        best = prefer([offer for offer in offers if offer.is_free])
+        faster = faster_than(best, (offer for offer in offers if not offer.is_free))
+        if faster:
+            rivals = count_like(task, self._pools[faster[0].executor], rivals_of(lane, self._lanes.values()))
+            if not is_worth(best, faster, rivals):
+                return None, None
+        self._pools[best.executor].tried.add(task.app)
+        return free[best.executor], describe(offers, best, len(lane.tasks))
+
+    def _find_in(self, pool: Pool, lane: Lane, task: Task, kept: set[Node], now: float) -> _Place | None:
+        need = lane.need
+        seconds = expected_seconds(task, pool, self._pools.values())
+        if need.nodes > 1:
+            taken = pool.find_whole(need, seconds, now, kept)
+            return (next(reversed(taken[0].idle.values())), taken) if taken else None
+        shares = self._estimate(lane, task, pool) < BUNDLE_SECONDS
+        slot = pool.find(need, seconds, now, kept, shares=shares)
+        return None if slot is None else (slot, [])
+
+    def _offer(self, pool: Pool, lane: Lane, task: Task, now: float, *, is_free: bool) -> Offer:
+        seconds = expected_seconds(task, pool, self._pools.values())
+        slots = pool.size or pool.largest.total.cores
+        if is_free:
+            is_trial = seconds is not None and task.app not in pool.seconds and task.app not in pool.tried
+            return Offer(pool.id, seconds, slots, is_trial=is_trial)
+        first, mean = pool.free_in(lane.need, now)
+        return Offer(pool.id, seconds, slots, max(first, OVERHEAD_SECONDS), mean)
+
+    # What travels together
+
+    def _fill(self, slot: Slot, taken: list[Node], lane: Lane, now: float) -> list[Task]:
+        pool = slot.node.pool
         if not slot.hand:
-            del pool.idle[slot.id]
-            slot.need = lane.options.resources
-            pool.charge(slot.need, 1)
-        share = min(BUNDLE_LIMIT, -(-len(lane.tasks) // (2 * len(pool.slots))))
+            pool.occupy(slot, lane.need, taken)
+        share = min(BUNDLE_LIMIT, -(-len(lane.tasks) // (2 * pool.size)))
         tasks: list[Task] = []
         while len(tasks) < share and (task := lane.head()) is not None:
-            seconds = self._estimate(lane, task)
+            seconds = self._estimate(lane, task, pool)
             if tasks and slot.seconds + seconds > BUNDLE_SECONDS:
                 break
             lane.tasks.popleft()
@@ -334,17 +330,18 @@ class Placement:
             pool.roomy[slot.id] = slot
         return tasks
 
-    def _hand(self, slot: _Slot, task: Task, seconds: float) -> None:
+    def _hand(self, slot: Slot, task: Task, seconds: float) -> None:
         if seconds > BUNDLE_SECONDS:
             slot.is_exclusive = True
-            seconds = 0.0
+            seconds = slot.node.pool.seconds.get(task.app, 0.0)
         key = (task.id, task.try_id)
         slot.hand[key] = seconds
         slot.seconds += seconds
         self._held[key] = slot
 
-    def _follow(self, slot: _Slot, lane: _Lane, tasks: list[Task]) -> None:
+    def _follow(self, slot: Slot, lane: Lane, tasks: list[Task]) -> None:
         """Append those that can follow `tasks`, and those that can follow these."""
+        pool = slot.node.pool
         parents_here: dict[TaskId, int] = {}
         for task in tasks:  # it grows on the way
             dependents = task.dependents
@@ -355,19 +352,51 @@ class Placement:
                 continue
             here = parents_here[follower.id] = parents_here.get(follower.id, 0) + 1
             if here == follower.awaiting and self._lane_for(follower.options) is lane:
-                seconds = self._estimate(lane, follower)
+                seconds = self._estimate(lane, follower, pool)
                 if slot.seconds + seconds <= BUNDLE_SECONDS and len(tasks) < BUNDLE_LIMIT:
                     tasks.append(follower)
                     self._hand(slot, follower, seconds)
 
-    # What goes wrong
+    # What is told of it
 
     def stalled(self, now: float) -> Iterator[tuple[ExecutorId, list[tuple[TaskId, TryId]]]]:
         """Yield tries that wait behind one that takes longer than expected while other slots are idle."""
         for pool in self._pools.values():
-            if not pool.idle:
+            if not pool.open:
                 continue
-            for slot in pool.slots.values():
+            for slot in pool.busy.values():
                 if len(slot.hand) > 1 and now - slot.touched > STALL_SECONDS:
                     slot.touched = now
                     yield pool.id, list(slot.hand)[1:]
+
+    def explain(self, task: Task) -> str:
+        """Return what a queued task is waiting for, for people."""
+        lane = self._lane_for(task.options)
+        ahead = f"{len(lane.tasks)} like it are queued"
+        return "; ".join((ahead, *(pool.describe(lane.need) for pool in lane.pools)))
+
+    def expect(self, executor: ExecutorId, seconds: float | None) -> None:
+        """Take how long a new block of this executor would wait for its start, None when nobody knows."""
+        self._pools[executor].wait = NEVER if seconds is None else seconds
+
+    def is_wanted(self, executor: ExecutorId) -> bool:
+        """Tell whether anything is in this executor's hands, or queued and may run there."""
+        pool = self._pools[executor]
+        return bool(pool.busy) or any(
+            lane.is_listed and pool in lane.pools and lane.head() is not None for lane in self._lanes.values()
+        )
+
+    def outlook(self, executor: ExecutorId, now: float) -> Outlook:
+        """Return what this executor could have to do."""
+        pool = self._pools[executor]
+        listed = (lane for lane in self._lanes.values() if lane.is_listed)
+        queued = sum_up(pool, listed, self._pools.values())
+        if queued or pool.busy:
+            pool.quiet_since = None
+        elif pool.quiet_since is None:
+            pool.quiet_since = now
+        return Outlook(queued, len(pool.busy), pool.quiet_since)
+
+
+_Place = tuple[Slot, list[Node]]
+"""A slot, and the whole nodes that a call on several takes with it."""

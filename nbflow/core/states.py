@@ -50,7 +50,7 @@ class Cause(StrEnum):
     OOM = "oom"
     """The system killed it for want of memory."""
     EXPIRED = "expired"
-    """The walltime of its block ended: not its fault."""
+    """Its block was ended from outside (walltime, cancelled, preempted, a broken node): not its fault."""
     RECALLED = "recalled"
     """Taken back before it started, to run elsewhere: not its fault."""
     STAGING = "staging"

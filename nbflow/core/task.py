@@ -10,24 +10,46 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
-from nbflow.core.ids import AppId, ExecutorId, TaskId, TryId
+from nbflow.core.ids import AppId, ExecutorId, NodeId, TaskId, TryId
 from nbflow.core.retry import RetryPolicy
 from nbflow.core.states import Cause, State
 
-__all__ = ["ONE_CORE", "Failure", "Options", "Resources", "Task"]
+__all__ = ["ONE_CORE", "Failure", "Grant", "Options", "Resources", "Task"]
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """Say what one call occupies while it runs: cores, memory (bytes), GPUs."""
+    """Say what one call occupies while it runs: cores, memory (bytes), GPUs, of one node.
+
+    With more than one of `nodes` it has that many whole nodes of one block, and starts `ranks_per_node`
+    processes on each.
+    """
 
     cores: int = 1
     memory: int = 0
     gpus: int = 0
+    nodes: int = 1
+    ranks_per_node: int = 1
 
 
 ONE_CORE = Resources()
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Name what a call may use, where a number does not tell.
+
+    `nodes` are those of a call on several, the one that it is sent to first. `gpus` and `cores` count from 0
+    on its node: the third core is the third of those that the node's pool may use, whatever the system calls
+    it.
+    """
+
+    nodes: tuple[NodeId, ...] = ()
+    gpus: tuple[int, ...] = ()
+    cores: tuple[int, ...] = ()
+    ranks_per_node: int = 1
 
 
 @final

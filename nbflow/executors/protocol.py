@@ -3,14 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from nbflow.core.ids import ExecutorId, SlotId
 from nbflow.core.placement import Capacity
+from nbflow.core.scaling import Outlook
 from nbflow.wire.messages import Call
-from nbflow.worker.happenings import Exit, Happening, Post, Printed, SlotDown, SlotUp, Try
+from nbflow.worker.happenings import (
+    Exit,
+    Happening,
+    NodeDown,
+    NodeDraining,
+    NodeUp,
+    Post,
+    Printed,
+    SlotDown,
+    SlotUp,
+    Try,
+)
 
-__all__ = ["Executor", "Exit", "Happening", "Post", "Printed", "SlotDown", "SlotUp", "Try"]
+__all__ = [
+    "Elastic",
+    "Executor",
+    "Exit",
+    "Happening",
+    "NodeDown",
+    "NodeDraining",
+    "NodeUp",
+    "Post",
+    "Printed",
+    "SlotDown",
+    "SlotUp",
+    "Try",
+]
 
 
 class Executor(Protocol):
@@ -23,7 +48,9 @@ class Executor(Protocol):
     is_remote: bool
 
     def start(self, post: Post) -> Capacity:
-        """Get ready and return the slots that are there; more may come as `SlotUp`.
+        """Get ready and return what it offers, with the slots that are there.
+
+        More may come as `SlotUp`, or with whole nodes as `NodeUp`.
 
         Raises ConfigError when it cannot work here.
         """
@@ -48,3 +75,16 @@ class Executor(Protocol):
 
     def close(self, how: Exit) -> None:
         """End all processes and threads of this executor and wait for them. May be called twice."""
+
+
+@runtime_checkable
+class Elastic(Protocol):
+    """Be told, beside being an executor, what is wanted, so as to grow and shrink.
+
+    `wait_seconds` tells how long a new block is expected to wait for its start, None when nobody knows.
+    """
+
+    wait_seconds: float | None
+
+    def demand(self, outlook: Outlook) -> None:
+        """Take what is queued for it and in its hands; comes about once per second. Never blocks."""

@@ -68,6 +68,18 @@ class TaskHandle:
         with self._reader() as reader:
             return "".join(output.text for output in reader.outputs(self.id))
 
+    def why(self) -> str:
+        """Return why the latest try ran where it did, or what a queued task is waiting for."""
+        waits = self._kernel.why_queued(self._task)
+        if waits is not None:
+            return f"task {self.id} is queued: {waits}"
+        sent = [attempt for attempt in self.attempts if attempt.slot is not None]
+        if not sent:
+            return f"task {self.id} is {self.state.replace('_', ' ')}: it has not been sent anywhere"
+        last = sent[-1]
+        why = last.why or "no other executor could take it"
+        return f"try {last.try_id} of task {self.id} went to {last.slot}: {why}"
+
     def cancel(self) -> bool:
         """Cancel the task, also while it runs; return whether it is cancelled by this."""
         return bool(self._kernel.cancel([self._task]))

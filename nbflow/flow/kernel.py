@@ -94,13 +94,7 @@ class DataFlowKernel:
     def _open(self, executor: Executor, *, is_default: bool) -> None:
         self._executors.append(executor)
         capacity = executor.start(self._inbox.put)
-        loop = self._loop
-
-        def open_pool() -> None:
-            loop.executors[executor.label] = executor
-            loop.placement.open_pool(executor.label, capacity, is_default=is_default)
-
-        loop.ask(open_pool)
+        self._loop.ask(lambda: self._loop.open_executor(executor, capacity, is_default=is_default))
 
     @property
     def is_open(self) -> bool:
@@ -111,9 +105,14 @@ class DataFlowKernel:
         """Have `close()` called when this kernel closes, while its loop and its journal are still there."""
         self._companions.append(close)
 
+    @property
+    def executors(self) -> Sequence[Executor]:
+        """Return the executors, in the order of preference."""
+        return [executor for executor in self._executors if executor is not self._local]
+
     def describe_executors(self) -> str:
         """Return the labels of the executors, in the order of preference, for people."""
-        return ", ".join(str(executor.label) for executor in self._executors if executor is not self._local)
+        return ", ".join(str(executor.label) for executor in self.executors)
 
     def enter_cell(self, cell: CellRow | None) -> None:
         """Be told which notebook cell runs from now on: it is where calls come from."""
@@ -241,7 +240,8 @@ class DataFlowKernel:
         if not self._loop.placement.can_ever_place(given):
             need = given.resources
             raise InvalidResources(
-                f"no executor has room for cores={need.cores}, memory={need.memory}, gpus={need.gpus}; "
+                f"no executor has room for cores={need.cores}, memory={need.memory}, gpus={need.gpus}"
+                f"{f' on {need.nodes} nodes' if need.nodes > 1 else ''}; "
                 f"the largest has {self._loop.placement.describe_largest()}"
             )
         options = self._admitted[given] = given if given.retry else replace(given, retry=self._retry)
@@ -289,6 +289,11 @@ class DataFlowKernel:
             return {}
         named = {str(place): describe_value(value) for place, value in enumerate(call.args)}
         return named | {name: describe_value(value) for name, value in call.kwargs.items()}
+
+    def why_queued(self, task: Task) -> str | None:
+        """Return what a task is waiting for, None when it is not queued."""
+        placement = self._loop.placement
+        return self._ask(lambda: placement.explain(task) if task.state is State.QUEUED else None)
 
     def app_name(self, task: Task) -> str:
         """Return the name of a task's app."""

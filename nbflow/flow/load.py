@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, final
 
-from nbflow.config.model import Config, Retries, as_executors, as_policy
+from nbflow.config.model import Config, Retries, as_executors, as_policy, as_sites
 from nbflow.config.wiring import build_executor
 from nbflow.control.places import control_path
 from nbflow.errors import ConfigError, ControlError, JournalError
@@ -67,21 +67,27 @@ class Loaded:
 def load(
     executors: Any = None,
     *,
+    sites: Any = None,
     workers: int | None = None,
     retries: Retries | None = None,
     config: Config | None = None,
 ) -> Loaded:
     """Get a dataflow kernel ready for this process's apps; by default worker processes on this machine.
 
-    `executors` is 'processes', 'threads', a description such as `Processes(workers=4)`, any
-    concurrent.futures executor, or a list of these in the order of preference; `workers` is for those that
-    say nothing. `NBFLOW_EXECUTOR` and `NBFLOW_WORKERS` stand in for what is not given. `retries` is a count
+    `executors` is 'processes', 'threads', the name of a site, a description such as `Processes(workers=4)`
+    or `Pilots("mycluster", max_blocks=4)`, any concurrent.futures executor, or a list of these in the order of
+    preference; `workers` is for those that say nothing. `sites` is the same for names of sites, of which
+    'local' stands for worker processes on this machine. `NBFLOW_EXECUTOR` and `NBFLOW_WORKERS` stand in for what is not given. `retries` is a count
     or a RetryPolicy for apps that say nothing.
 
     Calling it again goes on with what is loaded. With another configuration it replaces what is loaded,
     unless tasks are unfinished there: then it raises ConfigError.
     """
     global _loaded_with
+    if sites is not None:
+        if executors is not None or config is not None:
+            raise ConfigError("load(sites=...) takes no executors and no config beside it")
+        executors = list(as_sites(sites, workers))
     asked = _config(executors, workers, retries, config)
     if current.is_loaded() and _loaded_with is not None and _loaded_with[0] is current.current():
         kernel, known = _loaded_with

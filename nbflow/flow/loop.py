@@ -31,12 +31,21 @@ from nbflow.core.events import (
 )
 from nbflow.core.graph import Graph, waits_for
 from nbflow.core.ids import ExecutorId
-from nbflow.core.placement import Assignment, Placement
+from nbflow.core.placement import Assignment, Capacity, Placement
 from nbflow.core.retry import Decision
 from nbflow.core.states import Cause, State
 from nbflow.core.task import Failure, Task
 from nbflow.errors import JoinError
-from nbflow.executors.protocol import Executor, Printed, SlotDown, SlotUp
+from nbflow.executors.protocol import (
+    Elastic,
+    Executor,
+    NodeDown,
+    NodeDraining,
+    NodeUp,
+    Printed,
+    SlotDown,
+    SlotUp,
+)
 from nbflow.flow.inputs import Found, Invocation
 from nbflow.flow.record import Recorder
 from nbflow.flow.settle import settle
@@ -56,6 +65,9 @@ TURN_LIMIT = 2000
 
 LOOK_SECONDS = 0.5
 """How often a busy loop looks for tasks that wait behind a slow one."""
+
+DEMAND_SECONDS = 1.0
+"""How often an elastic executor is told what is wanted, while something is."""
 
 
 @final
@@ -84,6 +96,9 @@ class FlowLoop:
     def __init__(self, journal: Journal, usercode: UserCode, new_found: Callable[[], Found]) -> None:
         self.inbox: SimpleQueue[Any] = SimpleQueue()
         self.executors: dict[ExecutorId, Executor] = {}
+        # Who it is, whether anything was wanted of it when it was last told, and when it is told again.
+        self._elastic: dict[ExecutorId, tuple[Elastic, bool, float]] = {}
+        self._next_look = 0.0
         self.placement = Placement()
         self._journal = journal
         self._recorder = Recorder(journal)
@@ -105,8 +120,11 @@ class FlowLoop:
             Printed: self._recorder.printed,
             AppRow: self._recorder.app,
             CellRow: self._recorder.cell,
-            SlotUp: lambda up: self.placement.open_slot(up.executor, up.slot),
+            SlotUp: lambda up: self.placement.open_slot(up.executor, up.slot, up.node),
             SlotDown: self._slot_down,
+            NodeUp: self._node_up,
+            NodeDraining: lambda one: self.placement.drain_node(one.executor, one.node),
+            NodeDown: lambda one: self.placement.close_node(one.executor, one.node),
             _Ask: self._answer,
         }
         self._effects: dict[type[Any], Callable[[Any], None]] = {
@@ -164,6 +182,13 @@ class FlowLoop:
         """Apply one event; only from a function given to `ask`."""
         self._apply(event)
 
+    def open_executor(self, executor: Executor, capacity: Capacity, *, is_default: bool) -> None:
+        """Give tasks to an executor that has started; only from a function given to `ask`."""
+        self.executors[executor.label] = executor
+        self.placement.open_pool(executor.label, capacity, is_default=is_default)
+        if isinstance(executor, Elastic):
+            self._elastic[executor.label] = executor, False, 0.0
+
     # The loop's thread
 
     def _run(self) -> None:
@@ -186,7 +211,7 @@ class FlowLoop:
 
     def _patience(self) -> float | None:
         wait = self._timers.wait(time.monotonic())
-        if self.placement.is_busy():
+        if self.placement.is_busy() or any(is_wanted for _, is_wanted, _ in self._elastic.values()):
             return LOOK_SECONDS if wait is None else min(wait, LOOK_SECONDS)
         return wait
 
@@ -227,12 +252,18 @@ class FlowLoop:
     def _slot_down(self, down: SlotDown) -> None:
         self.placement.close_slot(down.slot)
 
+    def _node_up(self, up: NodeUp) -> None:
+        self.placement.open_node(
+            up.executor, up.node, up.block, up.slots, up.total, now=self._now, until=up.until
+        )
+
     def _returned(self, event: Returned) -> None:
-        self.placement.release(event.task, event.try_id, self._now)
+        executor = self.placement.release(event.task, event.try_id, self._now)
         task = self.graph.tasks.get(event.task)
         if task is None or task.try_id != event.try_id:
             return
-        self.placement.learn(task.app, event.seconds)
+        if executor is not None:
+            self.placement.learn(task.app, event.seconds, executor)
         if task.call.directive.kind is Kind.JOIN:
             self._apply(self._join(task, event))
         else:
@@ -304,12 +335,27 @@ class FlowLoop:
         for assignment in self.placement.assign(self._now):
             calls = []
             for task in assignment.tasks:
-                self.graph.apply(Dispatched(task.id, task.try_id, assignment.slot))
+                self.graph.apply(Dispatched(task.id, task.try_id, assignment.slot, assignment.why))
                 spec = task.call
                 calls.append(spec.call(task.id, task.try_id))
+            if assignment.grant is not None:
+                calls[0].grant = assignment.grant
             self._send(assignment, calls)
-        for executor, tries in self.placement.stalled(self._now):
-            self.executors[executor].recall(tries)
+        if self._now >= self._next_look:
+            self._next_look = self._now + LOOK_SECONDS
+            for executor, tries in self.placement.stalled(self._now):
+                self.executors[executor].recall(tries)
+        if self._elastic:
+            self._tell_demand()
+
+    def _tell_demand(self) -> None:
+        """Tell elastic executors what is wanted: now and then, and when it begins and ends."""
+        for label, (executor, was_wanted, due) in self._elastic.items():
+            is_wanted = self.placement.is_wanted(label)
+            if is_wanted is not was_wanted or (is_wanted and self._now >= due):
+                self._elastic[label] = executor, is_wanted, self._now + DEMAND_SECONDS
+                self.placement.expect(label, executor.wait_seconds)
+                executor.demand(self.placement.outlook(label, self._now))
 
     def _send(self, assignment: Assignment, calls: list[Call]) -> None:
         try:

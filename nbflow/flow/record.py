@@ -98,6 +98,8 @@ class Recorder:
             self._edges(EdgeRow(other.id, task.id, ARGUMENT) for other in task.parents)
 
     def _dispatched(self, task: Task, event: Dispatched) -> str:
+        if event.why is not None:
+            return Detail(slot=event.slot, why=event.why).to_json()
         text = self._slots.get(event.slot)
         if text is None:
             text = self._slots[event.slot] = Detail(slot=event.slot).to_json()

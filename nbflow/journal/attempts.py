@@ -22,10 +22,14 @@ ENDS_UNSENT = frozenset(("MemoHit", "StagingFailed"))
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """Describe one try of a task: when and where it ran, and how it ended (`end` is an event's name)."""
+    """Describe one try of a task: when it ran, where, why there, and how it ended.
+
+    `end` is an event's name.
+    """
 
     try_id: int
     slot: str | None = None
+    why: str | None = None
     started: float | None = None
     ended: float | None = None
     end: str | None = None
@@ -38,8 +42,10 @@ def attempts(history: Iterable[EventRow]) -> list[Attempt]:
     for event in history:
         made = found.get(event.try_id)
         if event.event == "Dispatched":
-            slot = Detail.from_json(event.detail).slot
-            found[event.try_id] = Attempt(try_id=event.try_id, slot=slot, started=event.time)
+            sent = Detail.from_json(event.detail)
+            found[event.try_id] = Attempt(
+                try_id=event.try_id, slot=sent.slot, why=sent.why, started=event.time
+            )
         elif event.event == "DepFailed" and made and made.ended is None:
             del found[event.try_id]  # sent ahead, behind the parent that failed: it never started
         elif event.event in (ENDS if made else ENDS_UNSENT):

@@ -118,6 +118,7 @@ class Detail:
 
     `seconds` is the run time of the call, `delay` the wait before the next try. `cause` is a `Cause`, `error`
     the name of the exception's type. `root` is the task whose failure started it, when that is another one.
+    `why` tells what there was to choose from when the task went to its slot.
     """
 
     slot: str | None = None
@@ -128,6 +129,7 @@ class Detail:
     traceback: str | None = None
     root: int | None = None
     delay: float | None = None
+    why: str | None = None
 
     def to_json(self) -> str:
         """Write as one JSON object, without what is None, and bounded: a long traceback keeps its end."""

@@ -14,6 +14,7 @@ from nbflow import live
 from nbflow.core.states import State
 from nbflow.flow import current
 from nbflow.flow.load import load
+from nbflow.flow.nodes import nodes, scale
 from nbflow.journal.reader import open_run
 from nbflow.live.headline import Headline
 from nbflow.live.model import Summary
@@ -46,11 +47,14 @@ class LineMagics(Magics):
 
             %nbflow load                       start a dataflow kernel: processes on this machine
             %nbflow load threads --workers 8   start one with threads instead
+            %nbflow load mycluster             start one on the pilots of a site
             %nbflow status                     count the tasks of the run by state
             %nbflow watch                      show the live graph
             %nbflow progress                   show one line
             %nbflow tasks failed               list tasks, here those in one state
             %nbflow retry                      run all failed tasks again, and what waits for them
+            %nbflow nodes                      list blocks and nodes, and what runs where
+            %nbflow scale 4                    have four blocks; `scale 4 mycluster` where there are more sites
             %nbflow cancel train               cancel the unfinished tasks of an app; without a name, all
             %nbflow clear                      end the run: cancel what is unfinished, stop all processes
 
@@ -113,6 +117,20 @@ def _retry(words: list[str]) -> Said:
     return Said(f"{reopened} {'task runs' if reopened == 1 else 'tasks run'} again")
 
 
+def _nodes(words: list[str]) -> Any:
+    _take(words, 0)
+    return nodes()
+
+
+def _scale(words: list[str]) -> Any:
+    parser = _Parser(prog="%nbflow scale", add_help=False)
+    parser.add_argument("blocks", type=int)
+    parser.add_argument("site", nargs="?")
+    given = parser.parse_args(words)
+    scale(given.blocks, site=given.site)
+    return nodes()
+
+
 def _clear(words: list[str]) -> None:
     _take(words, 0)
     current.clear()
@@ -125,6 +143,8 @@ _COMMANDS: dict[str, Callable[[list[str]], Any]] = {
     "tasks": _tasks,
     "retry": _retry,
     "cancel": _cancel,
+    "nodes": _nodes,
+    "scale": _scale,
     "load": _load,
     "clear": _clear,
 }

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any, final
 
 from nbflow.core.ids import TaskId, TryId
+from nbflow.core.task import Grant
 from nbflow.wire.functions import Function
 
 __all__ = ["PYTHON", "Arguments", "Call", "Directive", "Kind", "Stream", "Upstream"]
@@ -70,10 +71,10 @@ class Call:
     A plain slotted class: one is made for each try. `arguments()` gives the arguments with all futures
     replaced by their results; it may run a user's code (a dataclass that is rebuilt), so executors call it in
     a thread of theirs, unless the call `is_inert`: then it runs none and takes no time. What is `upstream` is
-    None in them.
+    None in them. `grant` is set when the dataflow kernel chose which GPUs, cores or nodes it has.
     """
 
-    __slots__ = ("arguments", "directive", "function", "is_inert", "task", "try_id", "upstream")
+    __slots__ = ("arguments", "directive", "function", "grant", "is_inert", "task", "try_id", "upstream")
 
     def __init__(
         self,
@@ -89,6 +90,7 @@ class Call:
         self.task = task
         self.try_id = try_id
         self.function = function
+        self.grant: Grant | None = None
         self.arguments = arguments
         self.directive = directive
         self.is_inert = is_inert

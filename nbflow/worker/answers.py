@@ -15,9 +15,11 @@ from nbflow.worker.process import Ending, WorkerProcess
 __all__ = ["answers_for", "failures"]
 
 
-def failures(calls: Iterable[Call], cause: Cause, error: Callable[[Call], TaskError]) -> Iterator[TryFailed]:
+def failures(
+    calls: Iterable[Call], cause: Cause, error: Callable[[Call], TaskError], *, alone: bool = True
+) -> Iterator[TryFailed]:
     """Give a failure of each call, with an error of its own."""
-    return (TryFailed(call.task, call.try_id, cause, error(call)) for call in calls)
+    return (TryFailed(call.task, call.try_id, cause, error(call), alone) for call in calls)
 
 
 def answers_for(worker: WorkerProcess, reason: str, log: str) -> Iterator[TryFailed]:
@@ -29,7 +31,7 @@ def answers_for(worker: WorkerProcess, reason: str, log: str) -> Iterator[TryFai
             return
         case Ending.TIMEOUT:
             yield from failures(
-                wanted, Cause.TIMEOUT, lambda call: timed_out(call.directive, call.task, worker.place)
+                wanted, Cause.TIMEOUT, lambda call: timed_out(call.directive, call.task, worker.child.place)
             )
         case Ending.DROPPED:
             yield from failures(wanted, Cause.RECALLED, recalled)
@@ -37,6 +39,6 @@ def answers_for(worker: WorkerProcess, reason: str, log: str) -> Iterator[TryFai
             cause = Cause.OOM if reason == OUT_OF_MEMORY else Cause.LOST
             others = len(worker.hand) - 1
             for call in wanted:
-                error = lost(call, worker.place, reason, others=others, log=log)
+                error = lost(call, worker.child.place, reason, others=others, log=log)
                 yield TryFailed(call.task, call.try_id, cause, error, alone=not others)
     yield from failures(worker.backlog, Cause.RECALLED, recalled)

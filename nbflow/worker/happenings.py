@@ -8,9 +8,21 @@ from enum import Enum
 from typing import final
 
 from nbflow.core.events import Returned, TryFailed
-from nbflow.core.ids import ExecutorId, SlotId, TaskId, TryId
+from nbflow.core.ids import ExecutorId, NodeId, SlotId, TaskId, TryId
+from nbflow.core.task import Resources
 
-__all__ = ["Exit", "Happening", "Post", "Printed", "SlotDown", "SlotUp", "Try"]
+__all__ = [
+    "Exit",
+    "Happening",
+    "NodeDown",
+    "NodeDraining",
+    "NodeUp",
+    "Post",
+    "Printed",
+    "SlotDown",
+    "SlotUp",
+    "Try",
+]
 
 Try = tuple[TaskId, TryId]
 
@@ -28,10 +40,14 @@ class Exit(Enum):
 @final
 @dataclass(slots=True)
 class SlotUp:
-    """A slot is there: a worker process started, or was replaced."""
+    """A slot is there: a worker process started, or was replaced. `node` is None where there is only one.
+
+    One of a node that is not known (it went down meanwhile) is passed over.
+    """
 
     executor: ExecutorId
     slot: SlotId
+    node: NodeId | None = None
 
 
 @final
@@ -40,6 +56,41 @@ class SlotDown:
     """A slot is gone. A `TryFailed` for each try that it had in hand is posted before this."""
 
     slot: SlotId
+    reason: str
+
+
+@final
+@dataclass(slots=True, kw_only=True)
+class NodeUp:
+    """A node is there: a pilot registered, with its first slots and what they share.
+
+    `until` is the monotonic time, of this process, at which the walltime of its block ends (None: never).
+    """
+
+    executor: ExecutorId
+    node: NodeId
+    block: str
+    slots: tuple[SlotId, ...]
+    total: Resources
+    until: float | None = None
+
+
+@final
+@dataclass(slots=True)
+class NodeDraining:
+    """A node takes no more; what it has in hand goes on."""
+
+    executor: ExecutorId
+    node: NodeId
+
+
+@final
+@dataclass(slots=True)
+class NodeDown:
+    """A node is gone, with its slots. A `TryFailed` for each try in its hand is posted before this."""
+
+    executor: ExecutorId
+    node: NodeId
     reason: str
 
 
@@ -55,6 +106,6 @@ class Printed:
     nbytes: int
 
 
-Happening = Returned | TryFailed | Printed | SlotUp | SlotDown
+Happening = Returned | TryFailed | Printed | SlotUp | SlotDown | NodeUp | NodeDraining | NodeDown
 Post = Callable[[Sequence[Happening]], None]
 """Hand happenings to the dataflow kernel, in order; callable from any thread, never blocks."""

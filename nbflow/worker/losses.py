@@ -11,7 +11,16 @@ from nbflow.errors import TaskError, WorkerLost
 from nbflow.wire.messages import Call
 from nbflow.worker.call import title
 
-__all__ = ["OUT_OF_MEMORY", "OomWatch", "closed", "lost", "never_started", "reason_of", "recalled"]
+__all__ = [
+    "OUT_OF_MEMORY",
+    "OomWatch",
+    "closed",
+    "lost",
+    "lost_with_node",
+    "never_started",
+    "reason_of",
+    "recalled",
+]
 
 OUT_OF_MEMORY: Final = "out of memory"
 
@@ -96,6 +105,16 @@ def never_started(call: Call, reason: str, *, starts: int, log: str) -> WorkerLo
         f"({reason}). The Python environment seems to be broken: what they said comes next; restart the pool "
         f"when it is mended.\n{log}",
         reason=f"cannot start: {reason}",
+        task=call.task,
+    )
+
+
+def lost_with_node(call: Call, node: str, reason: str) -> WorkerLost:
+    """Return the error of a call whose whole node is gone."""
+    return WorkerLost(
+        f"{title(call.directive, call.task)} was lost with its node, {node}: {reason}. "
+        "nbflow.nodes() shows what is left, and how each block ended.",
+        reason=reason,
         task=call.task,
     )
 

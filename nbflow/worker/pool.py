@@ -51,7 +51,7 @@ class Pool:
         """Give calls to a slot, after those that it has; each ends in one Returned or TryFailed."""
         if self._supervisor is not None and self._supervisor.send_now(slot, calls):
             return
-        if not self._inbox.put(lambda supervisor: supervisor.send(slot, calls)) and self._post is not None:
+        if not self._inbox.put(lambda crew: crew.send(slot, calls)) and self._post is not None:
             self._post([TryFailed(call.task, call.try_id, Cause.LOST, closed(call)) for call in calls])
 
     def drop(self, tries: Collection[Try]) -> None:
@@ -60,17 +60,17 @@ class Pool:
         A worker is killed only when it runs one of them; what it had not started comes back as
         TryFailed(RECALLED).
         """
-        self._inbox.put(lambda supervisor: supervisor.drop(tries))
+        self._inbox.put(lambda crew: crew.drop(tries))
 
     def recall(self, tries: Collection[Try]) -> None:
         """Give back those of the tries that have not started, each as TryFailed(RECALLED)."""
-        self._inbox.put(lambda supervisor: supervisor.recall(tries))
+        self._inbox.put(lambda crew: crew.recall(tries))
 
     def close(self, how: Exit) -> None:
         """End all worker processes and the thread, and wait for them. Does nothing in a forked child."""
         if self._thread is None or self._pid != os.getpid():
             return
-        self._inbox.put(lambda supervisor: supervisor.close(how))
+        self._inbox.put(lambda crew: crew.close(how))
         if threading.current_thread() is not self._thread:
             self._thread.join()
 

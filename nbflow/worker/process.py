@@ -1,20 +1,16 @@
-"""Own one worker process as its supervisor sees it: its sockets, its end, and the calls that it has.
+"""Own one worker process as its crew sees it: the calls that it has, what it was told, how it shall end.
 
-All of it is used by the supervisor's thread only.
+How it is reached is for `child` (and for lanes). All of it is used by one thread only.
 """
 
 from __future__ import annotations
 
 import math
 import os
-import select
-import socket
-import subprocess
 import sys
 import time
 from collections import deque
 from collections.abc import Collection, Sequence
-from contextlib import suppress
 from enum import Enum
 from typing import Final, final
 
@@ -29,20 +25,13 @@ from nbflow.wire.bundles import (
     encode_recall,
     encode_stop,
 )
-from nbflow.wire.frames import Buffer, CorruptMessage, Inbound, Outbound
+from nbflow.wire.frames import Buffer
 from nbflow.wire.messages import Call
 from nbflow.wire.values import Definitions
-from nbflow.worker.cores import available_cores
+from nbflow.worker.child import Child, import_paths
 from nbflow.worker.happenings import Try
-from nbflow.worker.keeper import WORD
 
 __all__ = ["Ending", "WorkerProcess"]
-
-BOOT = "import sys; sys.path[:] = sys.argv.pop().split('\\n'); from nbflow.worker.main import main; main()"
-"""Finds nbflow where this process found it, before anything of it is imported."""
-SOCKET_NBYTES = 1 << 20
-LOG_NBYTES = 8_192
-THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 
 @final
@@ -62,12 +51,12 @@ class WorkerProcess:
     `backlog` holds calls that were not sent yet, `hand` those that were, oldest first; `dropped` those of the
     hand that nobody waits for. `walltime` is that of the only call in hand, `deadline` (monotonic clock) when
     the supervisor has to act if nothing was heard. `start` counts the processes that this place was given in
-    a row without one getting ready. `unanswered` counts the recalls under way. `events` is what the
-    supervisor's selector watches the socket for.
+    a row without one getting ready. `unanswered` counts the recalls under way.
     """
 
-    def __init__(self, slot: SlotId, *, start: int = 1, share: int = 1) -> None:
+    def __init__(self, slot: SlotId, child: Child, *, start: int = 1) -> None:
         self.slot: Final = slot
+        self.child: Final = child
         self.start: Final = start
         self.backlog: deque[Call] = deque()
         self.hand: dict[Try, Call] = {}
@@ -78,47 +67,12 @@ class WorkerProcess:
         self.is_ready = False
         self.is_condemned = False
         self.is_stopping = False
-        self.is_silent = False
         self.is_over = False
         self.unanswered = 0
-        self.events = 0
-        self.pid = 0
-        self.status: int | None = None
         self._patience = math.inf
         self._known: set[int] = set()
         self._definitions = Definitions()
         self._place: tuple[str, list[str]] | None = None
-        self._inbound = Inbound()
-        self._outbound = Outbound()
-        self._words = b""
-        self._launch(share)
-
-    def _launch(self, share: int) -> None:
-        self.sock, sock = socket.socketpair()
-        self.line, line = socket.socketpair()
-        for end in (self.sock, sock):
-            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SOCKET_NBYTES)
-        self.sock.settimeout(0)
-        self.line.settimeout(0)
-        numbers = [sock.fileno(), line.fileno()]
-        paths = "\n".join(_import_paths())
-        try:
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", BOOT, *map(str, numbers), paths],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                pass_fds=numbers,
-                start_new_session=True,
-                env=_environment(share),
-            )
-        except BaseException:
-            self.sock.close()
-            self.line.close()
-            raise
-        finally:
-            sock.close()
-            line.close()
 
     @property
     def is_idle(self) -> bool:
@@ -128,23 +82,13 @@ class WorkerProcess:
     @property
     def takes_more(self) -> bool:
         """Tell whether what is sent to it now starts when the calls in hand are over."""
-        is_clear = self.is_ready and not self.backlog and self.walltime is None and not self._outbound
+        is_clear = self.is_ready and not self.backlog and self.walltime is None and not self.child.has_output
         return is_clear and not self.is_closing
 
     @property
     def is_closing(self) -> bool:
         """Tell whether it must not be given any more."""
         return self.is_over or self.is_condemned or self.is_stopping or self.ending is not None
-
-    @property
-    def place(self) -> str:
-        """Return where it is, for messages."""
-        return f"process {self.pid} on {os.uname().nodename}"
-
-    @property
-    def has_output(self) -> bool:
-        """Tell whether something is still to be sent."""
-        return bool(self._outbound)
 
     def allow(self, walltime: float | None) -> None:
         """Note the seconds that the call in hand may take from when it can start; None for any number."""
@@ -197,93 +141,42 @@ class WorkerProcess:
         for call in calls:
             self.hand[call.task, call.try_id] = call
         # Also without calls: definitions may ride along that count as known from now on.
-        self._outbound.put(frames)
-        self.send()
+        self.child.put(frames)
+        self.child.send()
 
     def _tell_place(self) -> None:
-        """Let calls that are sent now run where this process is, with what it can import."""
+        """Let calls that are sent now run where this process is, with what it can import, if it can."""
+        if not self.child.shares_files:
+            return
         place = _directory(), sys.path
         if place != self._place:
             self._place = place[0], sys.path[:]
-            self._outbound.put(encode_place(Place(place[0], _import_paths())))
+            self.child.put(encode_place(Place(place[0], import_paths())))
 
     def ask_back(self, tries: Collection[Try]) -> None:
         """Ask for those of the tries that have not started; a `GivenBack` answers, in any case."""
         self.unanswered += 1
-        self._outbound.put(encode_recall(tries))
-        self.send()
+        self.child.put(encode_recall(tries))
+        self.child.send()
 
     def ask_to_stop(self) -> None:
         """Ask it to end by itself."""
         self.is_stopping = True
-        self._outbound.put(encode_stop())
-        self.send()
+        self.child.put(encode_stop())
+        self.child.send()
 
-    def send(self) -> None:
-        """Send what the socket takes."""
-        with suppress(OSError):  # it has ended: its keeper will say so
-            self._outbound.send(self.sock)
+    # Hearing and ending
 
-    # Hearing
-
-    def reports(self) -> list[Report]:
-        """Return what it reported since the last time. Raises CorruptMessage."""
-        try:
-            messages = self._inbound.receive(self.sock)
-        except OSError:  # it ended with calls unread
-            self.is_silent = True
-            return []
-        self.is_silent = self._inbound.is_closed
-        return [decode_report(frames, self._definitions) for frames in messages]
-
-    def last_reports(self) -> list[Report]:
-        """Return all that it reported before its end; to be called after that."""
-        reports: list[Report] = []
-        with suppress(CorruptMessage):
-            while not self.is_silent and select.select([self.sock], [], [], 0)[0]:
-                reports += self.reports()
-        return reports
-
-    def hear_keeper(self) -> bool:
-        """Read what the keeper says; return whether the worker has ended. `status` says how, if known."""
-        try:
-            words = self.line.recv(64)
-        except BlockingIOError:
-            return False
-        except OSError:
-            words = b""
-        self._words += words
-        numbers = [number for (number,) in WORD.iter_unpack(self._words[: len(self._words) // 4 * 4])]
-        self.pid = numbers[0] if numbers else 0
-        self.status = numbers[1] if len(numbers) > 1 else None
-        return not words or self.status is not None
-
-    # Ending
+    def report(self, frames: Sequence[Buffer]) -> Report:
+        """Return what a message of it says."""
+        return decode_report(frames, self._definitions)
 
     def end(self, ending: Ending) -> None:
-        """Have the keeper kill the worker with all that descends from it; the line says when that is done."""
+        """Have it killed with all that descends from it."""
         if self.ending is None:
             self.ending = ending
-            with suppress(OSError):
-                self.line.shutdown(socket.SHUT_WR)
+            self.child.kill()
         self.deadline = math.inf
-
-    def bury(self) -> str:
-        """Release what belongs to a worker that has ended; return the last that it wrote to its log."""
-        assert self._process.stderr is not None
-        with self._process.stderr as log:
-            self._process.wait()
-            os.set_blocking(log.fileno(), False)
-            written = log.read() or b""
-        if self.status is None:
-            self.status = -self._process.returncode if self._process.returncode < 0 else 0
-        self.close_sockets()
-        return written[-LOG_NBYTES:].decode(errors="replace").strip()
-
-    def close_sockets(self) -> None:
-        """Close the sockets; their other ends take that for the end of the supervisor."""
-        self.sock.close()
-        self.line.close()
 
 
 def _directory() -> str:
@@ -291,18 +184,3 @@ def _directory() -> str:
         return os.getcwd()  # noqa: PTH109 - asked for each bundle: a Path costs ten times as much
     except FileNotFoundError:  # it was removed
         return "/"
-
-
-def _import_paths() -> list[str]:
-    return [path for path in sys.path if isinstance(path, str)]
-
-
-def _environment(share: int) -> dict[str, str]:
-    """Return the environment of a worker that shares this machine's cores with `share - 1` others."""
-    environment = dict(os.environ)
-    for name in THREAD_LIMITS:
-        environment.setdefault(name, str(max(1, available_cores() // share)))
-    # A notebook's own drawing backend needs the notebook's kernel.
-    if environment.get("MPLBACKEND", "").startswith("module://"):
-        environment["MPLBACKEND"] = "agg"
-    return environment

@@ -25,7 +25,7 @@ from nbflow.errors import (
     RemoteError,
     TaskError,
 )
-from nbflow.executors.protocol import Executor, Exit, Happening, Printed, SlotDown, SlotUp
+from nbflow.executors.protocol import Executor, Exit, Happening, NodeUp, Printed, SlotDown, SlotUp
 from nbflow.wire.functions import Portable
 from nbflow.wire.messages import PYTHON, Call, Directive, Kind, Stream
 
@@ -47,6 +47,7 @@ class Driver:
         """Start the executor when it is first needed: inside the test, where pytest has put its capture."""
         if self._slots is None:
             self._slots = list(self.executor.start(self._posted.put).slots)
+            self.wait_until(lambda: self._slots)
         return self._slots
 
     def call(self, fn: Callable[..., Any], *args: Any, directive: Directive = PYTHON, **kwargs: Any) -> Call:
@@ -90,7 +91,9 @@ class Driver:
 
     def _take(self, happenings: list[Happening]) -> None:
         for one in happenings:
-            if isinstance(one, SlotUp):
+            if isinstance(one, NodeUp):
+                self.slots.extend(one.slots)
+            elif isinstance(one, SlotUp):
                 self.slots.append(one.slot)
             elif isinstance(one, SlotDown):
                 self.slots.remove(one.slot)

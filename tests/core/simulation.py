@@ -93,7 +93,7 @@ class Simulation:
         for _ in range(3):
             self._open_slot()
         if self.random.random() < 0.8:
-            self.placement.learn(AppId(1), 1e-3)
+            self.placement.learn(AppId(1), 1e-3, X)
 
     # What happens
 
@@ -199,7 +199,7 @@ class Simulation:
         if isinstance(event, REPORTS):
             self.placement.release(event.task, event.try_id, 0.0)
             if self.running.pop(key, None) and isinstance(event, Returned):
-                self.placement.learn(self.seen[event.task].task.app, event.seconds)
+                self.placement.learn(self.seen[event.task].task.app, event.seconds, X)
         if isinstance(event, Spawned):
             event = self._with_children(event)
         self.apply(event)

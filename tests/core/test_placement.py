@@ -116,7 +116,7 @@ def test_what_is_in_hand_is_known_until_it_is_released() -> None:
 
 def test_short_tasks_travel_together_up_to_the_bundles_seconds() -> None:
     queue = Queue(slots=1)
-    queue.placement.learn(AppId(1), 0.01)
+    queue.placement.learn(AppId(1), 0.01, X)
     for _ in range(20):
         queue.add()
     sent = [task for bundle in queue.assign() for task in bundle]
@@ -126,7 +126,7 @@ def test_short_tasks_travel_together_up_to_the_bundles_seconds() -> None:
 
 def test_a_few_short_tasks_are_shared_among_the_slots() -> None:
     queue = Queue(slots=2)
-    queue.placement.learn(AppId(1), 1e-5)
+    queue.placement.learn(AppId(1), 1e-5, X)
     for _ in range(8):
         queue.add()
     first, second, *rest = queue.assign()
@@ -136,7 +136,7 @@ def test_a_few_short_tasks_are_shared_among_the_slots() -> None:
 
 def test_a_bundle_has_a_limit() -> None:
     queue = Queue(slots=1)
-    queue.placement.learn(AppId(1), 0.0)
+    queue.placement.learn(AppId(1), 0.0, X)
     for _ in range(3 * BUNDLE_LIMIT):
         queue.add()
     assert max(map(len, queue.assign())) <= BUNDLE_LIMIT
@@ -144,7 +144,7 @@ def test_a_bundle_has_a_limit() -> None:
 
 def test_a_slot_with_little_in_hand_takes_more_when_it_gets_through() -> None:
     queue = Queue(slots=1)
-    queue.placement.learn(AppId(1), 0.02)
+    queue.placement.learn(AppId(1), 0.02, X)
     for _ in range(6):
         queue.add()
     assert queue.assign() == [[1, 2], [3]]
@@ -155,8 +155,8 @@ def test_a_slot_with_little_in_hand_takes_more_when_it_gets_through() -> None:
 @pytest.mark.parametrize("app", [1, 2], ids=["long", "unmeasured"])
 def test_a_long_or_unmeasured_task_travels_alone(app: int) -> None:
     queue = Queue(slots=1)
-    queue.placement.learn(AppId(1), 10.0)
-    queue.placement.learn(AppId(3), 1e-4)
+    queue.placement.learn(AppId(1), 10.0, X)
+    queue.placement.learn(AppId(3), 1e-4, X)
     queue.add(app=app)
     queue.add(app=3)
     assert queue.assign() == [[1]]
@@ -165,7 +165,7 @@ def test_a_long_or_unmeasured_task_travels_alone(app: int) -> None:
 
 def test_a_task_with_a_walltime_or_once_lost_travels_alone() -> None:
     queue = Queue(slots=3)
-    queue.placement.learn(AppId(1), 1e-4)
+    queue.placement.learn(AppId(1), 1e-4, X)
     queue.add(Options(walltime=5))
     queue.add().alone = True
     queue.add()
@@ -176,7 +176,7 @@ def test_a_task_with_a_walltime_or_once_lost_travels_alone() -> None:
 
 def test_one_core_is_one_core_however_it_is_written() -> None:
     queue = Queue(slots=1)
-    queue.placement.learn(AppId(1), 1e-4)
+    queue.placement.learn(AppId(1), 1e-4, X)
     for _ in range(4):
         queue.add(Options(resources=Resources(cores=1)))
     assert len(queue.assign()[0]) > 1
@@ -184,9 +184,9 @@ def test_one_core_is_one_core_however_it_is_written() -> None:
 
 def test_the_measure_of_an_app_follows_what_it_takes_now() -> None:
     queue = Queue(slots=1)
-    queue.placement.learn(AppId(1), 1e-4)
+    queue.placement.learn(AppId(1), 1e-4, X)
     for _ in range(30):
-        queue.placement.learn(AppId(1), 1.0)
+        queue.placement.learn(AppId(1), 1.0, X)
     queue.add()
     queue.add()
     assert queue.assign() == [[1]]
@@ -194,7 +194,7 @@ def test_the_measure_of_an_app_follows_what_it_takes_now() -> None:
 
 def test_tries_behind_a_slow_one_are_named_while_another_slot_is_idle() -> None:
     queue = Queue(slots=2)
-    queue.placement.learn(AppId(1), 1e-3)
+    queue.placement.learn(AppId(1), 1e-3, X)
     for _ in range(8):
         queue.add()
     first, second, *_ = queue.assign()
@@ -356,7 +356,7 @@ def follow(queue: Queue, *parents: Task, options: Options | None = None) -> Task
 def known() -> Queue:
     """A queue whose app is known to be short."""
     queue = Queue()
-    queue.placement.learn(AppId(1), 1e-4)
+    queue.placement.learn(AppId(1), 1e-4, X)
     return queue
 
 
@@ -400,7 +400,7 @@ def test_a_task_of_another_lane_does_not_follow(known: Queue, options: Options) 
 
 
 def test_a_chain_leaves_as_far_as_a_bundle_reaches(known: Queue) -> None:
-    known.placement.learn(AppId(2), BUNDLE_SECONDS / 3)
+    known.placement.learn(AppId(2), BUNDLE_SECONDS / 3, X)
     task = known.add(app=2)
     for _ in range(9):
         task = follow(known, task)
@@ -411,6 +411,6 @@ def test_a_chain_leaves_as_far_as_a_bundle_reaches(known: Queue) -> None:
 def test_nothing_follows_where_results_are_not_kept() -> None:
     queue = Queue(slots=0)
     queue.placement.open_pool(X, Capacity((SlotId("x/1"),), Resources(cores=1)))
-    queue.placement.learn(AppId(1), 1e-4)
+    queue.placement.learn(AppId(1), 1e-4, X)
     follow(queue, queue.add())
     assert queue.assign() == [[1]]

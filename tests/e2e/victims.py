@@ -30,3 +30,10 @@ def deadly(where: str) -> None:
     """End the worker without a word."""
     mark(where)
     os._exit(7)
+
+
+def slow(where: str, value: int) -> int:
+    """Take a third of a second and return the double."""
+    mark(where)
+    time.sleep(0.3)
+    return value * 2

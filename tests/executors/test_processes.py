@@ -194,7 +194,7 @@ class TestProcessesExecutor(RemoteExecutorContract):
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("nbflow.worker.vacancy.START_DELAY_SECONDS", 0.001)
-        monkeypatch.setattr("nbflow.worker.process.BOOT", "raise SystemExit('no module named nbflow')")
+        monkeypatch.setattr("nbflow.worker.child.BOOT", "raise SystemExit('no module named nbflow')")
         driver = Driver(self.make())
         end = driver.run(lambda: 1)
         assert isinstance(end, TryFailed)

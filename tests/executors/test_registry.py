@@ -10,7 +10,7 @@ def test_built_in_executors_are_found(name: str) -> None:
 
 
 def test_an_unknown_name_lists_the_known_ones_with_a_hint() -> None:
-    with pytest.raises(ConfigError, match=r"futures, processes, threads\. Did you mean 'threads'\?"):
+    with pytest.raises(ConfigError, match=r"futures, pilots, processes, threads\. Did you mean 'threads'\?"):
         find_executor("thread")
 
 

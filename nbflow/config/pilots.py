@@ -1,0 +1,81 @@
+"""Own what pilots at a site are built from: a user's description over that of the site."""
+
+from __future__ import annotations
+
+import getpass
+import math
+import socket
+from dataclasses import replace
+from typing import Any
+
+from nbflow.config.model import Pilots
+from nbflow.errors import ConfigError
+from nbflow.executors.protocol import Executor
+from nbflow.executors.registry import find_executor
+from nbflow.sites.catalogue import load_catalogue
+from nbflow.sites.model import Scheduler, Site
+from nbflow.sites.opening import open_session
+
+__all__ = ["build_pilots"]
+
+
+def build_pilots(spec: Pilots) -> Executor:
+    """Return the executor that a description means, not started. Raises ConfigError for an unknown site."""
+    executor = find_executor("pilots")
+    from nbflow.executors.pilots.lanes import Patience
+    from nbflow.executors.pilots.plan import Plan
+
+    site = shaped(spec)
+    plan = Plan(
+        site=site,
+        address=spec.address or _address(site),
+        idle_seconds=spec.idle_seconds,
+        patience=Patience(silent=spec.silent_seconds, orphan=spec.orphan_seconds),
+    )
+    built: Executor = executor(spec.label, plan, lambda: open_session(site, _ask))
+    return built
+
+
+def shaped(spec: Pilots) -> Site:
+    """Return the site with what the description says otherwise."""
+    site = _find(spec.site)
+    if site.scheduler is Scheduler.LOCAL:  # nobody waits for this machine
+        site = replace(site, block=replace(site.block, walltime_seconds=math.inf))
+    block = replace(
+        site.block,
+        **_given(workers_per_node=spec.workers_per_node, nodes=spec.nodes, walltime_seconds=spec.walltime),
+    )
+    limits = replace(
+        site.limits,
+        **_given(init_blocks=spec.init_blocks, min_blocks=spec.min_blocks, max_blocks=spec.max_blocks),
+    )
+    limits = replace(limits, max_blocks=max(limits.max_blocks, limits.min_blocks, limits.init_blocks))
+    return replace(site, block=block, limits=limits, **_given(partition=spec.partition, account=spec.account))
+
+
+def _given(**values: Any) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _find(site: str | Site) -> Site:
+    if isinstance(site, Site):
+        return site
+    return load_catalogue().find(site)
+
+
+def _address(site: Site) -> str:
+    """Return how the site's nodes reach this machine: only over loopback where they are this machine."""
+    if site.scheduler is Scheduler.LOCAL or site.login is not None:
+        return "127.0.0.1"
+    try:
+        return socket.gethostbyname(socket.gethostname())
+    except OSError as error:
+        raise ConfigError(
+            f"this machine's own name, {socket.gethostname()}, has no address ({error}): say with "
+            "Pilots(address=...) how the nodes of the site reach this machine"
+        ) from error
+
+
+def _ask(prompt: str, is_secret: bool) -> str:  # noqa: FBT001 - sessions call it so
+    """Ask the person at the keyboard, or in front of the notebook."""
+    return getpass.getpass(prompt) if is_secret else input(prompt)

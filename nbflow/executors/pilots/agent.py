@@ -1,0 +1,191 @@
+"""Be the process beside ipyparallel's controller, where a site's engines register; started by a foreman.
+
+It keeps a controller running, prepares each engine that comes, and sends it where its lane has to go. It
+talks in lines of JSON: to whoever started it on stdout, from it on stdin, whose end is its own. Keys of the
+controller are in files that only this user can read, and nowhere else.
+
+    engine: {"is": "engine", "id": 3, "key": public key of its lane, "block": ..., "host": ...}
+    answer: {"id": 3, "address": "tcp://...", "server_key": ..., "workers": 4}
+    at the end: {"leave": true}
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any, Final, final
+
+__all__ = ["ENGINE_FILE", "main"]
+
+ENGINE_FILE: Final = "security/ipcontroller-engine.json"
+CLIENT_FILE: Final = "security/ipcontroller-client.json"
+LOOK_SECONDS: Final = 0.3
+ANSWER_SECONDS: Final = 20.0
+RESTART_SECONDS: Final = 1.0
+
+KEPT: Final = (
+    "import os, socket, sys; from nbflow.worker.keeper import fork_worker; "
+    "fork_worker(socket.socket(fileno=int(sys.argv[1]))); "
+    "os.execv(sys.executable, [sys.executable, *sys.argv[2:]])"
+)
+"""Run a program under a keeper: nothing that it starts outlives it, or this process."""
+
+
+@final
+class Controller:
+    """Keep one ipyparallel controller running, on the same ports and under the same keys."""
+
+    def __init__(self, directory: Path, ip: str, location: str) -> None:
+        self._log = directory / "controller.log"
+        self._argv = [
+            "-m",
+            "ipyparallel.controller",
+            f"--profile-dir={directory}",
+            f"--ip={ip}",
+            f"--location={location}",
+            "--nodb",
+            "--restore",
+            "--IPController.enable_curve=True",
+            "--HeartMonitor.period=1000",
+        ]
+        if not (keys := directory / "ipcontroller_config.py").exists():
+            self._write_keys(keys)
+        self._due = 0.0
+        self._start()
+
+    def look(self) -> None:
+        """Start it again when it has ended."""
+        if self._process.poll() is not None and time.monotonic() >= self._due:
+            self._line.close()
+            self._start()
+
+    def close(self) -> None:
+        """End it, with all that it has started."""
+        self._line.close()
+        self._process.wait()
+
+    def _start(self) -> None:
+        self._due = time.monotonic() + RESTART_SECONDS
+        self._line, line = socket.socketpair()
+        with line, self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", KEPT, str(line.fileno()), *self._argv],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                pass_fds=[line.fileno()],
+                start_new_session=True,
+            )
+
+    def _write_keys(self, path: Path) -> None:
+        """Give the controller keys that outlive it: under new ones, none of its engines could come back."""
+        import zmq
+
+        public, secret = zmq.curve_keypair()
+        text = (
+            "c = get_config()\n"
+            f"c.IPController.curve_publickey = {public!r}\nc.IPController.curve_secretkey = {secret!r}\n"
+        )
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(text)
+
+
+@final
+class Agent:
+    """Enlist the engines of one site."""
+
+    def __init__(self, directory: Path, ip: str, location: str) -> None:
+        self._directory = directory
+        self._orders: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+        self._controller = Controller(directory, ip, location)
+        self._known: set[int] = set()
+        self._replies: dict[int, tuple[Any, float]] = {}
+
+    def run(self) -> None:
+        """Serve until stdin is closed."""
+        threading.Thread(target=self._read, name="nbflow-agent-stdin", daemon=True).start()
+        try:
+            self._client = self._open_client()
+            self._tell({"is": "ready", "engine_file": str(self._directory / ENGINE_FILE)})
+            while True:
+                self._controller.look()
+                self._enlist()
+                try:
+                    order = self._orders.get(timeout=LOOK_SECONDS)
+                except queue.Empty:
+                    continue
+                if order is None:
+                    return
+                self._send_out(order)
+        finally:
+            self._controller.close()
+
+    def _open_client(self) -> Any:
+        import ipyparallel
+
+        path = self._directory / CLIENT_FILE
+        while not (path.exists() and (self._directory / ENGINE_FILE).exists()):
+            self._controller.look()
+            time.sleep(0.05)
+        return ipyparallel.Client(connection_info=str(path), timeout=30)
+
+    def _enlist(self) -> None:
+        """Prepare engines that are new, and tell of those that are prepared."""
+        from nbflow.worker import lane
+
+        for engine in set(self._client.ids) - self._known:
+            self._known.add(engine)
+            self._replies[engine] = self._client[engine].apply_async(lane.prepare), time.monotonic()
+        for engine, (reply, asked) in list(self._replies.items()):
+            if reply.ready():
+                del self._replies[engine]
+                self._tell_of(engine, reply)
+            elif time.monotonic() - asked > ANSWER_SECONDS:
+                del self._replies[engine]
+                self._known.discard(engine)  # ask again: the controller may have been away
+
+    def _tell_of(self, engine: int, reply: Any) -> None:
+        try:
+            prepared = reply.get()
+        except Exception as error:  # noqa: BLE001 - whatever the other side raised
+            self._tell({"is": "trouble", "text": f"engine {engine} cannot start a lane: {error}"})
+            return
+        if not prepared["key"]:
+            return  # its lane runs
+        facts = prepared["facts"]
+        told = {name: facts[name] for name in ("block", "host", "job", "pid")}
+        self._tell({"is": "engine", "id": engine, "key": prepared["key"], **told})
+
+    def _send_out(self, order: dict[str, Any]) -> None:
+        from nbflow.worker import lane
+
+        engine = order.pop("id")
+        self._client[engine].apply_async(lane.connect, **order)
+
+    def _read(self) -> None:
+        for line in sys.stdin:
+            order = json.loads(line)
+            self._orders.put(None if "leave" in order else order)
+        self._orders.put(None)
+
+    def _tell(self, what: dict[str, Any]) -> None:
+        sys.stdout.write(json.dumps(what) + "\n")
+        sys.stdout.flush()
+
+
+def main() -> None:
+    """Serve the site whose directory, controller address and its name for engines are the arguments."""
+    directory = Path(sys.argv[1])
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    Agent(directory, *sys.argv[2:]).run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,257 @@
+"""Own the thread that obtains blocks, gives them back, and follows what becomes of them.
+
+It alone talks to the batch system, which may take its time. What engines say that have come up is heard by
+the `Recruiter`, in a thread of its own.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import queue
+import secrets
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final, final
+
+from nbflow.core.ids import ExecutorId
+from nbflow.core.scaling import Cancel, Drain, Outlook, Request, decide
+from nbflow.core.states import Cause
+from nbflow.errors import NbflowError
+from nbflow.executors.pilots.blocks import Block, Stage, cause_of
+from nbflow.executors.pilots.lanes import Lanes
+from nbflow.executors.pilots.node import Pass
+from nbflow.executors.pilots.plan import Plan
+from nbflow.providers.job import JobState, job_name
+from nbflow.providers.protocol import Provider
+
+__all__ = ["Foreman"]
+
+log = logging.getLogger("nbflow")
+
+ENDED_KEPT: Final = 50
+SLOW_POLL_SECONDS: Final = 30.0
+START_SECONDS: Final = 180.0
+BARE_SECONDS: Final = 60.0
+"""How long a job may go on after its last pilot was lost: one that was only cut off may come back."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class _News:
+    block: str
+    what: str
+    detail: str
+
+
+@final
+class Foreman:
+    """Keep as many blocks as the work wants, within the plan's limits."""
+
+    def __init__(
+        self, label: ExecutorId, plan: Plan, provider: Provider, lanes: Callable[[], Lanes], directory: str
+    ) -> None:
+        self._plan = plan
+        self._provider = provider
+        self._lanes = lanes
+        self._directory = directory
+        self._limits = plan.limits
+        self._outlook = Outlook()
+        self._inbox: queue.SimpleQueue[_News | None] = queue.SimpleQueue()
+        self._is_open = True
+        self.blocks: dict[str, Block] = {}
+        self.trouble = ""
+        self._thread = threading.Thread(target=self._run, name=f"nbflow-blocks-{label}", daemon=True)
+
+    def start(self) -> None:
+        """Ask for the first blocks."""
+        self._thread.start()
+
+    # From any thread
+
+    def tell(self, block: str, what: str, detail: str) -> None:
+        """Take what the lanes say of a block."""
+        self._inbox.put(_News(block, what, detail))
+
+    def admit(self, name: str, key: str) -> Pass | None:
+        """Let a lane in that comes for a block of ours; None for any other."""
+        block = self.blocks.get(name)
+        if block is None or block.stage.is_over:
+            return None
+        if block.ends_at == math.inf and block.walltime != math.inf:
+            # It was not seen to start yet: it did just now.
+            self._lanes().expect_end(name, time.monotonic() + block.walltime - SLOW_POLL_SECONDS)
+        entry = Pass(key, name, self._plan.workers)
+        self._lanes().allow(entry)
+        return entry
+
+    def demand(self, outlook: Outlook) -> None:
+        """Take what is wanted now."""
+        is_urgent = bool(outlook.queued) and not self._outlook.queued
+        self._outlook = outlook
+        if is_urgent:
+            self._inbox.put(None)
+
+    def scale(self, blocks: int) -> None:
+        """Have just so many blocks from now on."""
+        self._limits = replace(self._limits, min=blocks, max=blocks)
+        self._inbox.put(None)
+
+    def close(self) -> None:
+        """Cancel all jobs, and wait for the thread."""
+        self._is_open = False
+        self._inbox.put(None)
+        if self._thread.is_alive():
+            self._thread.join()
+
+    # The thread
+
+    def _run(self) -> None:
+        while self._is_open:
+            try:
+                self._turn()
+            except NbflowError as error:  # the site cannot be reached for the moment
+                self._say(str(error))
+            self._listen(time.monotonic() + self._plan.poll_seconds)
+        self._cancel([block for block in self.blocks.values() if not block.stage.is_over])
+
+    def _listen(self, until: float) -> None:
+        """Take news until it is time to look again, or somebody is in a hurry."""
+        while self._is_open and (left := until - time.monotonic()) > 0:
+            try:
+                news = self._inbox.get(timeout=left)
+            except queue.Empty:
+                return
+            if news is None:
+                return
+            self._take(news)
+
+    def _take(self, news: _News) -> None:
+        block = self.blocks.get(news.block)
+        if block is None:
+            return
+        match news.what:
+            case "up":
+                if not block.has_come_up:
+                    block.has_come_up, block.since = True, time.monotonic()
+                block.nodes.append(news.detail)
+            case "down":
+                block.nodes.remove(news.detail)
+            case "refused":
+                self._say(news.detail)
+                self._limits = replace(self._limits, min=0, max=0)
+                self._cancel([block])
+
+    def _turn(self) -> None:
+        now = time.monotonic()
+        self._follow(now)
+        self._give_up_in_time(now)
+        self._watch_bare(now)
+        self._note_idleness(now)
+        seen = [block.as_seen() for block in self.blocks.values()]
+        for step in decide(self._outlook, seen, self._limits, self._plan.shape, now):
+            match step:
+                case Request():
+                    self._request()
+                case Drain(name, reason):
+                    self.blocks[name].enter(Stage.DRAINING, reason, now)
+                    self._lanes().drain(name)
+                case Cancel(name, reason):
+                    self.blocks[name].reason = reason
+                    self._cancel([self.blocks[name]])
+        drained = [
+            block
+            for block in self.blocks.values()
+            if block.stage is Stage.DRAINING and not block.busy and not block.is_leaving
+        ]
+        for block in drained:
+            self._lanes().end(block.name, Cause.RECALLED, block.reason)
+        self._cancel(drained)
+
+    def _request(self) -> None:
+        if not self._is_open:
+            return
+        block = Block(job_name("nbf", secrets.token_hex(5)), time.monotonic())
+        spec = self._plan.job(block.name, self._directory)
+        if spec.walltime_seconds is not None:
+            block.walltime = float(spec.walltime_seconds)
+        self.blocks[block.name] = block
+        try:
+            block.job = self._provider.submit(spec)
+        except NbflowError as error:
+            self._fail(block, str(error))
+
+    def _fail(self, block: Block, reason: str) -> None:
+        """Note that nothing came of a block; the next ones are asked for later and later."""
+        block.enter(Stage.ENDED, reason, time.monotonic())
+        self._say(f"a block could not be had: {reason}")
+
+    def _say(self, trouble: str) -> None:
+        if trouble != self.trouble:
+            self.trouble = trouble
+            log.warning("nbflow: %s: %s", self._plan.site.name, trouble)
+
+    def _follow(self, now: float) -> None:
+        """Ask the batch system about all blocks that have not ended."""
+        jobs = {block.job: block for block in self.blocks.values() if block.job and not block.stage.is_over}
+        if not jobs:
+            return
+        for job, status in self._provider.status(list(jobs)).items():
+            block = jobs[job]
+            was_new = block.stage in (Stage.REQUESTED, Stage.PENDING)
+            has_ended = block.follow(status, now, time.time())
+            if was_new and status.state is JobState.ACTIVE:
+                self._lanes().expect_end(block.name, block.gives_up_at)
+            if has_ended:
+                self._lanes().end(block.name, cause_of(status), block.reason)
+                if not block.has_come_up and not block.is_leaving:
+                    self._fail(block, f"{block.reason}, before its pilot came up")
+        self._forget()
+
+    def _give_up_in_time(self, now: float) -> None:
+        """End blocks a little before their walltime ends."""
+        for block in self.blocks.values():
+            if now >= block.gives_up_at and not block.stage.is_over and not block.is_leaving:
+                self._lanes().end(block.name, Cause.EXPIRED, "the walltime of its job ended")
+                self._cancel([block])
+
+    def _watch_bare(self, now: float) -> None:
+        """Give up jobs that run without a pilot: it never came, or it is gone."""
+        for block in self.blocks.values():
+            if block.nodes or block.stage is not Stage.ACTIVE:
+                block.bare_since = None
+            elif block.bare_since is None:
+                block.bare_since = now
+            elif now - block.bare_since > (BARE_SECONDS if block.has_come_up else START_SECONDS):
+                self._cancel([block])
+                if not block.has_come_up:
+                    self._fail(block, f"its job ran for {START_SECONDS:g} s, and no pilot came; see its log")
+
+    def _note_idleness(self, now: float) -> None:
+        busy: Counter[str] = Counter()
+        for node in self._lanes().nodes():
+            busy[node.entry.block] += sum(not worker.is_idle for worker in list(node.crew.workers))
+        for block in self.blocks.values():
+            block.busy = busy[block.name]
+            if block.busy or not block.nodes:
+                block.idle_since = None
+            elif block.idle_since is None:
+                block.idle_since = now
+
+    def _cancel(self, blocks: list[Block]) -> None:
+        for block in blocks:
+            block.is_leaving = True
+            if block.stage is not Stage.ENDED:
+                block.stage = Stage.DRAINING
+        try:
+            self._provider.cancel([block.job for block in blocks if block.job is not None])
+        except NbflowError as error:
+            self._say(f"jobs could not be cancelled: {error}")
+
+    def _forget(self) -> None:
+        ended = [block.name for block in self.blocks.values() if block.stage.is_over]
+        for name in ended[:-ENDED_KEPT]:
+            del self.blocks[name]

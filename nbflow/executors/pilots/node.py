@@ -1,0 +1,176 @@
+"""Own one pilot as the thread of the lanes sees it: its streams, and the crew that works there."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Final, final
+
+from nbflow.core.ids import ExecutorId, NodeId, SlotId
+from nbflow.wire.frames import Buffer
+from nbflow.wire.lanes import Arrival, Incoming, Kind, Message, Outgoing, body_of
+from nbflow.worker.child import Remains
+from nbflow.worker.crew import Crew
+from nbflow.worker.process import WorkerProcess
+
+__all__ = ["Node", "Pass"]
+
+LOG_CHARACTERS = 8_192
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """Say for what a key was let in: a lane of this block, with so many workers."""
+
+    key: str
+    block: str
+    workers: int
+
+
+@final
+class _DistantWorker:
+    """Be a worker process behind a lane."""
+
+    has_output = False
+
+    def __init__(self, node: Node, number: int) -> None:
+        self.shares_files = node.shares_files
+        self.pid = 0
+        self._node = node
+        self._number = number
+        self._remains = Remains(0, "", is_oom=False)
+
+    @property
+    def place(self) -> str:
+        """Return where it is, for messages."""
+        return f"process {self.pid} on {self._node.name}"
+
+    def put(self, frames: Sequence[Buffer]) -> None:
+        """Send one message to it."""
+        self._node.say(Kind.FRAMES, self._number, frames)
+
+    def send(self) -> None:
+        """Do nothing: whatever was put is on its way."""
+
+    def kill(self) -> None:
+        """Have it ended, with all that descends from it."""
+        self._node.say(Kind.KILL, self._number)
+
+    def end(self, body: Mapping[str, Any]) -> None:
+        """Note how it ended."""
+        log = str(body.get("log", ""))[-LOG_CHARACTERS:]
+        with suppress(TypeError, ValueError):
+            self._remains = Remains(int(body.get("status", 0)), log, is_oom=body.get("is_oom") is True)
+
+    def bury(self) -> Remains:
+        """Return how it ended."""
+        return self._remains
+
+    def abandon(self) -> None:
+        """Have it ended, unheard."""
+        self.kill()
+
+
+@final
+class Node:
+    """Be one life of one pilot's lane.
+
+    `route` is the connection on which it was heard last, `heard` when (monotonic clock). `send` sends one
+    message of this node; what cannot be delivered now is sent again when the lane asks for it.
+    """
+
+    def __init__(
+        self,
+        label: ExecutorId,
+        name: NodeId,
+        entry: Pass,
+        epoch: int,
+        facts: Mapping[str, Any],
+        send: Callable[[Node, Message], None],
+        *,
+        shares_files: bool,
+    ) -> None:
+        self.name: Final = name
+        self.entry: Final = entry
+        self.epoch: Final = epoch
+        self.facts: Final = facts
+        self.shares_files: Final = shares_files
+        self.route = b""
+        self.heard = 0.0
+        self.unreachable_since: float | None = None
+        self.is_draining = False
+        self._send = send
+        self._outgoing = Outgoing()
+        self._incoming = Incoming()
+        self._numbers = itertools.count(1)
+        self._workers: dict[int, WorkerProcess] = {}
+        self.crew: Final = Crew(label, entry.workers, self, place=f"{label}/{name}", node=name)
+
+    # What the crew asks for
+
+    def launch(self, slot: SlotId) -> _DistantWorker:
+        """Have a worker started there."""
+        number = next(self._numbers)
+        self.say(Kind.START, number)
+        return _DistantWorker(self, number)
+
+    def welcome(self, worker: WorkerProcess) -> None:
+        """Know a worker by the number that it was started with."""
+        self._workers[_child(worker)._number] = worker
+
+    def watch(self, worker: WorkerProcess) -> None:
+        """Do nothing: nothing waits here to be sent."""
+
+    # The lane
+
+    def say(self, kind: Kind, worker: int, frames: Sequence[Buffer] = ()) -> None:
+        """Send a message that has to arrive."""
+        self._post(self._outgoing.add(Message(kind, self.epoch, worker=worker, frames=frames)))
+
+    def beat(self) -> None:
+        """Tell the lane that its kernel lives, and what it has taken."""
+        self._post(Message(Kind.BEAT, self.epoch, self._outgoing.number))
+
+    def take(self, message: Message) -> None:
+        """Take what the lane says. Raises CorruptMessage."""
+        self._outgoing.acknowledge(message.acknowledged)
+        match message.kind:
+            case Kind.BEAT:
+                if message.number > self._incoming.number:
+                    self._post(Message(Kind.MISSING, self.epoch))
+                self.beat()
+            case Kind.MISSING:
+                for kept in list(self._outgoing.unacknowledged()):
+                    self._post(kept)
+            case Kind.FRAMES | Kind.PROCESS | Kind.ENDED:
+                arrival = self._incoming.take(message.number)
+                if arrival is Arrival.NEXT:
+                    self._hear(message)
+                elif arrival is Arrival.EARLY:
+                    self._post(Message(Kind.MISSING, self.epoch))
+
+    def _post(self, message: Message) -> None:
+        message.acknowledged = self._incoming.number
+        self._send(self, message)
+
+    def _hear(self, message: Message) -> None:
+        worker = self._workers.get(message.worker)
+        if worker is None:
+            return
+        if message.kind is Kind.FRAMES:
+            self.crew.hear(worker, [message.frames])
+        elif message.kind is Kind.PROCESS:
+            _child(worker).pid = int(body_of(message).get("pid", 0))
+        else:
+            _child(worker).end(body_of(message))
+            del self._workers[message.worker]
+            worker.is_over = True
+            self.crew.bury(worker)
+
+
+def _child(worker: WorkerProcess) -> _DistantWorker:
+    assert isinstance(worker.child, _DistantWorker)
+    return worker.child

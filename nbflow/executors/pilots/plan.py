@@ -1,0 +1,121 @@
+"""Own what pilots at one site are made of: the site, the shape of a block, and the job that asks for one."""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, final
+
+from nbflow.core.scaling import Limits, Shape
+from nbflow.core.task import Resources
+from nbflow.executors.pilots.agent import ENGINE_FILE
+from nbflow.executors.pilots.lanes import Patience
+from nbflow.providers.job import JobSpec
+from nbflow.sites.model import LauncherName, Scheduler, Site
+from nbflow.worker.cores import available_cores
+from nbflow.worker.facts import BLOCK
+
+__all__ = ["Plan"]
+
+PACKAGES: Final = str(Path(__file__).parents[3])
+LOOPBACK: Final = "127.0.0.1"
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Say what pilots at a site are made of.
+
+    `address` is that of this machine as the site's nodes reach it; a block that is idle for `idle_seconds` is
+    given back.
+    """
+
+    site: Site
+    address: str = LOOPBACK
+    idle_seconds: float = 120.0
+    poll_seconds: float = 1.0
+    patience: Patience = field(default_factory=Patience)
+
+    @property
+    def is_here(self) -> bool:
+        """Tell whether the site is this machine, or shares its files."""
+        return self.site.login is None
+
+    @property
+    def workers(self) -> int:
+        """Return how many workers each node gets."""
+        block = self.site.block
+        if block.workers_per_node is not None:
+            return block.workers_per_node
+        if block.cores_per_node is not None:
+            return block.cores_per_node
+        partition = self.site.find_partition()
+        cores = partition.node.cores if partition is not None else None
+        return cores or (available_cores() if self.site.scheduler is Scheduler.LOCAL else 1)
+
+    @property
+    def limits(self) -> Limits:
+        """Return how many blocks there may be."""
+        given = self.site.limits
+        return Limits(given.init_blocks, given.min_blocks, given.max_blocks, self.idle_seconds)
+
+    @property
+    def shape(self) -> Shape:
+        """Return what one block offers."""
+        block = self.site.block
+        memory = block.memory_nbytes if block.memory_nbytes is not None else 1 << 62
+        total = Resources(max(self.workers, block.cores_per_node or 0), memory, block.gpus_per_node)
+        seconds = block.walltime_seconds
+        return Shape(block.nodes, self.workers, total, None if seconds == math.inf else seconds)
+
+    @property
+    def python(self) -> str:
+        """Return the interpreter that engines run."""
+        return sys.executable if self.is_here and self.site.python == "python3" else self.site.python
+
+    def module(self, name: str, *words: str) -> tuple[str, ...]:
+        """Return the argv that runs a module at the site, from where this process has it if it is there.
+
+        The site's set-up lines run before it.
+        """
+        argv = (self.python, "-m", name, *words)
+        if self.is_here:
+            argv = ("env", f"PYTHONPATH={_import_path()}", *argv)
+        if not self.site.setup:
+            return argv
+        return ("bash", "-c", "\n".join((*self.site.setup, 'exec "$@"')), "bash", *argv)
+
+    def job(self, name: str, directory: str) -> JobSpec:
+        """Return the job of one block, whose engines find the controller through files in `directory`."""
+        site, block = self.site, self.site.block
+        environment = {**site.environment, BLOCK: name, "IPYTHONDIR": directory}
+        if self.is_here:
+            environment["PYTHONPATH"] = _import_path()
+        launcher = site.launcher
+        if block.nodes > 1 and launcher is LauncherName.SINGLE and site.scheduler is Scheduler.SLURM:
+            launcher = LauncherName.SRUN
+        return JobSpec(
+            name=name,
+            command=(self.python, "-m", "ipyparallel.engine", f"--file={directory}/{ENGINE_FILE}"),
+            launcher=launcher,
+            nodes=block.nodes,
+            cores_per_node=block.cores_per_node or self.workers,
+            memory_nbytes=block.memory_nbytes,
+            gpus_per_node=block.gpus_per_node,
+            walltime_seconds=None if block.walltime_seconds == math.inf else int(block.walltime_seconds),
+            partition=site.partition or "",
+            account=site.account or "",
+            setup=site.setup,
+            environment=environment,
+            directives=site.directives,
+            stdout=f"{directory}/{name}.log",
+        )
+
+
+def _import_path() -> str:
+    """Return where a process of this machine finds the nbflow that runs here, before what it finds itself."""
+    given = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    return os.pathsep.join(dict.fromkeys((PACKAGES, *filter(None, given))))

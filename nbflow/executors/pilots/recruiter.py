@@ -1,0 +1,116 @@
+"""Own the talk with a site's agent: engines that come up are let in, and sent to the lanes of this kernel."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Final, final
+
+from nbflow.core.ids import ExecutorId
+from nbflow.errors import NbflowError, SiteError
+from nbflow.executors.pilots.node import Pass
+from nbflow.sites.session import Channel, Session
+
+__all__ = ["Recruiter"]
+
+log = logging.getLogger("nbflow")
+
+START_SECONDS: Final = 60.0
+RESTART_SECONDS: Final = 1.0
+GOODBYE_SECONDS: Final = 10.0
+
+
+@final
+class Recruiter:
+    """Keep a site's agent running, and enlist the engines that it tells of.
+
+    `admit` says for which block an engine comes, with how many workers, or None to leave it alone.
+    """
+
+    def __init__(
+        self,
+        label: ExecutorId,
+        session: Session,
+        argv: Sequence[str],
+        where: Mapping[str, Any],
+        admit: Callable[[str, str], Pass | None],
+    ) -> None:
+        self._session = session
+        self._argv = argv
+        self._where = where
+        self._admit = admit
+        self._is_open = True
+        self._is_ready = False
+        self._is_settled = threading.Event()
+        self._channel: Channel | None = None
+        self._thread = threading.Thread(target=self._run, name=f"nbflow-recruiter-{label}", daemon=True)
+
+    def start(self) -> None:
+        """Start the agent, and wait until engines can register. Raises SiteError when that fails."""
+        self._channel = self._session.start(self._argv)
+        self._thread.start()
+        self._is_settled.wait(START_SECONDS)
+        if not self._is_ready:
+            self.close()
+            raise SiteError(
+                f"ipyparallel's controller did not start within {START_SECONDS:g} s: run "
+                f"`{' '.join(self._argv)}` there to see why. Is jupyter-nbflow[pilots] installed?"
+            )
+
+    def close(self) -> None:
+        """End the agent with its controller, and wait for the thread."""
+        self._is_open = False
+        if self._channel is not None:
+            with suppress(SiteError):  # it has ended
+                self._send({"leave": True})
+            self._thread.join(GOODBYE_SECONDS)
+            self._channel.close()
+            self._thread.join()
+
+    def _run(self) -> None:
+        while True:
+            try:
+                self._listen()
+            except NbflowError as error:
+                log.warning("nbflow: %s", error)
+            self._is_settled.set()
+            if not self._is_open or not self._is_ready:
+                return
+            time.sleep(RESTART_SECONDS)
+            self._restart()
+
+    def _restart(self) -> None:
+        """Start another agent where one has died: it finds the files and keys of the one before."""
+        try:
+            self._channel = self._session.start(self._argv)
+        except NbflowError as error:
+            log.warning("nbflow: the agent of a site cannot be started again: %s", error)
+
+    def _listen(self) -> None:
+        """Hear an agent until it ends."""
+        assert self._channel is not None
+        rest = b""
+        while chunk := self._channel.receive():
+            *lines, rest = (rest + chunk).split(b"\n")
+            for line in lines:
+                self._hear(json.loads(line))
+
+    def _hear(self, said: Mapping[str, Any]) -> None:
+        match said["is"]:
+            case "ready":
+                self._is_ready = True
+                self._is_settled.set()
+            case "trouble":
+                log.warning("nbflow: %s", said["text"])
+            case "engine":
+                entry = self._admit(said["block"], said["key"])
+                if entry is not None:
+                    self._send({"id": said["id"], **self._where, "workers": entry.workers})
+
+    def _send(self, order: Mapping[str, Any]) -> None:
+        assert self._channel is not None
+        self._channel.send(json.dumps(order).encode() + b"\n")

@@ -1,0 +1,120 @@
+"""Own the words about what runs tasks: `nodes()` shows it, `scale()` changes it."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import final, overload
+
+from nbflow.core.ids import TaskId
+from nbflow.errors import ConfigError
+from nbflow.executors.views import BlockView, HasBlocks
+from nbflow.flow.current import current
+
+__all__ = ["NodeRow", "NodeTable", "nodes", "scale"]
+
+COLUMNS = ("site", "block", "job", "stage", "node", "slots", "busy", "tasks")
+TASKS_SHOWN = 6
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class NodeRow:
+    """Show one node, or one block without any: `reason` is the queue's, or how the block ended."""
+
+    site: str
+    block: str
+    job: str
+    stage: str
+    reason: str
+    node: str = ""
+    slots: int = 0
+    busy: int = 0
+    tasks: tuple[TaskId, ...] = ()
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """Return its texts, one for each column."""
+        shown = " ".join(map(str, self.tasks[:TASKS_SHOWN]))
+        more = f" and {len(self.tasks) - TASKS_SHOWN} more" if len(self.tasks) > TASKS_SHOWN else ""
+        stage = f"{self.stage} ({self.reason})" if self.reason else self.stage
+        counts = (str(self.slots), str(self.busy)) if self.node else ("", "")
+        return self.site, self.block, self.job, stage, self.node, *counts, shown + more
+
+
+@final
+class NodeTable(Sequence[NodeRow]):
+    """Be a list of nodes that shows itself well."""
+
+    def __init__(self, rows: Sequence[NodeRow]) -> None:
+        self._rows = rows
+
+    @overload
+    def __getitem__(self, index: int) -> NodeRow: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[NodeRow]: ...
+    def __getitem__(self, index: int | slice) -> NodeRow | Sequence[NodeRow]:
+        return self._rows[index]
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __repr__(self) -> str:
+        if not self._rows:
+            return "no blocks: nothing was asked of a site yet, or no site is loaded"
+        lines = [COLUMNS, *(row.cells for row in self._rows)]
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        return "\n".join(
+            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+            for line in lines
+        )
+
+    def _repr_html_(self) -> str:
+        def row(tag: str, cells: Sequence[str]) -> str:
+            return f"<tr>{''.join(f'<{tag}>{html.escape(cell)}</{tag}>' for cell in cells)}</tr>"
+
+        if not self._rows:
+            return f"<p>{self!r}</p>"
+        return f"<table>{row('th', COLUMNS)}{''.join(row('td', one.cells) for one in self._rows)}</table>"
+
+
+def nodes() -> NodeTable:
+    """Return a table of the sites' blocks and nodes: what waits in a queue, what is there, what runs where."""
+    rows = [
+        row
+        for executor in current().executors
+        if isinstance(executor, HasBlocks)
+        for block in executor.blocks()
+        for row in _rows(str(executor.label), block)
+    ]
+    return NodeTable(rows)
+
+
+def scale(blocks: int, *, site: str | None = None) -> None:
+    """Have just so many blocks from now on at a site; it needs no name when there is only one.
+
+    0 gives back all of them: what they run ends first. Raises ConfigError for a site that has no blocks.
+    """
+    if isinstance(blocks, bool) or not isinstance(blocks, int) or blocks < 0:
+        raise ConfigError(f"scale({blocks!r}): give a whole number of blocks, 0 or more")
+    elastic = {
+        str(executor.label): executor for executor in current().executors if isinstance(executor, HasBlocks)
+    }
+    names = ", ".join(elastic) or "none"
+    if site is None and len(elastic) == 1:
+        (site,) = elastic
+    if site is None or site not in elastic:
+        raise ConfigError(f"scale(..., site={site!r}): sites with blocks here: {names}")
+    elastic[site].scale(blocks)
+
+
+def _rows(site: str, block: BlockView) -> Iterator[NodeRow]:
+    if not block.nodes:
+        yield NodeRow(site, block.name, block.job, block.stage, block.reason)
+    for node in block.nodes:
+        tasks = tuple(task for slot in node.slots for task in slot.tasks)
+        busy = sum(bool(slot.tasks) for slot in node.slots)
+        yield NodeRow(
+            site, block.name, block.job, block.stage, block.reason, node.name, len(node.slots), busy, tasks
+        )

@@ -1,0 +1,1 @@
+"""Providers ask one batch system for jobs; batch systems are tables and templates."""

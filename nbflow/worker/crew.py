@@ -1,0 +1,366 @@
+"""Own what a crew of worker processes does: feed them, hear them, end them, replace them.
+
+Decides, and leaves to a `Host` how a worker is started and reached: on this machine (`supervisor`) or on the
+node of a pilot. It lives in one thread. Encoding and decoding, which may run a user's code, happen in here.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import time
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import Final, Protocol, final
+
+from nbflow.core.ids import ExecutorId, NodeId, SlotId
+from nbflow.core.states import Cause
+from nbflow.errors import TaskError
+from nbflow.wire.bundles import GivenBack, Outcome, Outcomes, Report
+from nbflow.wire.frames import Buffer
+from nbflow.wire.messages import Call
+from nbflow.worker.answers import answers_for, failures
+from nbflow.worker.call import seconds_allowed
+from nbflow.worker.child import Child
+from nbflow.worker.happenings import Exit, Happening, SlotDown, SlotUp, Try
+from nbflow.worker.losses import closed, never_started, reason_of, recalled
+from nbflow.worker.outcomes import failed_by, happenings_of
+from nbflow.worker.process import Ending, WorkerProcess
+from nbflow.worker.vacancy import STARTS, Vacancy, vacancy_after
+
+__all__ = ["Crew", "Host"]
+
+ANSWER_SECONDS = 0.3
+"""How long a worker may take to answer a recall; one that is deep in C code does not answer at all."""
+GOODBYE_SECONDS = 2.0
+"""How long a worker that was asked to stop may take: its exit handlers, its last threads."""
+
+
+class Host(Protocol):
+    """Where a crew's workers run."""
+
+    def launch(self, slot: SlotId) -> Child:
+        """Start a worker process. Raises OSError."""
+
+    def welcome(self, worker: WorkerProcess) -> None:
+        """Be told of a new worker: what it says is to be handed to `Crew.hear`, its end to `Crew.bury`."""
+
+    def watch(self, worker: WorkerProcess) -> None:
+        """Be told that a worker may have output left to send."""
+
+
+@final
+class Crew:
+    """Keep a number of worker processes at work.
+
+    Slots are called `PLACE/1`, `PLACE/2` and so on. `news` is what happened; whoever runs the crew takes it.
+    """
+
+    def __init__(
+        self, label: ExecutorId, workers: int, host: Host, *, place: str, node: NodeId | None = None
+    ) -> None:
+        self._label = label
+        self._place = place
+        self._node = node
+        self._host = host
+        self._numbers = itertools.count(1)
+        self._crew: dict[SlotId, WorkerProcess] = {}
+        self._vacant: dict[SlotId, Vacancy] = {}
+        self._broken: dict[SlotId, tuple[str, str]] = {}
+        self._exit: Exit | None = None
+        self.news: list[Happening] = []
+        self.slots: Final = tuple(self._new_slot() for _ in range(workers))
+
+    def start(self) -> None:
+        """Start the workers."""
+        for slot in self.slots:
+            self._start(slot)
+
+    @property
+    def workers(self) -> Collection[WorkerProcess]:
+        """Return the workers that are there."""
+        return self._crew.values()
+
+    @property
+    def is_over(self) -> bool:
+        """Tell whether it was closed and nothing is left."""
+        return self._exit is not None and not self._crew and not self._vacant
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether it was not told to close."""
+        return self._exit is None
+
+    def find(self, slot: SlotId) -> WorkerProcess | None:
+        """Return the worker in a slot."""
+        return self._crew.get(slot)
+
+    def take_news(self) -> list[Happening]:
+        """Return what happened since the last time."""
+        news, self.news = self.news, []
+        return news
+
+    # Orders
+
+    def send(self, slot: SlotId, calls: Sequence[Call]) -> None:
+        """Give calls to a slot, after those that it has."""
+        if slot in self._crew:
+            worker = self._crew[slot]
+            worker.backlog.extend(calls)
+            self._feed(worker)
+        elif slot in self._vacant:
+            self._vacant[slot].backlog.extend(calls)
+        elif slot in self._broken:
+            self._refuse(slot, calls)
+        elif self._exit is not None:
+            self._fail(calls, Cause.LOST, closed)
+        else:  # it went down while they were on their way
+            self._fail(calls, Cause.RECALLED, recalled)
+
+    def recall(self, tries: Collection[Try]) -> None:
+        """Give back those of the tries that have not started."""
+        for worker, wanted in self._whereabouts(set(tries)):
+            self._ask_back(worker, wanted)
+
+    def recall_all(self) -> None:
+        """Give back all that has not started."""
+        self.recall([key for worker in self._crew.values() for key in worker.hand])
+        holders: list[WorkerProcess | Vacancy] = [*self._crew.values(), *self._vacant.values()]
+        for holder in holders:
+            self._fail(holder.backlog, Cause.RECALLED, recalled)
+            holder.backlog.clear()
+
+    @property
+    def is_idle(self) -> bool:
+        """Tell whether no worker has anything to do."""
+        return all(worker.is_idle for worker in self._crew.values()) and not any(
+            vacancy.backlog for vacancy in self._vacant.values()
+        )
+
+    def drop(self, tries: Collection[Try]) -> None:
+        """Stop the tries; nothing is reported for them."""
+        for worker, wanted in self._whereabouts(set(tries), is_silent=True):
+            worker.dropped |= wanted
+            if self._ask_back(worker, wanted):
+                worker.expect_answer(ANSWER_SECONDS)
+
+    def close(self, how: Exit) -> None:
+        """End all workers, now or when they have done what they have in hand."""
+        self._exit = how
+        if how is Exit.STOP:
+            for slot in list(self._vacant):
+                self._fail(self._vacant.pop(slot).backlog, Cause.LOST, closed)
+            for worker in self._crew.values():
+                worker.end(Ending.CLOSED)
+            return
+        for slot in [slot for slot, vacancy in self._vacant.items() if not vacancy.backlog]:
+            del self._vacant[slot]
+        for worker in self._crew.values():
+            self._say_goodbye(worker)
+
+    # Time
+
+    def next_due(self) -> float:
+        """Return when `act_on_time` has to be called (monotonic clock) if nothing happens before."""
+        due = math.inf
+        for worker in self._crew.values():
+            due = min(due, worker.deadline)
+        for vacancy in self._vacant.values():
+            due = min(due, vacancy.due)
+        return due
+
+    def act_on_time(self, now: float) -> None:
+        """End workers whose time is over, and fill places that have waited."""
+        for worker in self._crew.values():
+            if worker.deadline <= now:
+                worker.end(self._why(worker))
+        for slot in [slot for slot, vacancy in self._vacant.items() if vacancy.due <= now]:
+            vacancy = self._vacant.pop(slot)
+            self._start(slot, vacancy.backlog, start=vacancy.start)
+
+    def _why(self, worker: WorkerProcess) -> Ending:
+        if worker.is_stopping:
+            return Ending.CLOSED
+        return Ending.DROPPED if worker.dropped else Ending.TIMEOUT
+
+    # Feeding
+
+    def _feed(self, worker: WorkerProcess) -> None:
+        """Send what may be sent now; a call with a walltime goes alone, so that its time starts then."""
+        if not worker.backlog or worker.is_closing or worker.walltime is not None:
+            return
+        backlog, calls = worker.backlog, list[Call]()
+        while backlog and backlog[0].directive.walltime is None:
+            calls.append(backlog.popleft())
+        if not calls and not worker.hand:
+            calls.append(backlog.popleft())
+            worker.allow(seconds_allowed(calls[0].directive))
+        if not calls:
+            return
+        try:
+            refused = worker.send_calls(calls)
+        except BaseException as error:  # noqa: BLE001 - a user's code raised it: the calls' outcome
+            refused = [(call, error) for call in calls]
+        for call, reason in refused:
+            self.news.append(failed_by(call, reason))
+        if refused and not worker.hand:
+            worker.allow(None)
+            self._feed(worker)
+        self._host.watch(worker)
+
+    def _whereabouts(
+        self, tries: set[Try], *, is_silent: bool = False
+    ) -> Iterable[tuple[WorkerProcess, set[Try]]]:
+        """Take tries out of the backlogs; return the workers that hold others of them, each with those."""
+        holders: list[WorkerProcess | Vacancy] = [*self._crew.values(), *self._vacant.values()]
+        for holder in holders:
+            taken = [call for call in holder.backlog if (call.task, call.try_id) in tries]
+            if taken:
+                holder.backlog = deque(
+                    call for call in holder.backlog if (call.task, call.try_id) not in tries
+                )
+                if not is_silent:
+                    self._fail(taken, Cause.RECALLED, recalled)
+        return [(worker, tries & worker.hand.keys()) for worker in self._crew.values()]
+
+    def _ask_back(self, worker: WorkerProcess, tries: Collection[Try]) -> bool:
+        """Ask for those of the tries that have not started; return whether there is anything to ask for."""
+        if not tries or worker.ending is not None:
+            return False
+        worker.ask_back(tries)
+        self._host.watch(worker)
+        return True
+
+    def _refuse(self, slot: SlotId, calls: Iterable[Call]) -> None:
+        reason, log = self._broken[slot]
+        self._fail(calls, Cause.LOST, lambda call: never_started(call, reason, starts=STARTS, log=log))
+
+    def _fail(self, calls: Iterable[Call], cause: Cause, error: Callable[[Call], TaskError]) -> None:
+        self.news.extend(failures(calls, cause, error))
+
+    # Hearing
+
+    def hear(self, worker: WorkerProcess, messages: Iterable[Sequence[Buffer]]) -> None:
+        """Take what a worker says; one that says what is no message is ended."""
+        for frames in messages:
+            try:
+                report = worker.report(frames)
+            except Exception:  # noqa: BLE001 - whatever a task wrote there
+                worker.end(Ending.CORRUPT)
+                return
+            self._take(worker, report)
+        self._go_on(worker)
+
+    def _take(self, worker: WorkerProcess, report: Report) -> None:
+        if not worker.is_ready:  # the first one says just this
+            worker.get_ready()
+        elif type(report) is Outcomes:
+            for outcome in report.outcomes:
+                self._take_outcome(worker, outcome)
+        elif type(report) is GivenBack:
+            self._take_back(worker, report)
+
+    def _go_on(self, worker: WorkerProcess) -> None:
+        if not worker.hand:
+            worker.allow(None)
+        self._feed(worker)
+        if self._exit is Exit.FINISH:
+            self._say_goodbye(worker)
+
+    def _take_outcome(self, worker: WorkerProcess, outcome: Outcome) -> None:
+        key = outcome.task, outcome.try_id
+        call = worker.hand.pop(key, None)
+        if call is None:
+            return
+        if key in worker.dropped:
+            worker.forgive(key)
+            return
+        written = outcome.stdout, outcome.stderr
+        self.news += happenings_of(call, outcome.value, outcome.error, outcome.seconds, written)
+
+    def _take_back(self, worker: WorkerProcess, report: GivenBack) -> None:
+        """Take back what has not started.
+
+        A dropped try that is still in hand when a recall was answered has started: end it. First ask for all
+        others, so that nothing else is hit; what can be given back then is.
+        """
+        worker.unanswered -= report.is_answer
+        for key in report.tries:
+            call = worker.hand.pop(key, None)
+            if call is not None and key in worker.dropped:
+                worker.forgive(key)
+            elif call is not None:
+                self._fail([call], Cause.RECALLED, recalled)
+        if not report.is_answer or worker.unanswered or not worker.dropped or worker.ending is not None:
+            return
+        others = worker.hand.keys() - worker.dropped
+        if others and not worker.is_condemned:
+            worker.is_condemned = True
+            self._ask_back(worker, others)
+        else:
+            worker.end(Ending.DROPPED)
+
+    # Beginnings and endings
+
+    def _new_slot(self) -> SlotId:
+        return SlotId(f"{self._place}/{next(self._numbers)}")
+
+    def _start(self, slot: SlotId, backlog: Iterable[Call] = (), *, start: int = 1) -> None:
+        try:
+            child = self._host.launch(slot)
+        except OSError as error:
+            self._stay_vacant(slot, deque(backlog), start, str(error), "")
+            return
+        worker = self._crew[slot] = WorkerProcess(slot, child, start=start)
+        self._host.welcome(worker)
+        worker.backlog.extend(backlog)
+        self._feed(worker)
+
+    def _say_goodbye(self, worker: WorkerProcess) -> None:
+        if worker.is_idle and not worker.is_closing:
+            worker.ask_to_stop()
+            worker.deadline = time.monotonic() + GOODBYE_SECONDS
+            self._host.watch(worker)
+
+    def bury(self, worker: WorkerProcess) -> None:
+        """Answer for the calls of a worker that has ended and was heard to its end, and replace it."""
+        worker.is_over = True
+        remains = worker.child.bury()
+        log = remains.log
+        del self._crew[worker.slot]
+        reason = worker.ending.value if worker.ending else reason_of(remains.status, is_oom=remains.is_oom)
+        if not worker.is_ready and worker.ending is None:
+            calls = deque([*worker.hand.values(), *worker.backlog])
+            self._stay_vacant(worker.slot, calls, worker.start, reason, log)
+            return
+        self.news.extend(answers_for(worker, reason, log))
+        self.news.append(SlotDown(worker.slot, reason))
+        if self._exit is None:
+            slot = self._new_slot()
+            self.news.append(SlotUp(self._label, slot, self._node))
+            self._start(slot)
+
+    def _stay_vacant(self, slot: SlotId, calls: deque[Call], start: int, reason: str, log: str) -> None:
+        """Try a place again later, or give it up; the last one stays, to answer each call with the reason."""
+        vacancy = vacancy_after(start, calls, time.monotonic())
+        if vacancy is not None and self._exit is not Exit.STOP:
+            self._vacant[slot] = vacancy
+        elif self._crew or self._vacant:
+            self._fail(calls, Cause.RECALLED, recalled)
+            self.news.append(SlotDown(slot, f"its worker cannot be started: {reason}"))
+        else:
+            self._broken[slot] = reason, log
+            self._refuse(slot, calls)
+
+    def lose_all(self, cause: Cause, error: Callable[[Call], TaskError]) -> None:
+        """Let go of everything that is left, with this answer for each call."""
+        self._exit = Exit.STOP
+        for worker in self._crew.values():
+            calls = [call for key, call in worker.hand.items() if key not in worker.dropped]
+            self.news.extend(failures(calls, cause, error, alone=len(worker.hand) == 1))
+            self._fail(worker.backlog, cause, error)
+            worker.child.abandon()
+        for vacancy in self._vacant.values():
+            self._fail(vacancy.backlog, cause, error)
+        self._crew.clear()
+        self._vacant.clear()

@@ -1,0 +1,212 @@
+"""Pilots for real: on this machine, and in the jobs of a real Slurm."""
+
+import signal
+import subprocess
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+import nbflow as nf
+from nbflow.executors.pilots.executor import PilotsExecutor
+from nbflow.flow import current
+from nbflow.sites.model import LOCAL, BlockLimits, BlockShape, LauncherName, Scheduler, Site
+from tests.e2e import victims
+from tests.e2e.nemesis import Nemesis, eventually, nemesis
+from tests.e2e.services import Service, slurm
+
+__all__ = ["nemesis", "slurm"]
+
+pytest.importorskip("ipyparallel")
+
+
+def executor() -> PilotsExecutor:
+    found = current.current()._executors[0]
+    assert isinstance(found, PilotsExecutor)
+    return found
+
+
+def processes(tmp_path: Path, *words: str) -> list[psutil.Process]:
+    """Return the processes whose command line has all these words, and the run's own directory."""
+    found = []
+    for process in psutil.process_iter(["cmdline", "status"]):
+        line = " ".join(process.info["cmdline"] or [])
+        is_ours = str(tmp_path) in line and all(word in line for word in words)
+        if is_ours and process.info["status"] != psutil.STATUS_ZOMBIE:
+            found.append(process)
+    return found
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    """Give pilots on this machine; afterwards nothing of them may be left."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    yield replace(LOCAL, working_directory=str(tmp_path / "work"))
+    nf.clear()
+    eventually(lambda: not processes(tmp_path))
+    assert list((tmp_path / "work" / "pilots").iterdir()) == []
+
+
+@pytest.fixture
+def marks(nemesis: Nemesis, here: Site) -> Nemesis:
+    """Give the witness, whose checks come before the pilots end."""
+    return nemesis
+
+
+def test_a_run_on_pilots_of_this_machine(here: Site, tmp_path: Path) -> None:
+    nf.load(nf.Pilots(here, workers_per_node=2))
+    double = nf.python_app(lambda n: 2 * n)
+    assert nf.gather(double.map(range(500))) == [2 * n for n in range(500)]
+    (block,) = executor().blocks()
+    assert block.stage == "active"
+    (node,) = block.nodes
+    assert len(node.slots) == 2
+
+
+def test_A10_no_key_is_where_others_can_read_it(here: Site, tmp_path: Path) -> None:
+    nf.load(nf.Pilots(here, workers_per_node=1))
+    assert nf.python_app(lambda: 1)().result(60) == 1
+    folder = tmp_path / "work" / "pilots"
+    (run,) = folder.iterdir()
+    assert run.stat().st_mode & 0o077 == 0
+    config = (run / "ipcontroller_config.py").read_text()
+    secrets = [line.split("b'")[1].rstrip("'") for line in config.splitlines() if "curve_" in line]
+    assert len(secrets) == 2
+    for process in psutil.process_iter(["cmdline", "environ"]):
+        said = f"{process.info['cmdline']} {process.info['environ']}"
+        assert not [secret for secret in secrets if secret in said], process.info["cmdline"]
+    jobs = tmp_path / "home"
+    for path in jobs.rglob("*"):
+        if path.is_file():
+            assert not [secret for secret in secrets if secret.encode() in path.read_bytes()], path
+
+
+def test_F2_pilots_that_are_killed_are_replaced(here: Site, marks: Nemesis, tmp_path: Path) -> None:
+    nf.load(
+        nf.Pilots(here, workers_per_node=1, init_blocks=2, max_blocks=2),
+        retries=nf.RetryPolicy(count=3, on=(nf.errors.WorkerLost,)),
+    )
+    patient = nf.python_app(victims.patient)
+    for n in range(300):
+        marks.submit(patient, f"call{n}", n, expect=2 * n)
+    eventually(lambda: sum(marks.runs().values()) > 30)
+    marks.random.choice(processes(tmp_path, "ipyparallel.engine")).kill()
+    marks.check()
+
+
+def test_F3_a_controller_that_is_killed_comes_back_and_nothing_runs_twice(
+    here: Site, marks: Nemesis, tmp_path: Path
+) -> None:
+    nf.load(nf.Pilots(here, workers_per_node=1, max_blocks=2))
+    patient = nf.python_app(victims.patient)
+    for n in range(200):
+        marks.submit(patient, f"call{n}", n, expect=2 * n)
+    eventually(lambda: sum(marks.runs().values()) > 20)
+    before = {process.pid for process in processes(tmp_path, "ipyparallel.controller")}
+    for process in processes(tmp_path, "ipyparallel.controller"):
+        process.send_signal(signal.SIGKILL)
+    marks.check()
+    assert set(marks.runs().values()) == {1}
+    eventually(lambda: {one.pid for one in processes(tmp_path, "ipyparallel.controller")} - before != set())
+    executor().scale(2)  # and new engines can register with it
+    eventually(lambda: sum(len(block.nodes) for block in executor().blocks()) == 2)
+
+
+def test_F10_the_end_of_a_walltime_costs_no_retry(here: Site, marks: Nemesis) -> None:
+    nf.load(nf.Pilots(here, workers_per_node=2, walltime=9), retries=0)
+    patient = nf.python_app(victims.slow)
+    for n in range(60):
+        marks.submit(patient, f"call{n}", n, expect=2 * n)
+    marks.check()
+    assert len(executor().blocks()) > 1
+
+
+def test_idle_pilots_are_given_back(here: Site) -> None:
+    nf.load(nf.Pilots(here, workers_per_node=1, idle_seconds=1))
+    assert nf.python_app(lambda: 1)().result(60) == 1
+    eventually(lambda: [block.stage for block in executor().blocks()] == ["ended"])
+    assert nf.python_app(lambda: 2)().result(60) == 2
+
+
+@pytest.fixture
+def cluster(slurm: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    for name, value in slurm.env.items():
+        monkeypatch.setenv(name, value)
+    yield Site(
+        name="cluster",
+        scheduler=Scheduler.SLURM,
+        launcher=LauncherName.SRUN,
+        working_directory=str(tmp_path / "work"),
+        partition="debug",
+        block=BlockShape(workers_per_node=2, walltime_seconds=600),
+        limits=BlockLimits(init_blocks=2, max_blocks=2),
+    )
+    nf.clear()
+    eventually(lambda: queue() == [])
+    eventually(lambda: not processes(tmp_path))
+
+
+def queue() -> list[str]:
+    return subprocess.run(["squeue", "-h"], capture_output=True, text=True, check=True).stdout.split()
+
+
+def test_F2_F10_a_thousand_tasks_survive_the_loss_of_jobs(cluster: Site, slurm: Service) -> None:
+    nf.load(nf.Pilots(cluster, address="127.0.0.1"), retries=3)
+
+    @nf.python_app
+    def square(n: int) -> int:
+        import time
+
+        time.sleep(0.02 * (n % 3))
+        return n * n
+
+    @nf.bash_app
+    def shout(n: int) -> str:
+        return f"test {n} -ge 0"
+
+    @nf.python_app
+    def add(*parts: Any) -> Any:
+        return sum(parts)
+
+    squares = square.map(range(800))
+    commands = [shout(n) for n in range(100)]
+    sums = [add(*squares[n : n + 8]) for n in range(0, 800, 8)]
+    eventually(lambda: sum(future.done() for future in squares) > 100)
+
+    blocks = [block for block in executor().blocks() if block.nodes]
+    killed, cancelled = blocks[0], blocks[-1]
+    for process in psutil.process_iter(["environ"]):
+        environ = process.info["environ"] or {}
+        if environ.get("NBFLOW_BLOCK") == killed.name:
+            process.kill()
+    eventually(lambda: sum(future.done() for future in squares) > 300)
+    subprocess.run(["scancel", cancelled.job], check=True)
+
+    assert nf.gather(squares) == [n * n for n in range(800)]
+    assert nf.gather(commands) == [0] * 100
+    assert nf.gather(sums) == [sum(m * m for m in range(n, n + 8)) for n in range(0, 800, 8)]
+    eventually(lambda: len(executor().blocks()) >= 3)
+    reasons = [block.reason for block in executor().blocks() if block.stage == "ended"]
+    assert any("cancelled" in reason for reason in reasons), reasons
+
+
+def test_a_block_of_two_nodes(cluster: Site) -> None:
+    wide = replace(
+        cluster, block=replace(cluster.block, nodes=2), limits=BlockLimits(init_blocks=1, max_blocks=1)
+    )
+    nf.load(nf.Pilots(wide, address="127.0.0.1"))
+
+    @nf.python_app
+    def where() -> str:
+        import os
+        import time
+
+        time.sleep(0.2)
+        return os.environ["SLURMD_NODENAME"]
+
+    eventually(lambda: [len(block.nodes) for block in executor().blocks()] == [2])
+    assert set(nf.gather([where() for _ in range(8)])) == {"nb1", "nb2"}
+    assert {node.host for block in executor().blocks() for node in block.nodes} == {"nb1", "nb2"}

@@ -1,0 +1,108 @@
+"""Pilots without a batch system and without ipyparallel: a real lane in a process of its own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import Any
+
+from nbflow.core.ids import ExecutorId
+from nbflow.core.placement import Capacity
+from nbflow.core.task import Resources
+from nbflow.executors.pilots.lanes import Lanes, Patience
+from nbflow.executors.pilots.node import Pass
+from nbflow.executors.protocol import Exit, Post
+
+PILOT = """
+import json, sys, threading
+from nbflow.worker import lane
+print(json.dumps(lane.prepare()), flush=True)
+lane.connect(**json.loads(sys.stdin.readline()))
+threading.Event().wait()
+"""
+
+
+class Pilot:
+    """One lane in a process of its own, which knows its key and waits to be told where to go."""
+
+    def __init__(self, **environment: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", PILOT],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **environment},
+        )
+        assert self.process.stdout is not None
+        self.key: str = json.loads(self.process.stdout.readline())["key"]
+
+    def connect(self, **where: Any) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps(where) + "\n")
+        self.process.stdin.flush()
+
+    def kill(self, number: int = signal.SIGKILL) -> None:
+        self.process.send_signal(number)
+
+    def close(self) -> None:
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise
+        finally:
+            self.process.stdin.close()
+            self.process.stdout.close()
+
+
+class LanesExecutor:
+    """An executor of pilots that are started by the test."""
+
+    is_remote = True
+
+    def __init__(self, workers: int = 1, pilots: int = 1, **patience: float) -> None:
+        self.label = ExecutorId("lanes")
+        self.told: list[tuple[str, str, str]] = []
+        self.pilots: list[Pilot] = []
+        self._workers = workers
+        self._count = pilots
+        self._patience = Patience(**patience)
+
+    def start(self, post: Post) -> Capacity:
+        self.lanes = Lanes(self.label, post, lambda *news: self.told.append(news), self._patience)
+        self._port, self.server_key = self.lanes.start("127.0.0.1")
+        for _ in range(self._count):
+            self.add_pilot()
+        total = Resources(self._workers * self._count, 1 << 40)
+        return Capacity((), total, keeps_results=True)
+
+    @property
+    def address(self) -> str:
+        return f"tcp://127.0.0.1:{self._port}"
+
+    def add_pilot(self) -> Pilot:
+        pilot = Pilot()
+        self.pilots.append(pilot)
+        self.lanes.allow(Pass(pilot.key, f"block{len(self.pilots)}", self._workers))
+        time.sleep(0.05)
+        pilot.connect(address=self.address, server_key=self.server_key, workers=self._workers)
+        return pilot
+
+    def send(self, slot: Any, calls: Any) -> None:
+        self.lanes.send(slot, calls)
+
+    def drop(self, tries: Any) -> None:
+        self.lanes.drop(tries)
+
+    def recall(self, tries: Any) -> None:
+        self.lanes.recall(tries)
+
+    def close(self, how: Exit) -> None:
+        self.lanes.close(how)
+        while self.pilots:
+            self.pilots.pop().close()
