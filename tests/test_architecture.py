@@ -43,6 +43,7 @@ PUBLIC = [
 HEAVY = [
     "IPython",
     "anywidget",
+    "asyncssh",
     "bokeh",
     "dill",
     "globus_sdk",

@@ -190,6 +190,7 @@ login.ssh_config = "{sshd.env["NBFLOW_SSH_CONFIG"]}"
     )
     words = [sys.executable, "-c", "from nbflow.cli import main; exit(main())", "doctor", "mine", "--json"]
     ran = subprocess.run(words, cwd=project, capture_output=True, text=True, check=False)
+    assert ran.stderr == ""
     checks = {check["name"]: check for check in json.loads(ran.stdout)}
     assert [check for check in checks.values() if not check["is_ok"]] == []
     assert ran.returncode == 0
