@@ -16,8 +16,8 @@ HEAD = """\
 Any cluster with Slurm, PBS, Grid Engine, LSF or HTCondor can be [described](sites.md). These descriptions are
 shipped. Their facts come from the public documentation of each centre, named as `source`. **They are marked
 `untested`**: nobody has run nbflow there yet, limits change, and the centre's own pages are right where these
-are not. If you have an account, `nbflow doctor NAME` tells in a minute what is missing; please report what you
-find.
+are not. If you have an account, `nbflow doctor NAME` tells in a minute what is missing; please report what
+you find.
 """
 
 
