@@ -50,6 +50,7 @@ bench: $(VENV)/.for-development  ## measure nbflow beside its peers
 
 docs: $(VENV)/.for-development  ## build the site into site/
 	$(BIN)/python docs/state_machine.py
+	$(BIN)/python docs/supported_sites.py
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 format: $(VENV)/.for-development  ## mend what the formatters can

@@ -47,6 +47,7 @@ PUBLIC = [
 HEAVY = [
     "IPython",
     "anywidget",
+    "asyncssh",
     "bokeh",
     "dill",
     "globus_sdk",

@@ -1,4 +1,4 @@
-"""Own how `nbflow sites check` and `nbflow doctor SITE` check a site: with what this side has, in its words."""
+"""Own how `nbflow sites check` and `nbflow doctor` check a site: against what this side has, for people."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nbflow.sites.catalogue import load_catalogue
 from nbflow.sites.checks import PACKAGES, Check, Here, check_site
 from nbflow.sites.opening import open_session
 
-__all__ = ["add_site_argument", "check"]
+__all__ = ["add_site_argument", "check_named"]
 
 
 def add_site_argument(parser: argparse.ArgumentParser, *, is_optional: bool = False) -> None:
@@ -22,7 +22,7 @@ def add_site_argument(parser: argparse.ArgumentParser, *, is_optional: bool = Fa
     parser.add_argument("site", metavar="SITE", nargs="?" if is_optional else None, help="the name of a site")
 
 
-def check(name: str, *, as_json: bool) -> int:
+def check_named(name: str, *, as_json: bool) -> int:
     """Check a site and tell each finding as it comes; return 1 when something is wrong, else 0."""
     site = load_catalogue().find(name)
     here = Here(

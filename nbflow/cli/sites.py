@@ -11,7 +11,7 @@ from dataclasses import asdict
 from typing import Any
 
 from nbflow.cli.output import aligned, json_of
-from nbflow.cli.site_checks import add_site_argument, check
+from nbflow.cli.site_checks import add_site_argument, check_named
 from nbflow.errors import ConfigError
 from nbflow.sites.catalogue import Catalogue, load_catalogue
 from nbflow.sites.model import Site
@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
         case "show":
             return _show(catalogue, arguments)
         case _:
-            return check(arguments.site, as_json=arguments.json)
+            return check_named(arguments.site, as_json=arguments.json)
 
 
 def _list(catalogue: Catalogue, *, as_json: bool) -> int:
@@ -79,7 +79,7 @@ def _show(catalogue: Catalogue, arguments: argparse.Namespace) -> int:
 def _lines(site: Site) -> Iterator[tuple[str, str]]:
     for key, value in _flat(asdict(site)):
         if value not in (None, "", (), {}):
-            yield key, str(value)
+            yield key, " ".join(str(value).split())
 
 
 def _flat(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -11,7 +11,7 @@ import re
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 from typing import final
@@ -50,9 +50,15 @@ class Catalogue:
             raise ConfigError(f"there is no site {name!r}{hint}")
         if name in self.unreadable:
             raise self.unreadable[name]
-        if name == LOCAL.name and name not in self.leaves:
-            return LOCAL
-        return build_site(name, self.leaves[name])
+        leaves = self.leaves.get(name, {})
+        site = build_site(name, leaves)
+        if name != LOCAL.name:
+            return site
+        return replace(
+            site,
+            title=site.title or LOCAL.title,
+            python=site.python if ("python",) in leaves else LOCAL.python,
+        )
 
     def origins(self, name: str) -> dict[str, Origin]:
         """Return where each key of a site was written."""

@@ -98,8 +98,8 @@ def _checks(site: Site, session: Session, here: Here) -> Iterator[Check]:
 
 
 def _in_setup(site: Site, session: Session, argv: list[str]) -> Completed:
-    """Run a command as a job would: in a login shell, after the site's set-up lines."""
-    lines = "\n".join((*site.setup, 'exec "$@"'))
+    """Run a command as a job would: in a login shell, after the site's set-up lines, whatever they print."""
+    lines = "\n".join(("{ :", *site.setup, "} >&2", 'exec "$@"'))
     return session.run(["bash", "-lc", lines, "nbflow", *argv], timeout_seconds=SECONDS)
 
 

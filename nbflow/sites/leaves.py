@@ -81,13 +81,11 @@ def read_leaves(path: Path) -> Leaves:
 
 def _where(path: Path, told: str, text: str) -> str:
     """Say on which line a document stops being TOML, and what is written there."""
-    match = re.search(r" \(at line (\d+), column \d+\)$", told)
-    if match is None:
-        return f"{path}, line {text.count(chr(10)) + 1}: {told}"
-    number = int(match[1])
-    lines = text.splitlines()
-    written = lines[number - 1].strip()[:SHOWN_CHARACTERS] if number <= len(lines) else ""
-    return f"{path}, line {number}: {told[: match.start()]}: {written!r}"
+    lines = text.rstrip().splitlines() or [""]
+    match = re.search(r" \(at (?:line (\d+), column \d+|end of document)\)$", told)
+    number = min(int(match[1]), len(lines)) if match and match[1] else len(lines)
+    why = told[: match.start()] if match else told
+    return f"{path}, line {number}: {why}: {lines[number - 1].strip()[:SHOWN_CHARACTERS]!r}"
 
 
 def _line(lines: Mapping[KeyPath, int], path: KeyPath) -> int:

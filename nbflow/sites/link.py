@@ -15,6 +15,7 @@ __all__ = ["Link"]
 
 FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 60.0
+CLOSE_SECONDS = 3.0
 
 
 @final
@@ -64,7 +65,10 @@ class Link:
         connections, self._connections = self._connections, []
         for connection in reversed(connections):
             connection.close()
-            await connection.wait_closed()
+            try:
+                await asyncio.wait_for(connection.wait_closed(), CLOSE_SECONDS)
+            except TimeoutError:  # the other side is silent, and would be waited for
+                connection.abort()
 
     def _is_alive(self) -> bool:
         return bool(self._connections) and not any(one.is_closed() for one in self._connections)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -150,4 +151,4 @@ class Site:
         return next((one for one in self.partitions if one.name == wanted), None)
 
 
-LOCAL = Site(name="local", title="this machine")
+LOCAL = Site(name="local", title="this machine", python=sys.executable)

@@ -26,7 +26,6 @@ from nbflow.sites.ways import SshForward
 
 __all__ = ["SshSession"]
 
-
 Value = TypeVar("Value")
 START_OF_ENVIRONMENT = "nbflow-environment"
 PRIVATE = asyncssh.SFTPAttrs(permissions=0o700)
@@ -141,16 +140,16 @@ class SshSession:
         return dict(line.split("=", 1) for line in text.split("\0") if "=" in line)
 
     async def _run(self, words: list[str], given: bytes, timeout_seconds: float | None) -> Completed:
-        async with self._translated(words[0]):
-            process = await RemoteProcess.start(await self._link.connection(), words, keeps_stderr=True)
-            try:
-                async with asyncio.timeout(timeout_seconds):
+        try:
+            async with self._translated(words[0]), asyncio.timeout(timeout_seconds):
+                process = await RemoteProcess.start(await self._link.connection(), words, keeps_stderr=True)
+                try:
                     exit_code, stdout, stderr = await process.communicate(given)
-            except TimeoutError as error:
-                told = f"{words[0]!r} did not end within {timeout_seconds} s on {self._host} and was killed"
-                raise SiteError(told) from error
-            finally:
-                await process.end()
+                finally:
+                    await process.end()
+        except TimeoutError as error:
+            told = f"{words[0]!r} did not end within {timeout_seconds} s on {self._host} and was killed"
+            raise SiteError(told) from error
         if exit_code is None:
             raise SiteError(f"the connection to {self._host} was lost while {words[0]!r} ran there")
         return Completed(exit_code, stdout.decode(errors="replace"), stderr.decode(errors="replace"))
@@ -188,6 +187,8 @@ class SshSession:
         """Say in this package's errors what SSH could not do with `what`."""
         try:
             yield
+        except TimeoutError:  # of the caller, who knows what took too long
+            raise
         except asyncssh.SFTPNoSuchFile as error:
             raise SiteFileMissing(f"there is no file {what} on {self._host}") from error
         except (OSError, asyncssh.Error) as error:

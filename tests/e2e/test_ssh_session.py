@@ -1,9 +1,11 @@
 """Sessions over real OpenSSH servers: every way to log in, host keys, lost connections."""
 
 import getpass
+import json
 import re
 import socket
 import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -172,3 +174,24 @@ def test_F16_a_lost_login_that_asked_is_not_repeated(sshd: Service, person: Pers
 def test_a_host_that_is_not_there_is_named(sshd: Service) -> None:
     with pytest.raises(SiteError, match="nbflow-self cannot be reached"):
         SshSession(login(sshd, "nbflow-self", port=1))
+
+
+def test_a_site_is_checked_over_ssh(sshd: Service, tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "nbflow.toml").write_text(
+        f"""
+[sites.mine]
+python = "{sys.executable}"
+working_directory = "{tmp_path}/work"
+login.host = "nbflow-self"
+login.ssh_config = "{sshd.env["NBFLOW_SSH_CONFIG"]}"
+"""
+    )
+    words = [sys.executable, "-c", "from nbflow.cli import main; exit(main())", "doctor", "mine", "--json"]
+    ran = subprocess.run(words, cwd=project, capture_output=True, text=True, check=False)
+    assert ran.stderr == ""
+    checks = {check["name"]: check for check in json.loads(ran.stdout)}
+    assert [check for check in checks.values() if not check["is_ok"]] == []
+    assert ran.returncode == 0
+    assert checks["login"]["found"].startswith("nbflow-self")
