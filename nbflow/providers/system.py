@@ -13,7 +13,17 @@ from typing import Final, final
 
 from nbflow.providers.job import EndCause, JobId, JobSpec, JobState, JobStatus
 
-__all__ = ["NEVER", "BatchSystem", "Find", "Query", "Reports", "Unreadable", "meaning", "signal_of"]
+__all__ = [
+    "NEVER",
+    "BatchSystem",
+    "Find",
+    "Query",
+    "Reports",
+    "Unreadable",
+    "meaning",
+    "signal_of",
+    "whole_lines",
+]
 
 Reports = Mapping[JobId, JobStatus]
 
@@ -75,6 +85,11 @@ def meaning(words: Mapping[str, JobState | EndCause], word: str) -> tuple[JobSta
             return JobState.ENDED, cause
         case JobState() as state:
             return state, None
+
+
+def whole_lines(text: str) -> list[str]:
+    """Return the lines of a text, but not a last one that was cut off."""
+    return text[: text.rfind("\n") + 1].splitlines()
 
 
 def signal_of(exit_status: int) -> int | None:

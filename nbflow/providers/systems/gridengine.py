@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 from nbflow.errors import ConfigError
 from nbflow.providers.job import EndCause, JobId, JobSpec, JobState, JobStatus
 from nbflow.providers.script import clock, job_script, mebibytes
-from nbflow.providers.system import BatchSystem, Find, Query, Reports, Unreadable, signal_of
+from nbflow.providers.system import BatchSystem, Find, Query, Reports, Unreadable, signal_of, whole_lines
 
 __all__ = ["GRIDENGINE"]
 
@@ -112,8 +112,8 @@ def parse_names(text: str, name: str) -> Sequence[JobId]:
 def parse_qacct(text: str) -> Reports:
     """Return what `qacct -j` says of jobs that ended; of several records of a job, the last counts."""
     found: dict[JobId, JobStatus] = {}
-    for block in re.split(r"^=+$", text, flags=re.MULTILINE)[1:]:
-        pairs = (line.split(None, 1) for line in block.splitlines() if line.strip())
+    for block in re.split(r"^=+\n", text, flags=re.MULTILINE)[1:]:
+        pairs = (line.split(None, 1) for line in whole_lines(block) if line.strip())
         record = {pair[0]: pair[1].strip() if len(pair) > 1 else "" for pair in pairs}
         try:
             failed, exit_status = (int(record[key].split()[0]) for key in ("failed", "exit_status"))

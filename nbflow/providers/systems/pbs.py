@@ -89,7 +89,8 @@ def parse_qstat(text: str) -> Reports:
 
     Its text, not its JSON: that is not valid JSON for every job (a variable's quotes are not escaped).
     """
-    blocks = re.split(r"^Job Id:\s*", text, flags=re.MULTILINE)[1:]
+    # An empty line ends what is said of a job: without it, the exit status may be missing.
+    blocks = re.findall(r"^Job Id: (.+?)\n\n", text, flags=re.MULTILINE | re.DOTALL)
     if not blocks:
         raise Unreadable(f"this is no answer of qstat: {text[:200]!r}")
     return dict(map(_report, blocks))

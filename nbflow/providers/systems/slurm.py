@@ -9,7 +9,7 @@ from typing import Final
 from nbflow.providers.job import EndCause, JobId, JobSpec, JobState, JobStatus
 from nbflow.providers.launchers import cores_per_process
 from nbflow.providers.script import clock, job_script, mebibytes
-from nbflow.providers.system import BatchSystem, Find, Query, Reports, Unreadable, meaning
+from nbflow.providers.system import BatchSystem, Find, Query, Reports, Unreadable, meaning, whole_lines
 
 __all__ = ["SLURM"]
 
@@ -96,7 +96,7 @@ def parse_submit(text: str) -> JobId | None:
 
 def parse_table(text: str) -> Reports:
     """Return what a table of squeue or sacct says; its header shows that it is one."""
-    lines = iter(text.splitlines())
+    lines = iter(whole_lines(text))
     if not any(line.upper().startswith("JOBID|") for line in lines):
         raise Unreadable(f"this is no table of Slurm: {text[:200]!r}")
     return dict(_report(line.split("|")) for line in lines if line.count("|") >= 6)
