@@ -112,7 +112,8 @@ class BatchProvider:
         find = self._system.find
         try:
             done = self._run(find.argv(name))
-            found = find.parse(_answer(done, find), name) if done.stdout or done.exit_code == 0 else ()
+            answer = _answer(done, find)
+            found = find.parse(answer, name) if answer or done.exit_code == 0 else ()
         except (SiteError, Unreadable) as error:
             if isinstance(error, AuthExpired):
                 raise
