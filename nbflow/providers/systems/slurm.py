@@ -56,8 +56,6 @@ SQUEUE: Final = (
     ),
 )
 SACCT_FIELDS: Final = "--format=JobID,State,Reason,NodeList,Start,End,ExitCode"
-COMPLETION_FIELDS: Final = "--format=JobID,State,JobName,NodeList,Start,End,ExitCode"
-"""The completion log has no reason."""
 
 
 def _options(spec: JobSpec) -> Iterator[str]:
@@ -112,7 +110,7 @@ def _report(fields: Sequence[str]) -> tuple[JobId, JobStatus]:
         cause=cause,
         word=word,
         reason="" if reason == "None" else reason,
-        exit_code=exit_code,
+        exit_code=exit_code if exit_code or cause is EndCause.COMPLETED else None,
         signal=signal,
         nodes=expand_nodes(nodes),
         started_at=_time(started) if state >= JobState.ACTIVE else None,
@@ -171,7 +169,7 @@ SLURM: Final = BatchSystem(
                 "--completion",
                 "-P",
                 f"--jobs={','.join(jobs)}",
-                COMPLETION_FIELDS,
+                SACCT_FIELDS,
             ),
             parse=parse_table,
             none=re.compile("completion|accounting storage|not found", re.IGNORECASE),
