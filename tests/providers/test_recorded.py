@@ -10,6 +10,7 @@ from nbflow.providers.batch import BatchProvider
 from nbflow.providers.job import EndCause, JobId, JobSpec, JobState, JobStatus
 from nbflow.providers.registry import PROVIDERS
 from nbflow.providers.system import Unreadable
+from nbflow.providers.systems.gridengine import parse_qacct
 from nbflow.providers.systems.slurm import expand_nodes
 from nbflow.sites.session import Completed
 
@@ -193,6 +194,19 @@ def test_the_slurm_completion_log_tells_what_the_queue_forgot() -> None:
     status = provider.status([JobId("1")])[JobId("1")]
     assert outcome(status) == (ENDED, EndCause.FAILED, 3, None, ("nb1",))
     assert not provider.trouble
+
+
+@pytest.mark.parametrize(
+    ("seconds", "cause"), [(29, EndCause.FAILED), (30, EndCause.TIMEOUT), (41, EndCause.TIMEOUT)]
+)
+def test_a_grid_engine_job_that_its_host_killed_at_its_walltime_is_told_apart(
+    seconds: int, cause: EndCause
+) -> None:
+    text = (
+        (RECORDED / "gridengine/qacct.txt").read_text().replace("ru_wallclock 0s", f"ru_wallclock {seconds}s")
+    )
+    status = parse_qacct(text.replace("maxvmem ", "category     -l h_rt=30\nmaxvmem "))[JobId("4")]
+    assert (status.cause, status.signal) == (cause, 9)
 
 
 @pytest.mark.parametrize(
