@@ -71,9 +71,9 @@ class BatchProvider:
         if not lasting:
             return
         done = self._run((*self._system.cancel, *lasting))
-        said = (done.stdout + done.stderr).splitlines() if done.exit_code else []
-        if refused := [line for line in said if line.strip() and not self._system.gone.search(line)]:
-            raise ProviderError(f"{self._system.title} refused to cancel: {' '.join(refused)}")
+        said = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+        if done.exit_code and not (said and all(map(self._system.gone.search, said))):
+            raise ProviderError(f"{self._system.title} refused to cancel {' '.join(lasting)}: {_words(done)}")
 
     def _mark_cancelled(self, job: JobId) -> bool:
         status = self._tracks.get(job, Track()).status
@@ -112,10 +112,11 @@ class BatchProvider:
         find = self._system.find
         try:
             done = self._run(find.argv(name))
-            found = find.parse(_answer(done, find), name) if done.stdout or done.exit_code == 0 else ()
+            answer = _answer(done, find)
+            found = find.parse(answer, name) if answer or done.exit_code == 0 else ()
+        except AuthExpired:
+            raise
         except (SiteError, Unreadable) as error:
-            if isinstance(error, AuthExpired):
-                raise
             raise SubmitUncertain(
                 f"{self._system.title} may have taken job {name} and cannot be asked: {error}"
             ) from error

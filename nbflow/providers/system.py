@@ -6,16 +6,33 @@ that says nothing has not said that a job ended.
 
 from __future__ import annotations
 
+import calendar
 import re
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, final
 
 from nbflow.providers.job import EndCause, JobId, JobSpec, JobState, JobStatus
 
-__all__ = ["NEVER", "BatchSystem", "Find", "Query", "Reports", "Unreadable", "meaning", "signal_of"]
+__all__ = [
+    "NEVER",
+    "UTC",
+    "BatchSystem",
+    "Find",
+    "Query",
+    "Reports",
+    "Unreadable",
+    "epoch_seconds",
+    "meaning",
+    "signal_of",
+    "whole_lines",
+]
 
 Reports = Mapping[JobId, JobStatus]
+
+UTC: Final = ("env", "TZ=UTC0")
+"""Before a command that writes the time of its own zone, without its name."""
 
 NEVER: Final = re.compile(r"(?!)")
 """Matches nothing."""
@@ -75,6 +92,19 @@ def meaning(words: Mapping[str, JobState | EndCause], word: str) -> tuple[JobSta
             return JobState.ENDED, cause
         case JobState() as state:
             return state, None
+
+
+def epoch_seconds(text: str, form: str) -> float | None:
+    """Return a time that a command wrote under `UTC`; None for what is none (`form` as for strptime)."""
+    try:
+        return float(calendar.timegm(time.strptime(text, form)))
+    except ValueError:
+        return None
+
+
+def whole_lines(text: str) -> list[str]:
+    """Return the lines of a text, but not a last one that was cut off."""
+    return text[: text.rfind("\n") + 1].splitlines()
 
 
 def signal_of(exit_status: int) -> int | None:

@@ -90,7 +90,7 @@ class TestSlurm(ProviderContract):
 
 
 class TestGridEngine(ProviderContract):
-    walltime_seconds = 2
+    walltime_seconds = 5
     refused = JobSpec(name="nbf-refused", command=("true",), partition="nosuch")
 
     @pytest.fixture(autouse=True)

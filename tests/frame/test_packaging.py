@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from nbflow._version import __version__
+from nbflow.providers.registry import PROVIDERS
 
 ROOT = Path(__file__).parent.parent.parent
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -36,6 +37,11 @@ def test_uninstall_names_the_distribution() -> None:
 def test_executor_entry_point_loads(name: str) -> None:
     (entry_point,) = entry_points(group="nbflow.executors", name=name)
     assert isinstance(entry_point.load(), type)
+
+
+@pytest.mark.parametrize("name", sorted(PYPROJECT["project"]["entry-points"]["nbflow.providers"]))
+def test_provider_entry_point_is_the_built_in_one(name: str) -> None:
+    assert PYPROJECT["project"]["entry-points"]["nbflow.providers"][name] == PROVIDERS.built_in[name]
 
 
 def test_console_script_loads() -> None:

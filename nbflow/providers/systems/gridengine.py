@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import calendar
 import re
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 from xml.etree import ElementTree
@@ -12,22 +10,34 @@ from xml.etree import ElementTree
 from nbflow.errors import ConfigError
 from nbflow.providers.job import EndCause, JobId, JobSpec, JobState, JobStatus
 from nbflow.providers.script import clock, job_script, mebibytes
-from nbflow.providers.system import BatchSystem, Find, Query, Reports, Unreadable, signal_of
+from nbflow.providers.system import (
+    UTC,
+    BatchSystem,
+    Find,
+    Query,
+    Reports,
+    Unreadable,
+    epoch_seconds,
+    signal_of,
+    whole_lines,
+)
 
 __all__ = ["GRIDENGINE"]
 
-UTC: Final = ("env", "TZ=UTC0")
-"""Grid Engine's commands write the time of their own zone, without its name."""
-
 FAILURES: Final[Mapping[int, EndCause]] = {
-    18: EndCause.NODE_FAIL,  # lost with its execution daemon
-    37: EndCause.TIMEOUT,  # h_rt or another limit of the queue, enforced by the master
-    100: EndCause.FAILED,  # ended by a signal
+    19: EndCause.NODE_FAIL,  # a machine that crashed
+    21: EndCause.NODE_FAIL,  # a job that its host knows no longer
+    37: EndCause.TIMEOUT,  # h_rt or another limit, enforced by the master
 }
-"""`failed` in the accounting file, see accounting(5); any other number is a job that could not run."""
+"""`failed` in the accounting file, see sge_status(5)."""
+
+KILLED: Final = 100
+"""`failed` of a job that a signal ended."""
 
 TO_BE_RUN_AGAIN: Final = frozenset({24, 25})
 """Migrating and rescheduled: not an end."""
+
+DATE: Final = "%a %b %d %H:%M:%S %Y"
 
 DEFAULT_ENVIRONMENT: Final = "smp"
 """The parallel environment of one host, by its commonest name."""
@@ -88,7 +98,7 @@ def parse_qstat(text: str) -> Reports:
         before = found[number].nodes if number in found else ()
         host = job.findtext("queue_name", "").rpartition("@")[2]
         nodes = before if not host or host in before else (*before, host)
-        started = _time(job.findtext("JAT_start_time", ""), "%Y-%m-%dT%H:%M:%S")
+        started = epoch_seconds(job.findtext("JAT_start_time", ""), "%Y-%m-%dT%H:%M:%S")
         found[number] = JobStatus(
             # Letters combine: `hqw` waits on hold, `Eqw` in error; `t`, `r`, `s`, `dr`, `Rr` hold a slot.
             state=JobState.PENDING if "q" in word or "w" in word else JobState.ACTIVE,
@@ -112,8 +122,8 @@ def parse_names(text: str, name: str) -> Sequence[JobId]:
 def parse_qacct(text: str) -> Reports:
     """Return what `qacct -j` says of jobs that ended; of several records of a job, the last counts."""
     found: dict[JobId, JobStatus] = {}
-    for block in re.split(r"^=+$", text, flags=re.MULTILINE)[1:]:
-        pairs = (line.split(None, 1) for line in block.splitlines() if line.strip())
+    for block in re.split(r"^=+\n", text, flags=re.MULTILINE)[1:]:
+        pairs = (line.split(None, 1) for line in whole_lines(block) if line.strip())
         record = {pair[0]: pair[1].strip() if len(pair) > 1 else "" for pair in pairs}
         try:
             failed, exit_status = (int(record[key].split()[0]) for key in ("failed", "exit_status"))
@@ -127,8 +137,10 @@ def parse_qacct(text: str) -> Reports:
 
 def _ended(record: Mapping[str, str], failed: int, exit_status: int) -> JobStatus:
     cause = FAILURES.get(failed, EndCause.FAILED)
-    if failed == 0:
-        cause = EndCause.FAILED if exit_status else EndCause.COMPLETED
+    if failed == 0 and exit_status == 0:
+        cause = EndCause.COMPLETED
+    elif failed == KILLED and _is_late(record):
+        cause = EndCause.TIMEOUT
     signal = signal_of(exit_status) if failed else None
     return JobStatus(
         state=JobState.ENDED,
@@ -138,16 +150,16 @@ def _ended(record: Mapping[str, str], failed: int, exit_status: int) -> JobStatu
         exit_code=None if signal else exit_status,
         signal=signal,
         nodes=(record["hostname"],) if "hostname" in record else (),
-        started_at=_time(record.get("start_time", ""), "%a %b %d %H:%M:%S %Y"),
-        ended_at=_time(record.get("end_time", ""), "%a %b %d %H:%M:%S %Y"),
+        started_at=epoch_seconds(record.get("start_time", ""), DATE),
+        ended_at=epoch_seconds(record.get("end_time", ""), DATE),
     )
 
 
-def _time(text: str, form: str) -> float | None:
-    try:
-        return float(calendar.timegm(time.strptime(text, form)))
-    except ValueError:
-        return None
+def _is_late(record: Mapping[str, str]) -> bool:
+    """Tell whether a job ran as long as it may; where its host ends it, only the signal is told."""
+    limit = re.search(r"\bh_rt=(\d+)", record.get("category", ""))
+    ran = re.match(r"\d+", record.get("ru_wallclock", ""))
+    return bool(limit and ran and int(ran[0]) >= int(limit[1]))
 
 
 GRIDENGINE: Final = BatchSystem(

@@ -117,7 +117,10 @@ def parse_ads(text: str) -> Reports:
     left the queue is found in the history.
     """
     try:
-        return {JobId(f"{ad['ClusterId']}.{ad['ProcId']}"): _status(ad) for ad in json.loads(text)}
+        ads = json.loads(text)
+        if not isinstance(ads, list):
+            raise TypeError(f"{type(ads)} is no list")
+        return {JobId(f"{ad['ClusterId']}.{ad['ProcId']}"): _status(ad) for ad in ads}
     except (ValueError, KeyError, TypeError) as error:
         raise Unreadable(f"this is no list of jobs of HTCondor: {text[:200]!r}") from error
 

@@ -49,13 +49,12 @@ def _status(job: Mapping[str, Any]) -> JobStatus:
     words = {**WORDS, "ENDED": EndCause.FAILED if code else EndCause.COMPLETED}
     state, cause = meaning(words, job["word"])
     signal = -code if code is not None and code < 0 else None
+    is_lost = job["word"] == "LOST"
     return JobStatus(
         state=state,
         cause=cause,
         word=job["word"],
-        reason="its supervisor is gone: killed, or the machine was restarted"
-        if job["word"] == "LOST"
-        else "",
+        reason="its supervisor is gone: killed, or the machine was restarted" if is_lost else "",
         exit_code=None if signal else code,
         signal=signal,
         nodes=(job["host"],) if "host" in job else (),

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import calendar
 import re
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from nbflow.providers.job import EndCause, JobId, JobSpec, JobState, JobStatus
 from nbflow.providers.script import clock, job_script, mebibytes
-from nbflow.providers.system import BatchSystem, Find, Query, Reports, Unreadable, meaning
+from nbflow.providers.system import UTC, BatchSystem, Find, Query, Reports, Unreadable, epoch_seconds, meaning
 
 __all__ = ["PBS"]
-
-UTC: Final = ("env", "TZ=UTC0")
 
 WORDS: Final[Mapping[str, JobState]] = {
     "Q": JobState.PENDING,
@@ -42,6 +38,8 @@ ENDS: Final[Mapping[int, EndCause]] = {
     -29: EndCause.TIMEOUT,
 }
 """JOB_EXEC_INITABT, INITRST, INITRMG (its daemon was restarted); KILL_VMEM, KILL_MEM, KILL_WALLTIME."""
+
+DATE: Final = "%a %b %d %H:%M:%S %Y"
 
 SIGNALLED: Final = 256
 """An exit status of this and more is a signal and this."""
@@ -89,7 +87,8 @@ def parse_qstat(text: str) -> Reports:
 
     Its text, not its JSON: that is not valid JSON for every job (a variable's quotes are not escaped).
     """
-    blocks = re.split(r"^Job Id:\s*", text, flags=re.MULTILINE)[1:]
+    # An empty line ends what is said of a job: without it, the exit status may be missing.
+    blocks = re.findall(r"^Job Id: (.+?)\n\n", text, flags=re.MULTILINE | re.DOTALL)
     if not blocks:
         raise Unreadable(f"this is no answer of qstat: {text[:200]!r}")
     return dict(map(_report, blocks))
@@ -113,8 +112,8 @@ def _report(block: str) -> tuple[JobId, JobStatus]:
         exit_code=exit_code,
         signal=signal,
         nodes=tuple(dict.fromkeys(hosts)),
-        started_at=_time(fields.get("stime", "")),
-        ended_at=_time(fields.get("obittime", "")) if has_ended else None,
+        started_at=epoch_seconds(fields.get("stime", ""), DATE),
+        ended_at=epoch_seconds(fields.get("obittime", ""), DATE) if has_ended else None,
     )
 
 
@@ -129,13 +128,6 @@ def _end(fields: Mapping[str, str]) -> tuple[int | None, int | None, EndCause]:
     if fields.get("substate") == TERMINATED or status is None:  # deleted; if it never ran, without a status
         return exit_code, signal, EndCause.CANCELLED
     return exit_code, signal, EndCause.FAILED if status else EndCause.COMPLETED
-
-
-def _time(text: str) -> float | None:
-    try:
-        return float(calendar.timegm(time.strptime(text, "%a %b %d %H:%M:%S %Y")))
-    except ValueError:
-        return None
 
 
 UNKNOWN: Final = re.compile(r"Unknown Job Id|Job has finished", re.IGNORECASE)

@@ -9,7 +9,7 @@ from typing import Final
 from nbflow.providers.job import EndCause, JobId, JobSpec, JobState, JobStatus
 from nbflow.providers.launchers import cores_per_process
 from nbflow.providers.script import clock, job_script, mebibytes
-from nbflow.providers.system import BatchSystem, Find, Query, Reports, Unreadable, meaning
+from nbflow.providers.system import BatchSystem, Find, Query, Reports, Unreadable, meaning, whole_lines
 
 __all__ = ["SLURM"]
 
@@ -56,8 +56,6 @@ SQUEUE: Final = (
     ),
 )
 SACCT_FIELDS: Final = "--format=JobID,State,Reason,NodeList,Start,End,ExitCode"
-COMPLETION_FIELDS: Final = "--format=JobID,State,JobName,NodeList,Start,End,ExitCode"
-"""The completion log has no reason."""
 
 
 def _options(spec: JobSpec) -> Iterator[str]:
@@ -96,7 +94,7 @@ def parse_submit(text: str) -> JobId | None:
 
 def parse_table(text: str) -> Reports:
     """Return what a table of squeue or sacct says; its header shows that it is one."""
-    lines = iter(text.splitlines())
+    lines = iter(whole_lines(text))
     if not any(line.upper().startswith("JOBID|") for line in lines):
         raise Unreadable(f"this is no table of Slurm: {text[:200]!r}")
     return dict(_report(line.split("|")) for line in lines if line.count("|") >= 6)
@@ -112,7 +110,7 @@ def _report(fields: Sequence[str]) -> tuple[JobId, JobStatus]:
         cause=cause,
         word=word,
         reason="" if reason == "None" else reason,
-        exit_code=exit_code,
+        exit_code=exit_code if exit_code or cause is EndCause.COMPLETED else None,
         signal=signal,
         nodes=expand_nodes(nodes),
         started_at=_time(started) if state >= JobState.ACTIVE else None,
@@ -171,7 +169,7 @@ SLURM: Final = BatchSystem(
                 "--completion",
                 "-P",
                 f"--jobs={','.join(jobs)}",
-                COMPLETION_FIELDS,
+                SACCT_FIELDS,
             ),
             parse=parse_table,
             none=re.compile("completion|accounting storage|not found", re.IGNORECASE),
