@@ -348,10 +348,13 @@ class Placement:
             if dependents is None or len(dependents) != 1:
                 continue
             follower = dependents[0]
+            options = follower.options
             if not follower.can_follow or follower.state is not State.WAITING:
                 continue
+            if options.memoized or options.stages_in:
+                continue  # it is looked up or staged first, with the results of its parents
             here = parents_here[follower.id] = parents_here.get(follower.id, 0) + 1
-            if here == follower.awaiting and self._lane_for(follower.options) is lane:
+            if here == follower.awaiting and self._lane_for(options) is lane:
                 seconds = self._estimate(lane, follower, pool)
                 if slot.seconds + seconds <= BUNDLE_SECONDS and len(tasks) < BUNDLE_LIMIT:
                     tasks.append(follower)

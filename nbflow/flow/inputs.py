@@ -221,7 +221,7 @@ class Invocation:
     @property
     def can_follow(self) -> bool:
         """Tell whether the call can be sent before its futures are done: each is an argument by itself."""
-        return self._is_flat()
+        return self.has_futures and self._is_flat()
 
     def call(self, task: TaskId, try_id: TryId) -> Call:
         """Return one try of the task as executors take it; futures that are not done are left to its slot."""

@@ -200,7 +200,7 @@ class DataFlowKernel:
         )
         future: AppFuture[Any] = AppFuture(self, task)
         task.future = future
-        task.can_follow = found is not None and travels and call.can_follow
+        task.can_follow = travels and call.can_follow
         if outputs:
             future._outputs = tuple(DataFuture(self, task, file) for file in outputs)
         foreign = [] if found is None else found.foreign

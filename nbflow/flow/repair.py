@@ -109,6 +109,7 @@ class Repairs:
         found = find_futures(self._owner, call.args, call.kwargs)
         call.has_futures = found is not None
         call.watch = None
+        task.can_follow = call.can_follow
         parents, foreign = ((), []) if found is None else (found.tasks, found.foreign)
         self._loop.apply(RetryRequested(task.id, parents, is_anew=True, foreign=len(foreign)))
         self._loop.watch_foreign(task, foreign)

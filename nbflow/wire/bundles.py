@@ -221,7 +221,10 @@ def encode_plain(calls: Iterable[Call], known: set[int]) -> Frames | None:
     for call in calls:
         if not call.is_inert or call.function.token not in known:
             return None
-        args, kwargs = call.arguments()
+        try:
+            args, kwargs = call.arguments()
+        except Exception:  # noqa: BLE001 - `encode_bundle` makes it the outcome of this call alone
+            return None
         if not is_plain(args) or (kwargs and not is_plain(tuple(kwargs.values()))):
             return None
         manifest.add(call, (args, kwargs or _NO_KEYWORDS))

@@ -107,7 +107,7 @@ class Simulation:
         id = TaskId(len(self.seen) + 1)
         options = self.random.choice(OPTIONS if self.random.random() < 0.7 else PLAIN)
         task = Task(id, AppId(self.random.randint(1, 2)), options, parents=parents)
-        task.can_follow = not (options.memoized or options.stages_in) and self.random.random() < 0.7
+        task.can_follow = self.random.random() < 0.7
         self.seen[id] = Seen(task)
         self.foreign += [id] * foreign
         self.apply(Submitted(id, task, int(foreign)))

@@ -399,6 +399,12 @@ def test_a_task_of_another_lane_does_not_follow(known: Queue, options: Options) 
     assert known.assign() == [[1]]
 
 
+@pytest.mark.parametrize("options", [Options(memoized=True), Options(stages_in=True)])
+def test_what_is_looked_up_or_staged_first_does_not_follow(known: Queue, options: Options) -> None:
+    follow(known, known.add(), options=options)
+    assert known.assign() == [[1]]
+
+
 def test_a_chain_leaves_as_far_as_a_bundle_reaches(known: Queue) -> None:
     known.placement.learn(AppId(2), BUNDLE_SECONDS / 3, X)
     task = known.add(app=2)

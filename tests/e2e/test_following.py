@@ -119,6 +119,17 @@ def test_cancelling_a_link_ends_what_comes_after_it_and_a_retry_goes_on() -> Non
     assert futures[-1].result() == 30
 
 
+def test_a_retry_with_futures_in_a_list_waits_for_them_before_it_is_sent() -> None:
+    invert = nf.python_app(lambda x: 1 / (x if isinstance(x, int) else sum(x)))
+    same = nf.python_app(lambda x: x)
+    slow = nf.python_app(lambda x: time.sleep(0.2) or x)
+    nf.wait([invert(1), same(1)])
+    future = invert(same(0))
+    assert isinstance(future.exception(), ZeroDivisionError)
+    future.task.retry(args=([same(slow(1))],))
+    assert future.result(30) == 1
+
+
 def test_each_follower_has_a_try_of_its_own_in_the_journal() -> None:
     futures = chain(lambda x: x + 1, 0)
     futures[-1].result()

@@ -70,10 +70,11 @@ def test_B4_one_bad_argument_fails_its_call_alone():
     assert failures[0][1].path == "args[0]"
 
 
-def test_B4_arguments_that_cannot_be_made_fail_their_call_alone():
-    def broken():
-        raise KeyError("lost")
+def broken():
+    raise KeyError("lost")
 
+
+def test_B4_arguments_that_cannot_be_made_fail_their_call_alone():
     calls = make_calls(lambda x: x, (1,), (2,))
     calls[0].arguments = broken
     bundle, failures = order(calls)
@@ -207,3 +208,5 @@ def test_what_may_run_code_or_has_to_be_pickled_is_not_sent_plainly():
     assert encode_plain(calls[:1], known) is None, "its arguments may take a user's code to be put together"
     assert encode_plain(inert(calls), known) is None, "a list is not plain"
     assert encode_plain(calls[:1], known) is not None
+    calls[0].arguments = broken
+    assert encode_plain(calls[:1], known) is None, "this call has to fail alone"
