@@ -127,6 +127,20 @@ def test_a_place_that_is_stuck_is_not_waited_for_for_ever() -> None:
     assert race.began[TaskId(12)] - stuck_at < 100
 
 
+def test_a_place_that_a_task_does_not_want_is_not_kept_for_it() -> None:
+    race = Race(Place("slow", 1, (30.0,)), Place("fast", 1, (1.0,)))
+    for id in range(1, 4):
+        race.submit(id)
+    race.run()
+    free_at = race.now
+    for id in range(11, 14):
+        race.submit(id)
+    only_there = race.submit(20, priority=-1, executors=frozenset({ExecutorId("slow")}))
+    race.run()
+    assert race.began[only_there.id] == free_at
+    assert race.began[TaskId(13)] == free_at + 2.0
+
+
 def test_a_block_in_a_long_queue_is_not_waited_for_and_a_near_one_is() -> None:
     def local_share(wait: float) -> int:
         race = Race(Place("local", 2, (100.0,)), Place("site", 50, (10.0,), wait=wait))
