@@ -86,8 +86,8 @@ class AppFunction(Generic[P, R]):
         """Return a copy that runs with other options.
 
         `cores`, `memory` (bytes or '2 GB'), `gpus`, `nodes` (whole ones), `ranks_per_node`, `walltime`
-        (seconds), `retries` (a count or a RetryPolicy), `executors` or `sites` (labels), `priority`, `label`,
-        `strict` (bash). Raises ConfigError for others.
+        (seconds), `retries` (a count or a RetryPolicy), `executors` (labels), `priority`, `label`, `strict`
+        (bash). Raises ConfigError for others.
         """
         return AppFunction(
             self.fn,

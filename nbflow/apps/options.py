@@ -25,7 +25,6 @@ OPTION_NAMES = (
     "walltime",
     "retries",
     "executors",
-    "sites",
     "priority",
     "label",
     "strict",
@@ -58,8 +57,6 @@ def change_options(options: Options, given: Mapping[str, Any]) -> Options:
             near = difflib.get_close_matches(name, OPTION_NAMES, 1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise ConfigError(f"{name!r} is not an option of an app ({', '.join(OPTION_NAMES)}){hint}")
-    if "executors" in given and "sites" in given:
-        raise ConfigError("executors= and sites= are two names of one option; give one of them")
     changes: dict[str, Any] = {}
     if not given.keys().isdisjoint(_RESOURCES):
         changes["resources"] = _resources(options.resources, given)
@@ -67,8 +64,8 @@ def change_options(options: Options, given: Mapping[str, Any]) -> Options:
         changes["walltime"] = check_walltime(given["walltime"])
     if given.get("retries") is not None:
         changes["retry"] = as_policy(given["retries"])
-    for name in given.keys() & {"executors", "sites"}:
-        changes["executors"] = _executors(name, given[name])
+    if "executors" in given:
+        changes["executors"] = _executors(given["executors"])
     if "priority" in given:
         changes["priority"] = _whole("priority", given["priority"], -(10**9))
     return replace(options, **changes) if changes else options
@@ -110,10 +107,10 @@ def _memory(value: Any) -> int:
     return int(float(match[1]) * _UNITS[(match[2] or "").lower()])
 
 
-def _executors(option: str, value: Any) -> frozenset[ExecutorId]:
+def _executors(value: Any) -> frozenset[ExecutorId]:
     if value is None or value == "all":
         return frozenset()
     names = [value] if isinstance(value, str) else list(value) if isinstance(value, Iterable) else [value]
     if not all(isinstance(name, str) for name in names):
-        raise ConfigError(f"{option}={value!r}: give the label of an executor, a list of labels, or 'all'")
+        raise ConfigError(f"executors={value!r}: give the label of an executor, a list of labels, or 'all'")
     return frozenset(map(ExecutorId, names))
