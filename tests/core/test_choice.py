@@ -19,6 +19,7 @@ def test_the_shortest_run_time_is_preferred_and_the_order_where_they_are_about_e
     assert prefer([Offer(X, 2.0, 1), Offer(Y, 1.0, 1)]).executor == Y
     assert prefer([Offer(X, 1.05, 1), Offer(Y, 1.0, 1)]).executor == X
     assert prefer([Offer(X, None, 1), Offer(Y, None, 1)]).executor == X
+    assert prefer([Offer(X, 5e-5, 1), Offer(Y, 1e-6, 1)]).executor == X, "the way there costs more"
 
 
 def test_work_goes_through_several_places_as_water_fills_vessels() -> None:
