@@ -18,6 +18,9 @@ __all__ = ["Offer", "describe", "faster_than", "is_worth", "prefer", "seconds_th
 CLOSE = 1.1
 """Run times that differ by less count as equal: the order of preference decides."""
 
+LEAST_SECONDS = 1e-3
+"""Shorter run times count as this: the way there costs more."""
+
 DESCRIBE_LIMIT = 6
 
 
@@ -95,7 +98,7 @@ def describe(offers: Sequence[Offer], chosen: Offer, tasks: int) -> str:
 
 def _length(offer: Offer) -> float:
     # When nothing has been measured anywhere, all are alike.
-    return 1.0 if offer.seconds is None else max(offer.seconds, 1e-6)
+    return 1.0 if offer.seconds is None else max(offer.seconds, LEAST_SECONDS)
 
 
 def _describe(offer: Offer) -> str:

@@ -54,12 +54,20 @@ class Lane:
 
         They only ever get emptier, so that it does leave.
         """
-        nodes = self.reserved
-        if nodes and not any(node.is_draining or node.pool.nodes.get(node.id) is not node for node in nodes):
-            return nodes
-        choices = (pool.emptiest(self.need, expected_seconds(task, pool, pools), now) for pool in self.pools)
-        self.reserved = next(filter(None, choices), [])
+        seconds = {pool.id: expected_seconds(task, pool, pools) for pool in self.pools}
+        if not all(
+            node.pool.nodes.get(node.id) is node and node.can_host(self.need, seconds[node.pool.id], now)
+            for node in self.reserved
+        ):
+            self.reserved = []
+        if not self._is_to_be_had(self.reserved):
+            found = (pool.emptiest(self.need, seconds[pool.id], now) for pool in self.pools)
+            self.reserved = next(filter(self._is_to_be_had, found), [])
         return self.reserved
+
+    def _is_to_be_had(self, nodes: list[Node]) -> bool:
+        # What has room already the task could have at once: it waits for something better.
+        return bool(nodes) and not all(node.has_room(self.need) for node in nodes)
 
     def sample(self) -> tuple[list[Task], float]:
         """Return some tasks, and how many of all each of them stands for."""

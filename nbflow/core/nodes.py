@@ -5,7 +5,7 @@ An executor on one computer has one node without a name. Nothing here knows a qu
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Container
 from dataclasses import dataclass
 from itertools import islice
 from typing import final
@@ -43,6 +43,12 @@ class Capacity:
     total: Resources
     keeps_results: bool = False
     nodes: int = 1
+
+    def describe(self) -> str:
+        """Return what a call could have, for a message."""
+        total = self.total
+        nodes = f", nodes={self.nodes}" if self.nodes > 1 else ""
+        return f"cores={total.cores}, memory={total.memory}, gpus={total.gpus}{nodes}"
 
 
 def time_needed(seconds: float | None, lifetime: float) -> float:
@@ -129,10 +135,9 @@ class Node:
             and need.gpus <= self.gpus
         )
 
-    def fits_ever(self, need: Resources) -> bool:
-        """Tell whether the node is large enough."""
-        total = self.total
-        return need.cores <= total.cores and need.memory <= total.memory and need.gpus <= total.gpus
+    def can_host(self, need: Resources, seconds: float | None, now: float) -> bool:
+        """Tell whether a call could start here as soon as others have ended."""
+        return not self.is_draining and _holds(self.total, need) and self.has_time(seconds, now)
 
     def has_time(self, seconds: float | None, now: float) -> bool:
         """Tell whether a task that is expected to take `seconds` can end before the node does."""
@@ -309,13 +314,7 @@ class Pool:
 
     def fits_ever(self, need: Resources) -> bool:
         """Tell whether this executor can have what a call needs."""
-        total = self.largest.total
-        return (
-            need.cores <= total.cores
-            and need.memory <= total.memory
-            and need.gpus <= total.gpus
-            and need.nodes <= self.largest.nodes
-        )
+        return _holds(self.largest.total, need) and need.nodes <= self.largest.nodes
 
     def find(
         self, need: Resources, seconds: float | None, now: float, kept: Container[Node], *, shares: bool
@@ -338,10 +337,11 @@ class Pool:
     ) -> list[Node]:
         """Return as many whole nodes of one block as a call needs, or none."""
         for block in self.blocks.values():
-            nodes = [
-                node for node in self._large_enough(block.values(), need, seconds, now) if node not in kept
+            whole = [
+                node
+                for node in block.values()
+                if node.is_whole() and node not in kept and node.can_host(need, seconds, now)
             ]
-            whole = [node for node in nodes if node.is_whole()]
             if len(whole) >= need.nodes:
                 return whole[: need.nodes]
         return []
@@ -351,7 +351,7 @@ class Pool:
         groups = self.blocks.values() if need.nodes > 1 else (self.nodes,)
         found = []
         for group in groups:
-            nodes = list(self._large_enough(group.values(), need, seconds, now))
+            nodes = [node for node in group.values() if node.can_host(need, seconds, now)]
             if len(nodes) >= need.nodes:
                 # Sorting keeps the order of those that are equal.
                 nodes.sort(key=lambda node: node.cores, reverse=True)
@@ -390,11 +390,6 @@ class Pool:
             self.fitting[need] = fitting
         return fitting
 
-    def _large_enough(
-        self, nodes: Iterable[Node], need: Resources, seconds: float | None, now: float
-    ) -> Iterable[Node]:
-        return (
-            node
-            for node in nodes
-            if node.fits_ever(need) and not node.is_draining and node.has_time(seconds, now)
-        )
+
+def _holds(total: Resources, need: Resources) -> bool:
+    return need.cores <= total.cores and need.memory <= total.memory and need.gpus <= total.gpus

@@ -139,12 +139,9 @@ class Placement:
 
     def describe_largest(self) -> str:
         """Return what the largest default executor offers, for a message."""
-        totals = [self._pools[name].largest for name in self._defaults]
-        if not totals:
-            return "nothing"
-        most = max(totals, key=lambda one: (one.total.cores, one.total.memory))
-        nodes = f", nodes={most.nodes}" if most.nodes > 1 else ""
-        return f"cores={most.total.cores}, memory={most.total.memory}, gpus={most.total.gpus}{nodes}"
+        offered = (self._pools[name].largest for name in self._defaults)
+        most = max(offered, key=lambda one: (one.total.cores, one.total.memory), default=None)
+        return "nothing" if most is None else most.describe()
 
     def _pools_for(self, options: Options) -> list[Pool]:
         names = options.executors or self._defaults

@@ -98,6 +98,7 @@ class FlowLoop:
         self.executors: dict[ExecutorId, Executor] = {}
         # Who it is, whether anything was wanted of it when it was last told, and when it is told again.
         self._elastic: dict[ExecutorId, tuple[Elastic, bool, float]] = {}
+        self._early: list[NodeUp] = []
         self._next_look = 0.0
         self.placement = Placement()
         self._journal = journal
@@ -188,6 +189,9 @@ class FlowLoop:
         self.placement.open_pool(executor.label, capacity, is_default=is_default)
         if isinstance(executor, Elastic):
             self._elastic[executor.label] = executor, False, 0.0
+        early, self._early = self._early, []
+        for up in early:
+            self._node_up(up)
 
     # The loop's thread
 
@@ -253,6 +257,9 @@ class FlowLoop:
         self.placement.close_slot(down.slot)
 
     def _node_up(self, up: NodeUp) -> None:
+        if up.executor not in self.executors:  # it came while its executor was starting
+            self._early.append(up)
+            return
         self.placement.open_node(
             up.executor, up.node, up.block, up.slots, up.total, now=self._now, until=up.until
         )

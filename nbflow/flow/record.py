@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, final, get_args
 
 from nbflow.core.events import (
@@ -99,11 +100,17 @@ class Recorder:
 
     def _dispatched(self, task: Task, event: Dispatched) -> str:
         if event.why is not None:
-            return Detail(slot=event.slot, why=event.why).to_json()
+            return self._chosen(event.slot, event.why)
         text = self._slots.get(event.slot)
         if text is None:
             text = self._slots[event.slot] = Detail(slot=event.slot).to_json()
         return text
+
+    @staticmethod
+    @lru_cache(maxsize=1)
+    def _chosen(slot: str, why: str) -> str:
+        # The tasks of a bundle share one reason, and are recorded one after the other.
+        return Detail(slot=slot, why=why).to_json()
 
     def _returned(self, task: Task, event: Returned | Spawned) -> str:
         return seconds_detail(event.seconds)

@@ -62,6 +62,9 @@ def test_options_make_a_copy_and_are_checked() -> None:
     for bad in ({"walltime": 0}, {"walltime": float("nan")}, {"retries": "x"}, {"executors": [1]}):
         with pytest.raises(ConfigError):
             scale.options(**bad)
+    assert scale.options(nodes=2, ranks_per_node=4) is not scale
+    with pytest.raises(InvalidResources, match="nodes=0"):
+        scale.options(nodes=0)
     with pytest.raises(ConfigError, match="did you mean 'retries'"):
         scale.options(retires=3)
 

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush
+from typing import Any
 
 from nbflow.core.effects import Enqueue
 from nbflow.core.events import Dispatched, Returned, Submitted
@@ -50,9 +51,9 @@ class Race:
         self.placement.open_node(ExecutorId(place.name), NodeId("n"), "b", slots, total)
 
     def submit(
-        self, id: int, *parents: Task, app: int = 1, need: Resources = ONE_CORE, **options: int
+        self, id: int, *parents: Task, app: int = 1, need: Resources = ONE_CORE, **options: Any
     ) -> Task:
-        task = Task(TaskId(id), AppId(app), Options(resources=need, **options), parents=parents)  # type: ignore[arg-type]
+        task = Task(TaskId(id), AppId(app), Options(resources=need, **options), parents=parents)
         self._apply(Submitted(task.id, task))
         return task
 

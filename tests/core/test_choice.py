@@ -19,6 +19,7 @@ def test_the_shortest_run_time_is_preferred_and_the_order_where_they_are_about_e
     assert prefer([Offer(X, 2.0, 1), Offer(Y, 1.0, 1)]).executor == Y
     assert prefer([Offer(X, 1.05, 1), Offer(Y, 1.0, 1)]).executor == X
     assert prefer([Offer(X, None, 1), Offer(Y, None, 1)]).executor == X
+    assert prefer([Offer(X, 5e-5, 1), Offer(Y, 1e-6, 1)]).executor == X, "the way there costs more"
 
 
 def test_work_goes_through_several_places_as_water_fills_vessels() -> None:
@@ -125,6 +126,20 @@ def test_a_place_that_is_stuck_is_not_waited_for_for_ever() -> None:
     race.submit(12)
     race.run()
     assert race.began[TaskId(12)] - stuck_at < 100
+
+
+def test_a_place_that_a_task_does_not_want_is_not_kept_for_it() -> None:
+    race = Race(Place("slow", 1, (30.0,)), Place("fast", 1, (1.0,)))
+    for id in range(1, 4):
+        race.submit(id)
+    race.run()
+    free_at = race.now
+    for id in range(11, 14):
+        race.submit(id)
+    only_there = race.submit(20, priority=-1, executors=frozenset({ExecutorId("slow")}))
+    race.run()
+    assert race.began[only_there.id] == free_at
+    assert race.began[TaskId(13)] == free_at + 2.0
 
 
 def test_a_block_in_a_long_queue_is_not_waited_for_and_a_near_one_is() -> None:

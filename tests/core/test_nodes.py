@@ -272,6 +272,19 @@ def test_what_waits_for_time_does_not_keep_shorter_ones_from_starting() -> None:
     assert sent.tasks == [short]
 
 
+def test_a_node_whose_time_has_run_out_is_no_longer_kept_for_a_large_task() -> None:
+    site = Site(nodes=1, until=HOUR)
+    for app in (1, 2):
+        site.placement.learn(AppId(app), 600.0 / app, X)
+    site.add(app=2)
+    assert len(site.assign()) == 1
+    site.add(need(cores=4), app=1)
+    site.add(Options(priority=-1), app=2)
+    assert site.assign(now=100.0) == []
+    [sent] = site.assign(now=HOUR - 700.0)
+    assert sent.tasks[0].app == 2
+
+
 def test_a_walltime_stands_in_for_what_nobody_measured() -> None:
     site = Site(nodes=1, until=HOUR)
     site.add(Options(walltime=1000.0))

@@ -31,10 +31,13 @@ class Site:
         self.wait_seconds: float | None = 30.0
         self.outlooks: SimpleQueue[Outlook] = SimpleQueue()
         self.sent: SimpleQueue[tuple[SlotId, Call]] = SimpleQueue()
+        self.early: list[str] = []
         self._post: Post = lambda news: None
 
     def start(self, post: Post) -> Capacity:
         self._post = post
+        for node in self.early:
+            self.open(node)
         return Capacity((), NODE, nodes=2)
 
     def send(self, slot: SlotId, calls: Sequence[Call]) -> None:
@@ -68,7 +71,7 @@ class Site:
 @pytest.fixture
 def site() -> Iterator[Site]:
     site = Site()
-    nf.load(site)  # type: ignore[arg-type]
+    nf.load(site)
     yield site
     nf.clear()
 
@@ -87,6 +90,18 @@ def test_tasks_wait_for_a_node_and_go_to_it(site: Site) -> None:
     assert call.grant is None
     site.finish(call)
     assert future.result(SECONDS) == "done"
+
+
+def test_a_node_that_comes_while_its_executor_starts_is_not_lost() -> None:
+    site = Site()
+    site.early = ["n1"]
+    nf.load(site)
+    try:
+        work()
+        slot, _ = site.take()
+        assert slot.startswith("site/n1/")
+    finally:
+        nf.clear()
 
 
 def test_a_node_that_drains_or_is_gone_takes_no_more(site: Site) -> None:
