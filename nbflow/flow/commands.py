@@ -87,9 +87,12 @@ class News:
         return news
 
 
-def status(desk: Desk) -> dict[str, Any]:
-    """Tell how the run stands: tasks by state, what is unfinished in the graph, trouble with the journal."""
-    kernel, journal = desk.kernel, desk.kernel.journal
+def status(desk: Desk, *, count: bool = True) -> dict[str, Any]:
+    """Tell how the run stands: tasks by state, what is unfinished in the graph, trouble with the journal.
+
+    `count=False` leaves the tasks by state out: to count them the first time takes a look at every event.
+    """
+    kernel, journal, reader = desk.kernel, desk.kernel.journal, desk.fresh
     return {
         "protocol": PROTOCOL,
         "run": kernel.run_id,
@@ -97,7 +100,7 @@ def status(desk: Desk) -> dict[str, Any]:
         "executors": kernel.describe_executors(),
         "journal": str(journal.address),
         "trouble": None if journal.trouble is None else str(journal.trouble),
-        "tasks": _counts(desk.fresh),
+        "tasks": _counts(reader) if count else None,
         # Of the graph itself: right also where the journal cannot be written.
         "unfinished": sum(not task.state.is_final for task in kernel.known_tasks()),
     }

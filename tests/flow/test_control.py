@@ -69,6 +69,7 @@ def test_status_counts_and_says_who_answers(client: Client, kernel: DataFlowKern
     invert(0).exception(20)
     status = client.call("status")
     assert status["tasks"] == {"done": 1, "failed": 1}
+    assert client.call("status", count=False)["tasks"] is None
     assert (status["pid"], status["trouble"], status["unfinished"]) == (os.getpid(), None, 0)
 
 
