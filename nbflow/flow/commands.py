@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable
 from types import NoneType, UnionType
 from typing import Any, Final, Union, cast, final, get_args, get_origin, get_type_hints
 
-from nbflow.core.ids import TaskId
 from nbflow.core.states import REOPENABLE, State
 from nbflow.core.task import Task
 from nbflow.errors import ControlError
@@ -183,9 +182,12 @@ def _chosen(desk: Desk, app: str | None, numbers: list[int] | None) -> list[Task
     if numbers is not None:
         wanted = set(numbers)
         known = [task for task in known if task.id in wanted]
-        # A task that is done has left the graph; one that never was is a mistake.
-        for missing in wanted.difference(task.id for task in known):
-            desk.fresh.task(TaskId(missing))
+        missing = wanted.difference(task.id for task in known)
+        if missing:
+            # A task that is done has left the graph; one that never was is a mistake.
+            reader = desk.fresh
+            for number in missing:
+                reader.task(number)
     return [task for task in known if app is None or desk.kernel.app_name(task) == app]
 
 

@@ -120,7 +120,7 @@ class Control:
         except BlockingIOError:
             return
         except OSError as error:  # out of file descriptors, as it seems: whoever knocks has to wait
-            log.warning("nbflow: the control socket takes nobody just now: %s", error)
+            log.info("nbflow: the control socket takes nobody just now: %s", error)
             self._is_closing.wait(TICK_SECONDS)
             return
         if peer_uid(connection) not in (None, os.getuid()):
