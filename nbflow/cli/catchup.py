@@ -21,7 +21,7 @@ def catch_up(reader: Reader) -> None:
         return
     try:
         with connect_to(run, timeout=PATIENCE_SECONDS) as client:
-            status = client.call("status")
+            status = client.call("status", count=False)
     except ControlError:
         return  # it ends just now, or is stopped: its journal is what there is
     if status["trouble"]:

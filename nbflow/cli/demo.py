@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from nbflow.apps.decorators import bash_app, join_app, python_app
+from nbflow.cli.output import json_of
 from nbflow.flow.current import clear, current
 from nbflow.flow.future import AppFuture
 from nbflow.flow.load import load
@@ -52,6 +53,7 @@ def banner(count: Any) -> str:
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("--workers", type=int, help="how many worker processes (default: one for each core)")
+    parser.add_argument("--json", action="store_true", help="write the result as JSON")
     parser.add_argument("--tasks", type=int, default=96, help="how many tasks throw darts (default 96)")
 
 
@@ -66,7 +68,9 @@ def run(arguments: argparse.Namespace) -> int:
             banner(count).result()
             current().journal.flush()
         hits, thrown = count.result()
-        print(f"pi is about {4 * hits / thrown:.4f}, after {thrown:,} darts")
+        result = {"run": loaded.run_id, "pi": 4 * hits / thrown, "darts": thrown}
+        said = f"pi is about {4 * hits / thrown:.4f}, after {thrown:,} darts"
+        print(json_of(result) if arguments.json else said)
         print(f"nbflow: look at it with `nbflow show {loaded.run_id}`", file=sys.stderr)
     finally:
         clear()

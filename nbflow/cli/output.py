@@ -15,6 +15,7 @@ from nbflow.journal.runs import RunInfo, RunStatus
 
 __all__ = [
     "aligned",
+    "by_state",
     "clock",
     "counted",
     "exit_code",
@@ -71,11 +72,16 @@ def exit_code(counts: Counter[State]) -> int:
     return int(any(counts[state] for state in FAILED))
 
 
+def by_state(counts: Counter[State]) -> dict[str, int]:
+    """Sort out counts of tasks for JSON."""
+    return {state.name.lower(): counts[state] for state in State if counts[state]}
+
+
 def run_values(run: RunInfo, counts: Counter[State]) -> dict[str, Any]:
     """Sort out a run for JSON."""
     values = {field.name: getattr(run, field.name) for field in fields(run)}
     path = run.path.as_posix() if isinstance(run.path, Path) else run.path
     return values | {
         "path": path,
-        "tasks": {state.name.lower(): counts[state] for state in State if counts[state]},
+        "tasks": by_state(counts),
     }

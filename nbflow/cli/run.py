@@ -7,12 +7,13 @@ code is the script's, and 1 when the script ended well but tasks failed.
 from __future__ import annotations
 
 import argparse
+import json
 import runpy
 import sys
 import traceback
 from pathlib import Path
 
-from nbflow.cli.output import counted, exit_code
+from nbflow.cli.output import by_state, counted, exit_code
 from nbflow.errors import ConfigError
 from nbflow.flow.current import clear, current, is_loaded
 from nbflow.flow.load import load
@@ -25,6 +26,11 @@ __all__ = ["configure", "run"]
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("--workers", type=int, help="how many worker processes (default: one for each core)")
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        help="write what the run came to as JSON, in one line after the script's own",
+    )
     parser.add_argument("script", type=Path, help="the script")
     parser.add_argument("arguments", nargs=argparse.REMAINDER, help="what the script finds in sys.argv")
 
@@ -50,6 +56,8 @@ def run(arguments: argparse.Namespace) -> int:
             counts = reader.counts()
     finally:
         clear()
+    if arguments.json:
+        print(json.dumps({"run": journal.run, "path": str(journal.address), "tasks": by_state(counts)}))
     print(f"nbflow: {counted(counts)}; `nbflow show {journal.run}` tells more", file=sys.stderr)
     return code or exit_code(counts)
 

@@ -99,7 +99,12 @@ class Client:
         return answer["result"]
 
     def subscribe(self, since: int | None = None) -> Iterator[dict[str, Any]]:
-        """Yield the run's standing now and whenever it changed, to its end; see the command `subscribe`."""
+        """Yield how many `tasks` are in each state, now and whenever it changed, until the run ends.
+
+        With `since` there are also the `events` after that number, at most 1,000 at once, and `seq`, the
+        number of the last. What happens in a run's last moment is in its journal alone. Ends this
+        connection's use for anything else.
+        """
         self.call("subscribe", since=since)
         self._socket.settimeout(None)
         while (news := self._next()) is not None:

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable
 from types import NoneType, UnionType
 from typing import Any, Final, Union, cast, final, get_args, get_origin, get_type_hints
 
-from nbflow.core.ids import TaskId
 from nbflow.core.states import REOPENABLE, State
 from nbflow.core.task import Task
 from nbflow.errors import ControlError
@@ -87,9 +86,12 @@ class News:
         return news
 
 
-def status(desk: Desk) -> dict[str, Any]:
-    """Tell how the run stands: tasks by state, what is unfinished in the graph, trouble with the journal."""
-    kernel, journal = desk.kernel, desk.kernel.journal
+def status(desk: Desk, *, count: bool = True) -> dict[str, Any]:
+    """Tell how the run stands: tasks by state, what is unfinished in the graph, trouble with the journal.
+
+    `count=False` leaves the tasks by state out: to count them the first time takes a look at every event.
+    """
+    kernel, journal, reader = desk.kernel, desk.kernel.journal, desk.fresh
     return {
         "protocol": PROTOCOL,
         "run": kernel.run_id,
@@ -97,7 +99,7 @@ def status(desk: Desk) -> dict[str, Any]:
         "executors": kernel.describe_executors(),
         "journal": str(journal.address),
         "trouble": None if journal.trouble is None else str(journal.trouble),
-        "tasks": _counts(desk.fresh),
+        "tasks": _counts(reader) if count else None,
         # Of the graph itself: right also where the journal cannot be written.
         "unfinished": sum(not task.state.is_final for task in kernel.known_tasks()),
     }
@@ -180,9 +182,12 @@ def _chosen(desk: Desk, app: str | None, numbers: list[int] | None) -> list[Task
     if numbers is not None:
         wanted = set(numbers)
         known = [task for task in known if task.id in wanted]
-        # A task that is done has left the graph; one that never was is a mistake.
-        for missing in wanted.difference(task.id for task in known):
-            desk.fresh.task(TaskId(missing))
+        missing = wanted.difference(task.id for task in known)
+        if missing:
+            # A task that is done has left the graph; one that never was is a mistake.
+            reader = desk.fresh
+            for number in missing:
+                reader.task(number)
     return [task for task in known if app is None or desk.kernel.app_name(task) == app]
 
 

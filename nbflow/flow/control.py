@@ -77,14 +77,15 @@ class Control:
         self._selector.close()
 
     def _work(self) -> None:
-        _remove_deaf(self._path.parent)
         try:
+            _remove_deaf(self._path.parent)
             while not self._is_closing.is_set():
                 for key, mask in self._selector.select(self._patience()):
                     key.data(mask)
                 self._tick(time.monotonic())
         finally:
-            self._path.unlink(missing_ok=True)
+            with suppress(OSError):
+                self._path.unlink()
             self._desk.close()
             self.forget()
 
@@ -93,8 +94,7 @@ class Control:
         return min(TICK_SECONDS, self._look) if is_waiting else self._look
 
     def _tick(self, now: float) -> None:
-        if not self._path.exists():
-            self._renew()
+        self._renew()
         for visitor in list(self._visitors):
             if visitor.is_busy and now - visitor.moved > self._slow:
                 self._drop(visitor)
@@ -102,7 +102,10 @@ class Control:
                 self._push(visitor, now)
 
     def _renew(self) -> None:
+        """Make the socket again where somebody has removed it."""
         try:
+            if self._path.exists():
+                return
             server = _bound(self._path)
         except OSError:
             return  # tried again at the next look
@@ -117,7 +120,7 @@ class Control:
         except BlockingIOError:
             return
         except OSError as error:  # out of file descriptors, as it seems: whoever knocks has to wait
-            log.warning("nbflow: the control socket takes nobody just now: %s", error)
+            log.info("nbflow: the control socket takes nobody just now: %s", error)
             self._is_closing.wait(TICK_SECONDS)
             return
         if peer_uid(connection) not in (None, os.getuid()):

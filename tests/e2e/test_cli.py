@@ -1,5 +1,6 @@
 """The `nbflow` command as a person types it: real processes, real exit codes."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -64,6 +65,15 @@ def test_the_exit_code_is_the_scripts(tmp_path: Path, text: str, code: int, word
     assert done.returncode == code
     assert words in done.stderr
     assert "runpy" not in done.stderr
+
+
+def test_programs_are_told_as_json(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT + "print('mine')\n")
+    done = nbflow("run", "--workers", "1", "--json", str(script), "1", "0")
+    mine, line = done.stdout.splitlines()
+    assert (mine, json.loads(line)["tasks"]) == ("mine", {"done": 1, "failed": 1})
+    assert json.loads(nbflow("demo", "--tasks", "8", "--json").stdout)["darts"] == 8 * 200_000
 
 
 def test_a_missing_script_is_told() -> None:
