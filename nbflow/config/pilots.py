@@ -15,14 +15,17 @@ from nbflow.executors.registry import find_executor
 from nbflow.sites.catalogue import load_catalogue
 from nbflow.sites.model import Scheduler, Site
 from nbflow.sites.opening import open_session
+from nbflow.worker.facts import AUTO, own_address
 
 __all__ = ["build_pilots"]
+
+LOOPBACK = "127.0.0.1"
 
 
 def build_pilots(spec: Pilots) -> Executor:
     """Return the executor that a description means, not started. Raises ConfigError for an unknown site."""
     executor = find_executor("pilots")
-    from nbflow.executors.pilots.lanes import Patience
+    from nbflow.executors.pilots.lanes import Patience  # only who wants pilots needs ZeroMQ
     from nbflow.executors.pilots.plan import Plan
 
     site = shaped(spec)
@@ -64,11 +67,13 @@ def _find(site: str | Site) -> Site:
 
 
 def _address(site: Site) -> str:
-    """Return how the site's nodes reach this machine: only over loopback where they are this machine."""
-    if site.scheduler is Scheduler.LOCAL or site.login is not None:
-        return "127.0.0.1"
+    """Return where the site's nodes find what serves them: over loopback only where they are that machine."""
+    if site.scheduler is Scheduler.LOCAL:
+        return LOOPBACK
+    if site.login is not None:
+        return AUTO
     try:
-        return socket.gethostbyname(socket.gethostname())
+        return own_address(AUTO)
     except OSError as error:
         raise ConfigError(
             f"this machine's own name, {socket.gethostname()}, has no address ({error}): say with "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import platform
+import socket
 import sys
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
@@ -16,7 +17,9 @@ import psutil
 from nbflow._version import __version__
 from nbflow.worker.cores import available_cores
 
-__all__ = ["BLOCK", "facts", "mismatches", "sees_the_same_files"]
+__all__ = ["AUTO", "BLOCK", "facts", "mismatches", "own_address", "sees_the_same_files"]
+
+AUTO: Final = "auto"
 
 BLOCK: Final = "NBFLOW_BLOCK"
 """The environment variable in which a job is told the name of its block."""
@@ -77,3 +80,8 @@ def _gpus() -> int:
     if visible is not None:
         return len([device for device in visible.split(",") if device.strip() not in ("", "-1")])
     return len(list(Path("/proc/driver/nvidia/gpus").glob("*")))
+
+
+def own_address(given: str) -> str:
+    """Return an address of this machine: the one given, or for `auto` what its own name resolves to."""
+    return socket.gethostbyname(socket.gethostname()) if given == AUTO else given

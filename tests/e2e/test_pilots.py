@@ -2,6 +2,7 @@
 
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,12 +14,12 @@ import pytest
 import nbflow as nf
 from nbflow.executors.pilots.executor import PilotsExecutor
 from nbflow.flow import current
-from nbflow.sites.model import LOCAL, BlockLimits, BlockShape, LauncherName, Scheduler, Site
+from nbflow.sites.model import LOCAL, BlockLimits, BlockShape, LauncherName, Login, Scheduler, Site
 from tests.e2e import victims
 from tests.e2e.nemesis import Nemesis, eventually, nemesis
-from tests.e2e.services import Service, slurm
+from tests.e2e.services import ROOT, Service, slurm, sshd
 
-__all__ = ["nemesis", "slurm"]
+__all__ = ["nemesis", "slurm", "sshd"]
 
 pytest.importorskip("ipyparallel")
 
@@ -210,3 +211,39 @@ def test_a_block_of_two_nodes(cluster: Site) -> None:
     eventually(lambda: [len(block.nodes) for block in executor().blocks()] == [2])
     assert set(nf.gather([where() for _ in range(8)])) == {"nb1", "nb2"}
     assert {node.host for block in executor().blocks() for node in block.nodes} == {"nb1", "nb2"}
+
+
+@pytest.fixture
+def far(sshd: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    """Give pilots behind a login over SSH, which reach this process through a relay only."""
+    yield replace(
+        LOCAL,
+        name="far",
+        login=Login(host="nbflow-self", ssh_config=sshd.env["NBFLOW_SSH_CONFIG"]),
+        working_directory=str(tmp_path / "work"),
+        python=sys.executable,
+        setup=(f"export PYTHONPATH={ROOT}", f"export HOME={tmp_path / 'home'}"),
+    )
+    nf.clear()
+    eventually(lambda: not processes(tmp_path))
+
+
+def test_pilots_over_ssh_come_through_a_relay(far: Site, tmp_path: Path) -> None:
+    nf.load(nf.Pilots(far, workers_per_node=2), retries=2)
+    double = nf.python_app(lambda n: 2 * n)
+    assert nf.gather(double.map(range(500))) == [2 * n for n in range(500)]
+    size = nf.python_app(len)
+    assert size(bytes(5_000_000)).result(60) == 5_000_000
+    assert [row.slots for row in nf.nodes()] == [2]
+
+
+def test_F7_a_relay_connection_that_breaks_costs_nothing(far: Site, marks: Nemesis, tmp_path: Path) -> None:
+    nf.load(nf.Pilots(far, workers_per_node=1))
+    patient = nf.python_app(victims.patient)
+    for n in range(200):
+        marks.submit(patient, f"call{n}", n, expect=2 * n)
+    eventually(lambda: sum(marks.runs().values()) > 20)
+    tunnel = executor()._tunnel
+    tunnel._loop.call_soon_threadsafe(lambda: [task.cancel() for task in tunnel._tasks])
+    marks.check()
+    assert set(marks.runs().values()) == {1}

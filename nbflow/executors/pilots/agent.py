@@ -22,6 +22,8 @@ import time
 from pathlib import Path
 from typing import Any, Final, final
 
+from nbflow.worker.facts import own_address
+
 __all__ = ["ENGINE_FILE", "main"]
 
 ENGINE_FILE: Final = "security/ipcontroller-engine.json"
@@ -42,14 +44,14 @@ KEPT: Final = (
 class Controller:
     """Keep one ipyparallel controller running, on the same ports and under the same keys."""
 
-    def __init__(self, directory: Path, ip: str, location: str) -> None:
+    def __init__(self, directory: Path, address: str) -> None:
         self._log = directory / "controller.log"
         self._argv = [
             "-m",
             "ipyparallel.controller",
             f"--profile-dir={directory}",
-            f"--ip={ip}",
-            f"--location={location}",
+            f"--ip={address}",
+            f"--location={address}",
             "--nodb",
             "--restore",
             "--IPController.enable_curve=True",
@@ -101,10 +103,10 @@ class Controller:
 class Agent:
     """Enlist the engines of one site."""
 
-    def __init__(self, directory: Path, ip: str, location: str) -> None:
+    def __init__(self, directory: Path, address: str) -> None:
         self._directory = directory
         self._orders: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
-        self._controller = Controller(directory, ip, location)
+        self._controller = Controller(directory, address)
         self._known: set[int] = set()
         self._replies: dict[int, tuple[Any, float]] = {}
 
@@ -181,10 +183,10 @@ class Agent:
 
 
 def main() -> None:
-    """Serve the site whose directory, controller address and its name for engines are the arguments."""
+    """Serve with the directory, and on the address, that are the arguments."""
     directory = Path(sys.argv[1])
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    Agent(directory, *sys.argv[2:]).run()
+    Agent(directory, own_address(sys.argv[2])).run()
 
 
 if __name__ == "__main__":

@@ -14,8 +14,9 @@ from nbflow.errors import ConfigError
 from nbflow.executors.pilots.foreman import Foreman
 from nbflow.executors.pilots.lanes import Lanes
 from nbflow.executors.pilots.node import Node
-from nbflow.executors.pilots.plan import Plan
+from nbflow.executors.pilots.plan import LOOPBACK, Plan
 from nbflow.executors.pilots.recruiter import Recruiter
+from nbflow.executors.pilots.tunnel import Tunnel
 from nbflow.executors.protocol import Exit, Post, Try
 from nbflow.executors.views import BlockView, NodeView, SlotView
 from nbflow.providers.registry import open_provider
@@ -39,6 +40,7 @@ class PilotsExecutor:
         self._endings = ExitStack()
         self._lanes: Lanes | None = None
         self._foreman: Foreman | None = None
+        self._tunnel: Tunnel | None = None
 
     def start(self, post: Post) -> Capacity:
         """Log in, start what pilots register with, and ask for the first blocks; slots come with them."""
@@ -52,14 +54,19 @@ class PilotsExecutor:
                 self.label, plan, open_provider(plan.site.scheduler, session), self._the_lanes, directory
             )
             lanes = self._lanes = Lanes(self.label, post, foreman.tell, plan.patience)
-            port, server_key = lanes.start(plan.address)
+            port, server_key = lanes.start(plan.address if plan.is_here else LOOPBACK)
             endings.callback(lanes.close, Exit.STOP)
-
+            address = f"tcp://{plan.address}:{port}"
+            if not plan.is_here:
+                relay = plan.module("nbflow.worker.relay", plan.address)
+                tunnel = self._tunnel = Tunnel(self.label, session, relay, port)
+                endings.callback(tunnel.close)
+                address = tunnel.address
             recruiter = Recruiter(
                 self.label,
                 session,
-                plan.module("nbflow.executors.pilots.agent", directory, plan.address, plan.address),
-                {"address": f"tcp://{plan.address}:{port}", "server_key": server_key},
+                plan.module("nbflow.executors.pilots.agent", directory, plan.address),
+                {"address": address, "server_key": server_key},
                 foreman.admit,
             )
             endings.callback(session.run, ["rm", "-rf", directory])

@@ -18,7 +18,7 @@ from nbflow.sites.model import LauncherName, Scheduler, Site
 from nbflow.worker.cores import available_cores
 from nbflow.worker.facts import BLOCK
 
-__all__ = ["Plan"]
+__all__ = ["LOOPBACK", "Plan"]
 
 PACKAGES: Final = str(Path(__file__).parents[3])
 LOOPBACK: Final = "127.0.0.1"
@@ -29,7 +29,8 @@ LOOPBACK: Final = "127.0.0.1"
 class Plan:
     """Say what pilots at a site are made of.
 
-    `address` is that of this machine as the site's nodes reach it; a block that is idle for `idle_seconds` is
+    `address` is that of this machine as the site's nodes reach it, or of the login node for a site behind one
+    (`auto` for what its own name resolves to). A block that is idle for `idle_seconds` is
     given back.
     """
 

@@ -1,0 +1,97 @@
+"""Own this end of the way from a site's relay: lanes that wait there are fetched, to the port for lanes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from typing import Final, final
+
+from nbflow.core.ids import ExecutorId
+from nbflow.errors import NbflowError, SiteError
+from nbflow.sites.session import Channel, Forward, Session
+from nbflow.worker.relay import WAITING, join
+
+__all__ = ["Tunnel"]
+
+log = logging.getLogger("nbflow")
+
+LOOPBACK: Final = "127.0.0.1"
+
+
+@final
+class Tunnel:
+    """Keep a relay running at a site. `address` is where lanes find it."""
+
+    def __init__(self, label: ExecutorId, session: Session, argv: Sequence[str], port: int) -> None:
+        self._session = session
+        self._port = port
+        self._loop = asyncio.new_event_loop()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._channel: Channel = session.start(argv)
+        self._lines = self._read()
+        said = json.loads(next(self._lines, b"null"))
+        if said is None:
+            self._channel.close()
+            self._loop.close()
+            raise SiteError(f"the relay did not start: run `{' '.join(argv)}` on the site to see why")
+        self.address = str(said["address"])
+        self._token = str(said["token"]).encode()
+        self._forward: Forward = session.forward(LOOPBACK, int(said["port"]))
+        self._threads = [
+            threading.Thread(target=self._run, name=f"nbflow-tunnel-{label}", daemon=True),
+            threading.Thread(target=self._listen, name=f"nbflow-relay-{label}", daemon=True),
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def close(self) -> None:
+        """End the relay and all that goes through it."""
+        self._forward.close()
+        self._channel.close()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        for thread in self._threads:
+            thread.join()
+
+    def _read(self) -> Iterator[bytes]:
+        """Give the lines that the relay writes."""
+        rest = b""
+        while chunk := self._channel.receive():
+            *lines, rest = (rest + chunk).split(b"\n")
+            yield from lines
+
+    def _listen(self) -> None:
+        with suppress(NbflowError, RuntimeError):  # the session, or the loop, was closed
+            for line in self._lines:
+                if line == WAITING:
+                    self._loop.call_soon_threadsafe(self._begin)
+
+    def _begin(self) -> None:
+        task = self._loop.create_task(self._fetch())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _fetch(self) -> None:
+        try:
+            far = await asyncio.open_connection(self._forward.host, self._forward.port)
+            near = await asyncio.open_connection(LOOPBACK, self._port)
+        except OSError as error:
+            log.warning("nbflow: a lane could not be fetched from its relay: %s", error)
+            return
+        far[1].write(self._token)
+        await join(far, near)
+
+    def _run(self) -> None:
+        try:
+            self._loop.run_forever()
+        finally:
+            self._loop.run_until_complete(self._end_tasks())
+            self._loop.close()
+
+    async def _end_tasks(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)

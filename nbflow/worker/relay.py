@@ -1,0 +1,97 @@
+"""Be the relay on a login node, where lanes can connect whose kernel nodes cannot reach; and its other half.
+
+It joins byte streams and understands none: the lanes' encryption goes from end to end, so it needs no trust.
+Its first line on stdout is JSON: the `address` for lanes, the `port` for the kernel's half (loopback only),
+and the `token` that a connection there has to begin with. Then it writes a line for each lane that waits to
+be fetched. It ends with its stdin.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+import sys
+from collections import deque
+from contextlib import suppress
+from typing import Any, Final, final
+
+from nbflow.worker.facts import own_address
+
+__all__ = ["WAITING", "Stream", "join", "main"]
+
+CHUNK_NBYTES: Final = 1 << 18
+WAITING: Final = b"waiting"
+LOOPBACK: Final = "127.0.0.1"
+TOKEN_SECONDS: Final = 10.0
+
+Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+async def join(one: Stream, other: Stream) -> None:
+    """Carry bytes both ways between two streams until either ends; then both are closed."""
+    ways = [asyncio.ensure_future(_carry(one[0], other[1])), asyncio.ensure_future(_carry(other[0], one[1]))]
+    try:
+        await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for way in ways:
+            way.cancel()
+        for _, writer in (one, other):
+            writer.close()
+
+
+async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with suppress(OSError):
+        while chunk := await reader.read(CHUNK_NBYTES):
+            writer.write(chunk)
+            await writer.drain()
+
+
+@final
+class Relay:
+    """Pair each lane with a connection that fetches it, in the order in which they came."""
+
+    def __init__(self) -> None:
+        self._token = secrets.token_hex(16).encode()
+        self._lanes: deque[Stream] = deque()
+
+    async def serve(self, host: str) -> None:
+        """Listen until stdin ends."""
+        outer = await asyncio.start_server(self._take_lane, host, 0)
+        inner = await asyncio.start_server(self._fetch, LOOPBACK, 0)
+        address = f"tcp://{host}:{_port(outer)}"
+        _say({"address": address, "port": _port(inner), "token": self._token.decode()})
+        await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+
+    async def _take_lane(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._lanes.append((reader, writer))
+        sys.stdout.write(f"{WAITING.decode()}\n")
+        sys.stdout.flush()
+
+    async def _fetch(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        said = b""
+        with suppress(OSError, asyncio.IncompleteReadError, TimeoutError):
+            async with asyncio.timeout(TOKEN_SECONDS):
+                said = await reader.readexactly(len(self._token))
+        if not secrets.compare_digest(said, self._token) or not self._lanes:
+            writer.close()
+            return
+        await join(self._lanes.popleft(), (reader, writer))
+
+
+def _port(server: asyncio.Server) -> int:
+    return int(server.sockets[0].getsockname()[1])
+
+
+def _say(what: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(what) + "\n")
+    sys.stdout.flush()
+
+
+def main() -> None:
+    """Relay on the address that the argument names."""
+    asyncio.run(Relay().serve(own_address(sys.argv[1])))
+
+
+if __name__ == "__main__":
+    main()
