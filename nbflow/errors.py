@@ -6,6 +6,7 @@
     ├── NotLoaded                  an app was called while no dataflow kernel is loaded
     ├── AppTypeError               an app was declared or called with what it cannot take
     ├── JournalError               a journal that cannot be opened, read or written
+    ├── ControlError               a live run that cannot be reached, or a command that it cannot take
     └── TaskError                  something happened to one task; all its errors carry `.task`
         ├── AppTimeout             its walltime ended
         ├── AppExited              it called sys.exit or raised a BaseException
@@ -31,6 +32,7 @@ __all__ = [
     "AppTypeError",
     "BashExitFailure",
     "ConfigError",
+    "ControlError",
     "DependencyError",
     "InvalidResources",
     "JoinError",
@@ -72,6 +74,11 @@ class AppTypeError(NbflowError, TypeError):
 @final
 class JournalError(NbflowError):
     """Say why a journal cannot be opened, read or written."""
+
+
+@final
+class ControlError(NbflowError):
+    """Say why a live run cannot be reached from outside, or what it cannot take."""
 
 
 class TaskError(NbflowError):

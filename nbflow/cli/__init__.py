@@ -20,6 +20,9 @@ COMMANDS = {
     "ps": "list the runs, or the tasks of one run",
     "show": "tell the story of a run, or of one of its tasks",
     "tail": "list what happened in a run, and what happens now",
+    "watch": "watch a run in the terminal until it ends",
+    "cancel": "cancel tasks of a live run",
+    "retry": "run failed tasks of a live run again",
     "doctor": "check this environment and say what to do about each problem",
 }
 
@@ -29,7 +32,8 @@ commands:
 
 `nbflow COMMAND --help` tells more about each. A RUN is its name, the start of it, or `last`.
 
-exit codes: 0 all is well, 1 a task failed or a problem was found, 2 wrong usage
+exit codes: 0 all is well, 1 a task failed or a problem was found, 2 wrong usage, or no such run or none that
+lives, 130 stopped with Ctrl-C
 """
 
 USAGE = 2

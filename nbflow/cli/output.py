@@ -6,13 +6,12 @@ import json
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from nbflow.core.states import State
 from nbflow.journal.runs import RunInfo, RunStatus
-from nbflow.journal.table import TaskRecord
 
 __all__ = [
     "aligned",
@@ -22,7 +21,6 @@ __all__ = [
     "json_of",
     "run_values",
     "status_of",
-    "task_values",
     "took",
 ]
 
@@ -81,8 +79,3 @@ def run_values(run: RunInfo, counts: Counter[State]) -> dict[str, Any]:
         "path": path,
         "tasks": {state.name.lower(): counts[state] for state in State if counts[state]},
     }
-
-
-def task_values(record: TaskRecord) -> dict[str, Any]:
-    """Sort out a task for JSON."""
-    return asdict(record) | {"state": record.state.name.lower()}

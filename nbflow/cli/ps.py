@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 from collections import Counter
 
+from nbflow.cli.catchup import catch_up
 from nbflow.cli.output import (
     aligned,
     clock,
@@ -16,7 +17,6 @@ from nbflow.cli.output import (
     json_of,
     run_values,
     status_of,
-    task_values,
     took,
 )
 from nbflow.core.states import State
@@ -60,12 +60,13 @@ def _list_runs(arguments: argparse.Namespace) -> int:
 
 def _list_tasks(arguments: argparse.Namespace) -> int:
     with open_run(arguments.run) as reader:
+        catch_up(reader)
         counts = reader.counts()
         table = reader.tasks(
             state=arguments.state, app=arguments.app, limit=arguments.limit or None, newest_first=True
         )
     if arguments.json:
-        print(json_of([task_values(record) for record in table]))
+        print(json_of([record.to_values() for record in table]))
     else:
         print(table.to_text(rows=len(table)))
         print(f"in the whole run: {counted(counts)}")

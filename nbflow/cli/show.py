@@ -9,6 +9,7 @@ import argparse
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
+from nbflow.cli.catchup import catch_up
 from nbflow.cli.output import (
     FAILED,
     clock,
@@ -17,7 +18,6 @@ from nbflow.cli.output import (
     json_of,
     run_values,
     status_of,
-    task_values,
     took,
 )
 from nbflow.core.states import State
@@ -48,6 +48,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Do what the command says."""
     with open_run(arguments.run) as reader:
+        catch_up(reader)
         if arguments.task is None:
             return _show_run(reader, as_json=arguments.json)
         return _show_task(reader, arguments.task, as_json=arguments.json)
@@ -92,7 +93,7 @@ def _show_task(reader: Reader, task: int, *, as_json: bool) -> int:
     outputs, edges = reader.outputs(task), reader.edges_of(task)
     if as_json:
         values = {
-            **task_values(record),
+            **record.to_values(),
             "attempts": [_attempt_values(attempt) for attempt in tries],
             "outputs": [output._asdict() for output in outputs],
             "edges": [edge._asdict() for edge in edges],
@@ -110,7 +111,7 @@ def _story(record: TaskRecord, tries: list[Attempt], edges: list[EdgeRow]) -> It
     yield f"call      {record.call}"
     yield f"app       {record.label or record.app}"
     if record.origin:
-        yield f"from      {record.origin}"
+        yield f"from      {' '.join(_origin(record))}"
     yield f"submitted {clock(record.submitted)}"
     yield from _neighbours(record.task, edges)
     for attempt in tries:
@@ -122,6 +123,16 @@ def _story(record: TaskRecord, tries: list[Attempt], edges: list[EdgeRow]) -> It
     text = next((attempt.detail.traceback for attempt in reversed(tries) if attempt.detail.traceback), None)
     if text:
         yield f"\n{text.rstrip()}"
+
+
+def _origin(record: TaskRecord) -> Iterator[str]:
+    yield str(record.origin)
+    if record.notebook:
+        yield f"of {record.notebook}"
+    if record.cell_id:
+        yield f"(cell {record.cell_id})"
+    if record.source_hash:
+        yield f"source {record.source_hash[:12]}"
 
 
 def _neighbours(task: int, edges: list[EdgeRow]) -> Iterator[str]:

@@ -9,6 +9,7 @@ import argparse
 import json
 from collections.abc import Iterator
 
+from nbflow.cli.catchup import catch_up
 from nbflow.cli.output import clock, exit_code, took
 from nbflow.core.states import State
 from nbflow.journal.reader import Reader, open_run
@@ -36,6 +37,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Do what the command says."""
     with open_run(arguments.run) as reader:
+        catch_up(reader)
         since = max(0, reader.last_seq() - arguments.limit) if arguments.limit else 0
         for event in _events(reader, since, is_followed=arguments.follow):
             print(_as_json(event) if arguments.json else _as_line(event), flush=arguments.follow)

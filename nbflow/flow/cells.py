@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import sys
 from typing import Any
 
 from nbflow.flow import current
+from nbflow.journal.rows import CellRow
 from nbflow.wire.functions import refresh
 
 __all__ = ["follow_cells"]
@@ -20,7 +23,7 @@ def follow_cells() -> None:
     if shell is not None:
         if _before_cell not in shell.events.callbacks["pre_run_cell"]:
             shell.events.register("pre_run_cell", _before_cell)
-        _name_origin(_known_inputs(shell) - 1)
+        _enter(_running_cell(shell))
 
 
 def _shell() -> Any:
@@ -28,16 +31,35 @@ def _shell() -> Any:
     return ipython.get_ipython() if ipython is not None else None
 
 
+def _before_cell(info: Any) -> None:
+    refresh()
+    # A cell that is not kept in the history has no number.
+    number = _known_inputs(_shell()) if info.store_history else None
+    _enter(_cell(_shell(), number, info.raw_cell, getattr(info, "cell_id", None)))
+
+
+def _running_cell(shell: Any) -> CellRow | None:
+    """Describe the cell that runs just now, from what the front end sent, and in a terminal from history."""
+    message = shell.get_parent() if hasattr(shell, "get_parent") else {}
+    inputs = shell.history_manager.input_hist_raw
+    source = message.get("content", {}).get("code", inputs[-1])
+    return _cell(shell, _known_inputs(shell) - 1, source, message.get("metadata", {}).get("cellId"))
+
+
 def _known_inputs(shell: Any) -> int:
     # Not shell.execution_count: whether it counts the coming cell depends on the version.
     return len(shell.history_manager.input_hist_raw)
 
 
-def _before_cell(info: Any) -> None:
-    refresh()
-    _name_origin(_known_inputs(_shell()))
+def _cell(shell: Any, number: int | None, source: str, cell_id: Any) -> CellRow | None:
+    if number is None:
+        return None
+    # A Jupyter server names the notebook in the environment, VS Code among the user's variables.
+    notebook = os.environ.get("JPY_SESSION_NAME") or shell.user_ns.get("__vsc_ipynb_file__")
+    digest = hashlib.sha256(source.encode("utf-8", "surrogatepass")).hexdigest()
+    return CellRow(f"In [{number}]", notebook, None if cell_id is None else str(cell_id), number, digest)
 
 
-def _name_origin(number: int) -> None:
+def _enter(cell: CellRow | None) -> None:
     if current.is_loaded():
-        current.current().origin = f"In [{number}]"
+        current.current().enter_cell(cell)

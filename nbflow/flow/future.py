@@ -30,8 +30,8 @@ Callback = Callable[[Any], object]
 _SETTLED = (FINISHED, CANCELLED_AND_NOTIFIED)
 _WORKING = (State.RUNNING, State.STAGING_OUT, State.JOINING)
 
-_MAKING = threading.Lock()
-"""Held for the instant in which a future gets its condition."""
+_HANDSHAKE = threading.Lock()
+"""Held for the instant in which a future gets its condition, or is settled without one."""
 
 
 class KernelFuture(concurrent.futures.Future[T], Generic[T]):
@@ -138,7 +138,7 @@ class KernelFuture(concurrent.futures.Future[T], Generic[T]):
     @property
     def _condition(self) -> threading.Condition:  # type: ignore[override]
         if self._cond is None:
-            with _MAKING:
+            with _HANDSHAKE:
                 if self._cond is None:
                     self._cond = threading.Condition()
         return self._cond
@@ -163,13 +163,16 @@ class KernelFuture(concurrent.futures.Future[T], Generic[T]):
         """Settle the future, wake who waits, and return the callbacks that are due now."""
         self._result = result
         self._exception = error
-        self._state = CANCELLED_AND_NOTIFIED if cancelled else FINISHED
-        # Who waits makes the condition first and then looks at the state, the other way round than here: one
-        # of both sees the other, without a lock for each future.
-        cond = self._cond
-        if cond is None:
-            return ()
+        state = CANCELLED_AND_NOTIFIED if cancelled else FINISHED
+        # The state changes under the lock of who waits, or while there is none: the standard
+        # library's `wait` and `as_completed` count a future twice that changes while they look at it.
+        with _HANDSHAKE:
+            cond = self._cond
+            if cond is None:
+                self._state = state
+                return ()
         with cond:
+            self._state = state
             for watcher in self._watchers or ():
                 if cancelled:
                     watcher.add_cancelled(self)

@@ -15,7 +15,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar, final
 
-from nbflow.core.events import CancelRequested, Submitted
+from nbflow.core.events import Submitted
 from nbflow.core.ids import AppId, TaskId
 from nbflow.core.retry import RetryPolicy
 from nbflow.core.states import State
@@ -24,6 +24,7 @@ from nbflow.data.file import File
 from nbflow.errors import ConfigError, InvalidResources, NotLoaded
 from nbflow.executors.protocol import Executor, Exit
 from nbflow.executors.threads import ThreadsExecutor
+from nbflow.flow.cancelling import cancel_tasks
 from nbflow.flow.describe import describe_value
 from nbflow.flow.future import AppFuture, DataFuture, KernelFuture
 from nbflow.flow.handle import TaskHandle
@@ -33,6 +34,7 @@ from nbflow.flow.loop import FlowLoop
 from nbflow.flow.repair import Repairs
 from nbflow.flow.spec import AppSpec
 from nbflow.flow.usercode import UserCode
+from nbflow.journal.rows import CellRow
 from nbflow.journal.writer import Journal
 from nbflow.wire.messages import PYTHON, Directive, Kind
 
@@ -65,7 +67,7 @@ class DataFlowKernel:
         self.run_dir = run_dir
         self._retry = retry
         self.is_remote = any(executor.is_remote for executor in executors)
-        self.origin: str | None = None
+        self._origin: str | None = None
         self._next_task = count(1).__next__
         self._next_app = count(1).__next__
         self._specs: dict[AppId, AppSpec] = {}
@@ -76,6 +78,7 @@ class DataFlowKernel:
         self._inbox = self._loop.inbox
         self._repairs = Repairs(self, self._loop, self._specs, self._known)
         self._executors: list[Executor] = []
+        self._companions: list[Callable[[], object]] = []
         self._local = local
         self._is_open = True
         self._pid = os.getpid()
@@ -98,9 +101,19 @@ class DataFlowKernel:
         """Tell whether calls are taken, in this very process."""
         return self._is_open and self._pid == os.getpid()
 
+    def accompany(self, close: Callable[[], object]) -> None:
+        """Have `close()` called when this kernel closes, while its loop and its journal are still there."""
+        self._companions.append(close)
+
     def describe_executors(self) -> str:
         """Return the labels of the executors, in the order of preference, for people."""
         return ", ".join(str(executor.label) for executor in self._executors if executor is not self._local)
+
+    def enter_cell(self, cell: CellRow | None) -> None:
+        """Be told which notebook cell runs from now on: it is where calls come from."""
+        self._origin = None if cell is None else cell.origin
+        if cell is not None:
+            self._inbox.put(cell)
 
     # Submitting
 
@@ -169,16 +182,16 @@ class DataFlowKernel:
         if found is not None or (travels and not is_simple):
             args = tuple(map(keep_arrangement, args))
             kwargs = {name: keep_arrangement(value) for name, value in kwargs.items()}
-        call = Invocation(
-            function, args, kwargs, directive, has_futures=found is not None, origin=self.origin
-        )
+        spawner = self._local.task_of_this_thread()
+        origin = self._origin if spawner is None else self._origin_of(spawner)
+        call = Invocation(function, args, kwargs, directive, has_futures=found is not None, origin=origin)
         task = Task(
             TaskId(self._next_task()),
             app,
             options,
             parents=() if found is None else found.tasks,
             call=call,
-            spawner=self._local.task_of_this_thread(),
+            spawner=spawner,
         )
         future: AppFuture[Any] = AppFuture(self, task)
         task.future = future
@@ -187,6 +200,11 @@ class DataFlowKernel:
             future._outputs = tuple(DataFuture(self, task, file) for file in outputs)
         foreign = [] if found is None else found.foreign
         return Submitted(task.id, task, len(foreign)), foreign
+
+    def _origin_of(self, spawner: TaskId) -> str | None:
+        """Return the cell of a join task: by now another one may run."""
+        task = self._loop.graph.tasks.get(spawner)
+        return task.call.origin if task is not None else self._origin
 
     def _known(self, spec: AppSpec) -> tuple[AppId, Options]:
         seen = spec.seen
@@ -252,21 +270,7 @@ class DataFlowKernel:
 
     def cancel(self, tasks: Iterable[Task]) -> int:
         """Cancel tasks, and what the join apps among them have spawned; return how many were cancelled."""
-        graph = self._loop.graph
-        wanted = list(tasks)
-
-        def cancel() -> int:
-            spawners = {
-                task.id for task in wanted if task.call is not None and task.call.directive.kind is Kind.JOIN
-            }
-            if spawners:
-                wanted.extend(_spawned_by(graph.tasks.values(), spawners))
-            unfinished = [task for task in dict.fromkeys(wanted) if not task.state.is_final]
-            for task in unfinished:
-                self._loop.apply(CancelRequested(task.id))
-            return sum(task.state is State.CANCELLED for task in unfinished)
-
-        return self._ask(cancel)
+        return cancel_tasks(self._loop, tasks)
 
     def cancel_all(self, app: str | None = None) -> int:
         """Cancel every unfinished task, or those of one app."""
@@ -289,6 +293,11 @@ class DataFlowKernel:
     def app_name(self, task: Task) -> str:
         """Return the name of a task's app."""
         return self._specs[task.app].name
+
+    def known_tasks(self) -> list[Task]:
+        """Return the tasks that are not done: unfinished ones, and those that a retry may reopen."""
+        graph = self._loop.graph
+        return self._ask(lambda: list(graph.tasks.values()))
 
     def failed(self, match: Callable[[Task], bool]) -> list[Task]:
         """Return the tasks that failed by themselves and match."""
@@ -359,14 +368,6 @@ class DataFlowKernel:
             endings.callback(self._loop.close)
             for executor in self._executors:
                 endings.callback(executor.close, Exit.STOP)
+            for close in self._companions:
+                endings.callback(close)
             return self.cancel_all()
-
-
-def _spawned_by(tasks: Iterable[Task], spawners: set[TaskId]) -> list[Task]:
-    """Return the tasks that these join tasks made, directly or not."""
-    found: list[Task] = []
-    for task in sorted(tasks, key=lambda one: one.id):  # a task is younger than the one that made it
-        if task.spawner in spawners:
-            spawners.add(task.id)
-            found.append(task)
-    return found

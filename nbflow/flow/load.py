@@ -5,15 +5,18 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, final
 
 from nbflow.config.model import Config, Retries, as_executors, as_policy
 from nbflow.config.wiring import build_executor
-from nbflow.errors import ConfigError, JournalError
+from nbflow.control.places import control_path
+from nbflow.errors import ConfigError, ControlError, JournalError
 from nbflow.executors.threads import ThreadsExecutor
 from nbflow.flow import current
 from nbflow.flow.cells import follow_cells
+from nbflow.flow.control import Control
 from nbflow.flow.internal import LOCAL
 from nbflow.flow.kernel import DataFlowKernel
 from nbflow.journal.places import new_run_id, runs_dir
@@ -134,14 +137,34 @@ def _workers_from_environment() -> int | None:
 def _start(config: Config) -> DataFlowKernel:
     built = [build_executor(spec) for spec in config.executors]
     run = new_run_id()
-    info = {"argv": sys.argv[:1], "executors": [executor.label for executor in built]}
+    door = _door(run)
+    info = {"argv": sys.argv[:1], "executors": [executor.label for executor in built], "control": door}
     journal = Journal.create(run, info=info, on_trouble=_tell)
     try:
         local = ThreadsExecutor(LOCAL, LOCAL_THREADS)
-        return DataFlowKernel(journal, runs_dir() / run, built, local, as_policy(config.retries))
+        kernel = DataFlowKernel(journal, runs_dir() / run, built, local, as_policy(config.retries))
     except BaseException:
         journal.close("failed to start")
         raise
+    if door is not None:
+        _open(kernel, door)
+    return kernel
+
+
+def _door(run: str) -> Path | None:
+    """Return where the control socket of a run will be; a run without one goes on all the same."""
+    try:
+        return control_path(run)
+    except ControlError as error:
+        log.warning("nbflow: %s", error)
+        return None
+
+
+def _open(kernel: DataFlowKernel, door: Path) -> None:
+    try:
+        kernel.accompany(Control(kernel, door).close)
+    except OSError as error:
+        log.warning("nbflow: no control socket at %s: %s", door, error)
 
 
 def _tell(trouble: JournalError) -> None:

@@ -51,7 +51,7 @@ from nbflow.flow.record import Recorder
 from nbflow.flow.settle import settle
 from nbflow.flow.timers import Timers
 from nbflow.flow.usercode import UserCode
-from nbflow.journal.rows import AppRow
+from nbflow.journal.rows import AppRow, CellRow
 from nbflow.journal.writer import Journal
 from nbflow.wire.messages import Call, Kind
 
@@ -120,6 +120,7 @@ class FlowLoop:
             RetryDue: self._apply,
             Printed: self._recorder.printed,
             AppRow: self._recorder.app,
+            CellRow: self._recorder.cell,
             SlotUp: lambda up: self.placement.open_slot(up.executor, up.slot, up.node),
             SlotDown: self._slot_down,
             NodeUp: self._node_up,

@@ -26,6 +26,7 @@ from nbflow.journal.rows import (
     ARGUMENT,
     JOIN_CHILD,
     AppRow,
+    CellRow,
     Detail,
     EdgeRow,
     OutputRow,
@@ -61,6 +62,10 @@ class Recorder:
         """Record an app that this run has not seen before, or whose function changed."""
         self._names[row.app] = row.name
         self._journal.apps.append(row)
+
+    def cell(self, row: CellRow) -> None:
+        """Record that a notebook cell begins to run."""
+        self._journal.cells.append(row)
 
     def printed(self, output: Printed) -> None:
         """Record what a try wrote."""

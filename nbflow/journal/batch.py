@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, TypeVar, final
 
-from nbflow.journal.rows import AppRow, EdgeRow, EventRow, OutputRow, TaskRow
+from nbflow.journal.rows import AppRow, CellRow, EdgeRow, EventRow, OutputRow, TaskRow
 
 __all__ = ["Batch", "Rows"]
 
@@ -63,14 +63,15 @@ class Rows(Generic[Row]):
 class Batch:
     """Hold rows by table, in the order in which they must be written.
 
-    The five tables stay the same objects for life.
+    The six tables stay the same objects for life.
     """
 
-    __slots__ = ("apps", "edges", "events", "outputs", "tasks")
+    __slots__ = ("apps", "cells", "edges", "events", "outputs", "tasks")
 
     def __init__(self) -> None:
         self.apps = Rows(AppRow, len(AppRow._fields))
         self.tasks = Rows(TaskRow, len(TaskRow._fields))
+        self.cells = Rows(CellRow, len(CellRow._fields))
         self.edges = Rows(EdgeRow, len(EdgeRow._fields))
         self.events = Rows(EventRow, len(EventRow._fields))
         self.outputs = Rows(OutputRow, len(OutputRow._fields))
@@ -82,6 +83,7 @@ class Batch:
         """Give each table's name and waiting rows."""
         yield "apps", self.apps
         yield "tasks", self.tasks
+        yield "cells", self.cells
         yield "edges", self.edges
         yield "events", self.events
         yield "outputs", self.outputs

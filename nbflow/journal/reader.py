@@ -14,14 +14,14 @@ from typing import Any, Self, TypeVar, final
 from nbflow.core.states import State
 from nbflow.errors import JournalError
 from nbflow.journal.attempts import Attempt, attempts
-from nbflow.journal.rows import AppRow, EdgeRow, EventRow, OutputRow, TaskRow
+from nbflow.journal.rows import AppRow, CellRow, EdgeRow, EventRow, OutputRow, TaskRow
 from nbflow.journal.runs import RunInfo, RunStatus, connect, locate, read_info
 from nbflow.journal.standing import Standing
 from nbflow.journal.table import Table, TaskRecord
 
 __all__ = ["Reader", "open_run"]
 
-_Row = TypeVar("_Row", AppRow, EdgeRow, EventRow, OutputRow, TaskRow)
+_Row = TypeVar("_Row", AppRow, CellRow, EdgeRow, EventRow, OutputRow, TaskRow)
 
 CHUNK = 20_000
 """Rows read at once: a short read lets the writer tidy up its side file."""
@@ -62,6 +62,10 @@ class Reader:
     def apps(self) -> list[AppRow]:
         """List the apps of the run."""
         return self._rows(AppRow, "SELECT * FROM apps ORDER BY app")
+
+    def cells(self) -> list[CellRow]:
+        """List the notebook cells that were run, in the order of their first run."""
+        return self._rows(CellRow, "SELECT * FROM cells ORDER BY rowid")
 
     def tasks(
         self,

@@ -15,6 +15,7 @@ __all__ = [
     "ARGUMENT",
     "JOIN_CHILD",
     "AppRow",
+    "CellRow",
     "Detail",
     "EdgeRow",
     "EventRow",
@@ -49,7 +50,7 @@ class TaskRow(NamedTuple):
 
     `time` is in seconds since the epoch. `call` is a bounded repr such as `area(100, seed=3)`. `state` is
     where the task stood after its submission. `spawner` is the join task that made it; `origin` names the
-    notebook cell or the `file:line` that called the app.
+    notebook cell (see `CellRow`) or the `file:line` that called the app.
     """
 
     task: int
@@ -61,6 +62,19 @@ class TaskRow(NamedTuple):
     state: int
     spawner: int | None
     origin: str | None
+
+
+class CellRow(NamedTuple):
+    """Describe one run of a notebook cell: `origin` is `In [3]`, as tasks name it.
+
+    `cell_id` is the notebook's own, None in a terminal. `source_hash` is the SHA-256 of the cell's source.
+    """
+
+    origin: str
+    notebook: str | None
+    cell_id: str | None
+    execution_count: int
+    source_hash: str
 
 
 class EdgeRow(NamedTuple):

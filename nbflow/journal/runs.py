@@ -20,7 +20,7 @@ from nbflow.errors import JournalError
 from nbflow.journal.database import APPLICATION_ID, SCHEMA_VERSION
 from nbflow.journal.places import JOURNAL_NAME, runs_dir
 
-__all__ = ["RunInfo", "RunStatus", "connect", "locate", "read_info", "runs"]
+__all__ = ["RunInfo", "RunStatus", "connect", "find_run", "locate", "read_info", "runs"]
 
 START_TOLERANCE_SECONDS = 5.0
 """By how much two readings of a process's start may differ, because the clock was set in between; a process
@@ -80,6 +80,16 @@ def locate(run: Path | str) -> Path | str:
     return _by_name(run)
 
 
+def find_run(run: Path | str) -> RunInfo:
+    """Describe one run, named as `locate` takes it; raise JournalError as that does."""
+    address = locate(run)
+    connection = connect(address)
+    try:
+        return read_info(connection, address)
+    finally:
+        connection.close()
+
+
 def connect(address: Path | str) -> sqlite3.Connection:
     """Open the journal at `address` for reading; raise JournalError if it is none, or of another version."""
     if isinstance(address, Path) and not address.is_file():
@@ -126,11 +136,7 @@ def read_info(connection: sqlite3.Connection, address: Path | str) -> RunInfo:
 
 def _describe(path: Path) -> RunInfo:
     try:
-        connection = connect(path)
-        try:
-            return read_info(connection, path)
-        finally:
-            connection.close()
+        return find_run(path)
     except JournalError as error:
         return RunInfo(
             run=path.parent.name,

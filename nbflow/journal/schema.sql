@@ -15,6 +15,11 @@ CREATE TABLE tasks (
 );
 CREATE INDEX tasks_by_seq ON tasks (seq);
 
+-- Notebook cells that were run; tasks name theirs by its origin, such as `In [3]`.
+CREATE TABLE cells (
+  origin TEXT PRIMARY KEY, notebook TEXT, cell_id TEXT, execution_count INTEGER, source_hash TEXT
+);
+
 CREATE TABLE edges (parent INTEGER, child INTEGER, kind INTEGER);
 
 CREATE TABLE events (
@@ -46,9 +51,14 @@ SELECT
   json_extract(failed.detail, '$.message') AS message,
   json_extract(failed.detail, '$.root') AS root,
   tasks.origin,
-  tasks.spawner
+  tasks.spawner,
+  cells.notebook,
+  cells.cell_id,
+  cells.execution_count,
+  cells.source_hash
 FROM tasks
 LEFT JOIN apps ON apps.app = tasks.app
+LEFT JOIN cells ON cells.origin = tasks.origin
 LEFT JOIN events AS last ON last.seq = (SELECT max(seq) FROM events WHERE task = tasks.task)
 LEFT JOIN states ON states.state = coalesce(last.state, tasks.state)
 LEFT JOIN events AS sent ON sent.seq = (

@@ -5,8 +5,8 @@ from __future__ import annotations
 import html
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, final, overload
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any, final, overload
 
 from nbflow.core.states import State
 
@@ -25,7 +25,8 @@ class TaskRecord:
     """Say how one task stands. Times are seconds since the epoch, `seconds` is the run time of its last try.
 
     `error` is the type of the exception of its last failure and `message` its text, also while it waits for
-    another try. `root` is the task whose failure it was, where that is another one.
+    another try. `root` is the task whose failure it was, where that is another one. `origin` is where the app
+    was called; for a notebook's cell `notebook`, `cell_id`, `execution_count` and `source_hash` say more.
     """
 
     task: int
@@ -44,6 +45,10 @@ class TaskRecord:
     root: int | None
     origin: str | None
     spawner: int | None
+    notebook: str | None
+    cell_id: str | None
+    execution_count: int | None
+    source_hash: str | None
 
     @property
     def why(self) -> str:
@@ -54,6 +59,10 @@ class TaskRecord:
         # What came with a traceback names the error already.
         line = message if message.startswith(error) else f"{error}: {message}"
         return " ".join((line or error).split())
+
+    def to_values(self) -> dict[str, Any]:
+        """Sort out all fields for JSON."""
+        return asdict(self) | {"state": self.state.name.lower()}
 
 
 _COLUMNS: dict[str, Callable[[TaskRecord], str]] = {

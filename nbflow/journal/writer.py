@@ -40,7 +40,7 @@ _Told = Callable[[JournalError], None]
 class Journal:
     """Keep the book of one run.
 
-    `apps`, `tasks`, `edges`, `events` and `outputs` are tables, the same for life: append rows, then
+    `apps`, `tasks`, `cells`, `edges`, `events` and `outputs` are tables, the same for life: append rows, then
     call `commit`, all from one thread. `address` is what `nbflow.journal.reader.open_run` takes. `trouble`
     says why rows cannot be written just now (None when they can), `lost` counts those that never will be.
     """
@@ -53,6 +53,7 @@ class Journal:
         self._batch = Batch()
         self.apps = self._batch.apps
         self.tasks = self._batch.tasks
+        self.cells = self._batch.cells
         self.edges = self._batch.edges
         self.events = self._batch.events
         self.outputs = self._batch.outputs

@@ -8,6 +8,7 @@ import pytest
 
 import nbflow as nf
 from nbflow.errors import DependencyError
+from nbflow.flow.future import AppFuture
 
 pytestmark = pytest.mark.usefixtures("kernel")
 
@@ -54,6 +55,17 @@ def test_first_completed_returns_before_the_rest() -> None:
     assert quick in done
     assert slow in left
     event.set()
+
+
+def test_a_future_does_not_settle_while_somebody_counts_those_that_are_done() -> None:
+    future = AppFuture(None, None)  # type: ignore[arg-type]
+    with future._condition:  # held by the standard library from its look at the state to its note
+        settling = threading.Thread(target=future._settle, args=(1, None))
+        settling.start()
+        settling.join(0.01)
+        assert not future.done()
+    settling.join()
+    assert future.done()
 
 
 def test_result_gives_up_after_the_timeout_and_the_task_goes_on() -> None:

@@ -1,0 +1,222 @@
+"""Own the commands that a live run takes from outside: one table, name -> function with typed parameters.
+
+The command line, the server and the panel all come through this table. Its functions run in the control
+thread, never in the loop; what they return goes into JSON.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+from collections.abc import Callable, Iterable
+from types import NoneType, UnionType
+from typing import Any, Final, Union, cast, final, get_args, get_origin, get_type_hints
+
+from nbflow.core.ids import TaskId
+from nbflow.core.states import REOPENABLE, State
+from nbflow.core.task import Task
+from nbflow.errors import ControlError
+from nbflow.flow.kernel import DataFlowKernel
+from nbflow.journal.reader import Reader, open_run
+from nbflow.journal.rows import EventRow
+
+__all__ = ["COMMANDS", "Desk", "News"]
+
+PROTOCOL: Final = 1
+MOST_ROWS = 1000
+FLUSH_SECONDS = 1.0
+
+
+@final
+class Desk:
+    """Do commands for one dataflow kernel, for one thread."""
+
+    def __init__(self, kernel: DataFlowKernel) -> None:
+        self.kernel = kernel
+        self._reader: Reader | None = None
+
+    def do(self, command: str, arguments: dict[str, Any]) -> Any:
+        """Do a command and return what it answers; raise ControlError for one that is none, or ill-typed."""
+        function = COMMANDS.get(command)
+        if function is None:
+            raise ControlError(f"there is no command {command!r}; there are {', '.join(COMMANDS)}")
+        _check(command, function, arguments)
+        return function(self, **arguments)
+
+    @property
+    def reader(self) -> Reader:
+        """Return a reader of the run's journal."""
+        if self._reader is None:
+            self._reader = open_run(self.kernel.journal.address)
+        return self._reader
+
+    @property
+    def fresh(self) -> Reader:
+        """Return a reader that knows everything up to now, as far as it can be written down."""
+        self.kernel.journal.flush(FLUSH_SECONDS)
+        return self.reader
+
+    def close(self) -> None:
+        """Let go of the journal."""
+        if self._reader is not None:
+            self._reader.close()
+
+
+@final
+class News:
+    """Say what changed since the last time that it was called, None when nothing did."""
+
+    def __init__(self, desk: Desk, since: int | None) -> None:
+        self._desk = desk
+        self._since = since
+        self._told: dict[str, int] | None = None
+
+    def __call__(self) -> dict[str, Any] | None:
+        """Return `tasks` by state, and at most MOST_ROWS `events` where these are wanted."""
+        reader = self._desk.reader
+        counts = _counts(reader)
+        rows = [] if self._since is None else reader.events(self._since, MOST_ROWS)
+        if counts == self._told and not rows:
+            return None
+        self._told = counts
+        news: dict[str, Any] = {"tasks": counts}
+        if self._since is not None:
+            self._since = rows[-1].seq if rows else self._since
+            news |= {"seq": self._since, "events": _for_json(rows)}
+        return news
+
+
+def status(desk: Desk) -> dict[str, Any]:
+    """Tell how the run stands: tasks by state, what is unfinished in the graph, trouble with the journal."""
+    kernel, journal = desk.kernel, desk.kernel.journal
+    return {
+        "protocol": PROTOCOL,
+        "run": kernel.run_id,
+        "pid": os.getpid(),
+        "executors": kernel.describe_executors(),
+        "journal": str(journal.address),
+        "trouble": None if journal.trouble is None else str(journal.trouble),
+        "tasks": _counts(desk.fresh),
+        # Of the graph itself: right also where the journal cannot be written.
+        "unfinished": sum(not task.state.is_final for task in kernel.known_tasks()),
+    }
+
+
+def tasks(
+    desk: Desk, *, state: str | None = None, app: str | None = None, limit: int = 100
+) -> list[dict[str, Any]]:
+    """List at most `limit` tasks, the newest first: all, those in one state, those of one app."""
+    table = desk.fresh.tasks(state=state, app=app, limit=_bounded(limit), newest_first=True)
+    return [record.to_values() for record in table]
+
+
+def cancel(desk: Desk, *, app: str | None = None, tasks: list[int] | None = None) -> dict[str, int]:
+    """Cancel unfinished tasks: all, those of one app, or those with these numbers."""
+    kernel = desk.kernel
+    wanted = _chosen(desk, app, tasks)
+    return {"cancelled": kernel.cancel(task for task in wanted if not task.state.is_final)}
+
+
+def retry(
+    desk: Desk, *, app: str | None = None, tasks: list[int] | None = None, error: str | None = None
+) -> dict[str, int]:
+    """Run failed tasks again, and all that failed because of them: all, or those chosen.
+
+    `error` is the name of the exception's type, or of a class that it derives from. Tasks that were cancelled
+    are among them only where they are named by their numbers.
+    """
+    states = {State.FAILED} if tasks is None else REOPENABLE
+    wanted = [
+        task
+        for task in _chosen(desk, app, tasks)
+        if task.state in states and (error is None or error in _error_names(task))
+    ]
+    return {"reopened": desk.kernel.retry(wanted) if wanted else 0}
+
+
+def tail(desk: Desk, *, limit: int = 20, since: int | None = None) -> dict[str, Any]:
+    """List the last `limit` events, or the first ones after event number `since`."""
+    reader, limit = desk.fresh, _bounded(limit)
+    first = max(0, reader.last_seq() - limit) if since is None else since
+    rows = reader.events(first, limit)
+    return {"seq": rows[-1].seq if rows else first, "events": _for_json(rows)}
+
+
+def scale(desk: Desk, *, blocks: int, executor: str | None = None) -> dict[str, Any]:
+    """Set how many blocks an executor has; refused where it has none."""
+    which = desk.kernel.describe_executors() if executor is None else executor
+    raise ControlError(f"cannot scale to {blocks} blocks: {which} has a fixed number of workers")
+
+
+def subscribe(desk: Desk, *, since: int | None = None) -> dict[str, Any]:
+    """Tell how the run stands, and then what `News` says; with `since` also the events after that number."""
+    return status(desk)
+
+
+COMMANDS: dict[str, Callable[..., Any]] = {
+    function.__name__: function for function in (status, tasks, cancel, retry, tail, scale, subscribe)
+}
+
+
+def _counts(reader: Reader) -> dict[str, int]:
+    counts = reader.counts()
+    return {state.name.lower(): counts[state] for state in State if counts[state]}
+
+
+def _for_json(rows: Iterable[EventRow]) -> list[dict[str, Any]]:
+    """Sort out events for JSON; a traceback, which may be long, is left to whoever asks for its task."""
+    told = []
+    for row in rows:
+        detail = None if row.detail is None else json.loads(row.detail)
+        if detail is not None:
+            detail.pop("traceback", None)
+        told.append(row._asdict() | {"state": State(row.state).name.lower(), "detail": detail})
+    return told
+
+
+def _chosen(desk: Desk, app: str | None, numbers: list[int] | None) -> list[Task]:
+    known = desk.kernel.known_tasks()
+    if numbers is not None:
+        wanted = set(numbers)
+        known = [task for task in known if task.id in wanted]
+        # A task that is done has left the graph; one that never was is a mistake.
+        for missing in wanted.difference(task.id for task in known):
+            desk.fresh.task(TaskId(missing))
+    return [task for task in known if app is None or desk.kernel.app_name(task) == app]
+
+
+def _error_names(task: Task) -> set[str]:
+    error = task.failure.error if task.failure is not None else None
+    return set() if error is None else {kind.__name__ for kind in type(error).__mro__}
+
+
+def _bounded(limit: int) -> int:
+    if not 0 < limit <= MOST_ROWS:
+        raise ControlError(f"limit={limit}: give a number from 1 to {MOST_ROWS}")
+    return limit
+
+
+def _check(command: str, function: Callable[..., Any], arguments: dict[str, Any]) -> None:
+    """Raise ControlError unless the arguments are of the function's parameters and types."""
+    parameters = dict(inspect.signature(function).parameters)
+    del parameters["desk"]
+    hints = get_type_hints(function)
+    for name, value in arguments.items():
+        if name not in parameters:
+            takes = ", ".join(parameters) or "no arguments"
+            raise ControlError(f"{command} takes no {name!r}; it takes {takes}")
+        if not _fits(value, hints[name]):
+            raise ControlError(f"{command}: {name} has to be {parameters[name].annotation}")
+    for name, parameter in parameters.items():
+        if parameter.default is parameter.empty and name not in arguments:
+            raise ControlError(f"{command} needs {name!r}: {parameter.annotation}")
+
+
+def _fits(value: object, hint: Any) -> bool:
+    """Tell whether a value that came as JSON is of a type: a plain one, a list of one, or a union."""
+    if get_origin(hint) in (Union, UnionType):
+        return any(_fits(value, one) for one in get_args(hint))
+    if get_origin(hint) is list:
+        return isinstance(value, list) and all(_fits(one, get_args(hint)[0]) for one in value)
+    return type(value) is (NoneType if hint is None else cast("type", hint))

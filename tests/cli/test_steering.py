@@ -1,0 +1,81 @@
+"""`nbflow cancel` and `nbflow retry`, on a run that lives in this process."""
+
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import nbflow as nf
+from nbflow.cli import main
+from nbflow.flow.current import current
+from nbflow.journal.writer import Journal
+
+from .conftest import RUN
+
+
+@nf.python_app
+def touch(path: str) -> int:
+    return len(Path(path).read_text())
+
+
+@pytest.fixture
+def run(state: Path) -> Iterator[str]:
+    nf.load("threads", workers=1)
+    yield current().run_id
+    nf.clear()
+
+
+def test_what_failed_runs_again(run: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    future = touch(str(tmp_path / "later"))
+    future.exception(20)
+    assert main(["retry", run, "--error", "ValueError"]) == 0
+    assert capsys.readouterr().out == "0 tasks run again\n"
+    (tmp_path / "later").write_text("abc")
+    assert main(["retry", run[:-2], "--failed", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"reopened": 1}
+    assert future.result(20) == 3
+
+
+def test_what_waits_is_cancelled(run: str, capsys: pytest.CaptureFixture[str]) -> None:
+    gate = threading.Event()
+    holding = nf.python_app(lambda: gate.wait(20))()
+    futures = [touch(str(n)) for n in range(4)]
+    assert main(["cancel", "last", "--task", "2", "3"]) == 0
+    assert main(["cancel", "last", "--app", "touch", "--json"]) == 0
+    gate.set()
+    out = capsys.readouterr().out
+    assert out.startswith("cancelled 2 tasks\n")
+    assert json.loads(out.partition("\n")[2]) == {"cancelled": 2}
+    assert all(future.cancelled() for future in futures)
+    assert holding.result(20)
+
+
+@pytest.mark.parametrize("command", ["cancel", "retry"])
+def test_a_run_that_is_not_there_or_takes_nothing_is_told(
+    state: Path, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([command, "last"]) == 2
+    Journal.create(RUN).close("finished")
+    assert main([command, "last"]) == 2
+    assert main([command]) == 2
+    said = capsys.readouterr().err
+    assert "there is no run" in said
+    assert f"the run {RUN} does not live any more" in said
+
+
+def test_a_task_that_is_none_is_told(run: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["cancel", run, "--task", "7"]) == 2
+    assert f"the run {run} has no task 7" in capsys.readouterr().err
+
+
+def test_a_journal_that_lags_is_told(
+    run: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    touch("nothing").exception(20)
+    assert main(["ps", run]) == 1
+    assert "1 failed" in capsys.readouterr().out
+    monkeypatch.setattr(current().journal, "trouble", "no space left")
+    assert main(["ps", run]) == 1
+    assert capsys.readouterr().err == "nbflow: the run has 0 unfinished tasks; no space left\n"
