@@ -18,6 +18,7 @@ from itertools import count
 from typing import final
 
 from nbflow.core.choice import Offer, describe, faster_than, is_worth, prefer
+from nbflow.core.following import followers
 from nbflow.core.ids import AppId, ExecutorId, NodeId, SlotId, TaskId, TryId
 from nbflow.core.lanes import Lane, count_like, expected_seconds, rivals_of, sum_up
 from nbflow.core.nodes import NEVER, Capacity, Node, Pool, Slot
@@ -339,21 +340,10 @@ class Placement:
     def _follow(self, slot: Slot, lane: Lane, tasks: list[Task]) -> None:
         """Append those that can follow `tasks`, and those that can follow these."""
         pool = slot.node.pool
-        parents_here: dict[TaskId, int] = {}
-        for task in tasks:  # it grows on the way
-            dependents = task.dependents
-            if dependents is None or len(dependents) != 1:
-                continue
-            follower = dependents[0]
-            options = follower.options
-            if not follower.can_follow or follower.state is not State.WAITING:
-                continue
-            if options.memoized or options.stages_in:
-                continue  # it is looked up or staged first, with the results of its parents
-            here = parents_here[follower.id] = parents_here.get(follower.id, 0) + 1
-            if here == follower.awaiting and self._lane_for(options) is lane:
+        for follower in followers(tasks):
+            if len(tasks) < BUNDLE_LIMIT and self._lane_for(follower.options) is lane:
                 seconds = self._estimate(lane, follower, pool)
-                if slot.seconds + seconds <= BUNDLE_SECONDS and len(tasks) < BUNDLE_LIMIT:
+                if slot.seconds + seconds <= BUNDLE_SECONDS:
                     tasks.append(follower)
                     self._hand(slot, follower, seconds)
 
