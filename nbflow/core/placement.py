@@ -23,7 +23,6 @@ from nbflow.core.ids import AppId, ExecutorId, NodeId, SlotId, TaskId, TryId
 from nbflow.core.lanes import Lane, count_like, expected_seconds, rivals_of, sum_up
 from nbflow.core.nodes import NEVER, Capacity, Node, Pool, Slot
 from nbflow.core.scaling import Outlook
-from nbflow.core.states import State
 from nbflow.core.task import Grant, Options, Resources, Task
 
 __all__ = ["BUNDLE_SECONDS", "Assignment", "Capacity", "Placement"]
