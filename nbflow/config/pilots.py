@@ -11,10 +11,11 @@ from typing import Any
 from nbflow.config.model import Pilots
 from nbflow.errors import ConfigError
 from nbflow.executors.protocol import Executor
-from nbflow.executors.registry import find_executor
+from nbflow.executors.registry import executor_names, find_executor
 from nbflow.sites.catalogue import load_catalogue
 from nbflow.sites.model import Scheduler, Site
 from nbflow.sites.opening import open_session
+from nbflow.sites.reader import suggestion
 from nbflow.worker.facts import AUTO, own_address
 
 __all__ = ["build_pilots"]
@@ -63,7 +64,14 @@ def _given(**values: Any) -> dict[str, Any]:
 def _find(site: str | Site) -> Site:
     if isinstance(site, Site):
         return site
-    return load_catalogue().find(site)
+    catalogue = load_catalogue()
+    if site not in catalogue.names():
+        executors, sites = executor_names(), catalogue.names()
+        raise ConfigError(
+            f"there is no executor and no site {site!r}{suggestion(site, (*executors, *sites))}; "
+            f"executors: {', '.join(executors)}; sites: {', '.join(sites)}"
+        )
+    return catalogue.find(site)
 
 
 def _address(site: Site) -> str:

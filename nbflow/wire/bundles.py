@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final, cast, final
 
 from nbflow.core.ids import TaskId, TryId
+from nbflow.core.task import Grant
 from nbflow.errors import NbflowError, NotPicklable
 from nbflow.wire.failures import decode_error, encode_error
 from nbflow.wire.frames import Buffer
@@ -57,7 +58,8 @@ class Parcel:
     """Be one call as it arrived in a worker process, its function and arguments still packed.
 
     `forgotten` are definitions that no call from this one on refers to. `upstream` says which arguments are
-    results of calls before it in the bundle. A plain slotted class: one is made for each call.
+    results of calls before it in the bundle, `grant` what it has for itself. A plain slotted class: one is
+    made for each call.
     """
 
     __slots__ = (
@@ -66,6 +68,7 @@ class Parcel:
         "_token",
         "directive",
         "forgotten",
+        "grant",
         "task",
         "try_id",
         "upstream",
@@ -88,6 +91,7 @@ class Parcel:
         self._arguments = arguments
         self._definitions = definitions
         self.forgotten: Collection[int] = ()
+        self.grant: Grant | None = None
         self.upstream = upstream
 
     def open(self) -> tuple[Callable[..., Any], Arguments]:
@@ -251,7 +255,7 @@ def decode_order(frames: Sequence[Buffer], definitions: Definitions) -> Order:
     tag, *content = pickle.loads(frames[0], buffers=frames[1:])
     kind = _KINDS[tag]
     if kind is Bundle:
-        learned, packed_directives, items, forgotten = content
+        learned, packed_directives, items, forgotten, grants = content
         definitions.learn(learned)
         directives = list(map(unpack_directive, packed_directives))
         parcels = [
@@ -260,6 +264,8 @@ def decode_order(frames: Sequence[Buffer], definitions: Definitions) -> Order:
         ]
         if parcels:
             parcels[0].forgotten = forgotten
+        for parcel in parcels if grants else ():
+            parcel.grant = grants.get(parcel.task)
         return Bundle(parcels)
     return cast("Order", kind(*content))
 
@@ -374,7 +380,9 @@ def _wrap(data: Buffer) -> Any:
 
 
 def _bundle(manifest: Manifest, definitions: Sequence[Any] = (), forgotten: Sequence[int] = ()) -> Frames:
-    return _frames((_TAGS[Bundle], definitions, manifest.directives, manifest.items, forgotten))
+    return _frames(
+        (_TAGS[Bundle], definitions, manifest.directives, manifest.items, forgotten, manifest.grants)
+    )
 
 
 def _frames(head: tuple[Any, ...]) -> Frames:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 from typing import Any, final
 
+from nbflow.core.ids import TaskId
+from nbflow.core.task import Grant
 from nbflow.wire.messages import PYTHON, Call, Directive, Kind, Stream
 
 __all__ = ["Manifest", "PackedDirective", "unpack_directive"]
@@ -17,12 +19,13 @@ class Manifest:
     """List the calls of one bundle; the directives that they share are told once.
 
     An item is (task, try, index of its directive, token of its function, packed arguments, upstream); the
-    directive of plain Python calls is None.
+    directive of plain Python calls is None. `grants` are for the few calls that have one.
     """
 
     def __init__(self) -> None:
         self.items: list[tuple[Any, ...]] = []
         self.directives: list[PackedDirective | None] = []
+        self.grants: dict[TaskId, Grant] = {}
         self._numbers: dict[int, int] = {}
 
     def add(self, call: Call, arguments: Any) -> None:
@@ -32,6 +35,8 @@ class Manifest:
             number = self._numbers[id(call.directive)] = len(self.directives)
             self.directives.append(_pack_directive(call.directive))
         self.items.append((call.task, call.try_id, number, call.function.token, arguments, call.upstream))
+        if call.grant is not None:
+            self.grants[call.task] = call.grant
 
 
 def _pack_directive(directive: Directive) -> PackedDirective | None:

@@ -20,6 +20,7 @@ import traceback
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import TextIO, final
 
 from nbflow.core.ids import TaskId, TryId
@@ -39,6 +40,7 @@ from nbflow.wire.frames import Buffer, Inbound, Outbound
 from nbflow.wire.values import Definitions, Encoded, encode, is_plain
 from nbflow.worker.call import attempt
 from nbflow.worker.capture import Capture
+from nbflow.worker.granted import granted
 from nbflow.worker.handover import Handover, Missing
 from nbflow.worker.inbox import Inbox
 from nbflow.worker.lookout import Lookout
@@ -141,7 +143,8 @@ class Worker:
             raise
         except BaseException as error:  # noqa: BLE001 - it becomes the call's outcome
             return Outcome(task, try_id, None, error)
-        value, failure, seconds = attempt(fn, args, kwargs, parcel.directive, self._capture, task=task)
+        run = partial(attempt, fn, args, kwargs, parcel.directive, self._capture, task=task)
+        value, failure, seconds = run() if parcel.grant is None else granted(parcel.grant, run)
         self._capture.flush()
         if os.getpid() != self._pid:  # a child that the call forked, and that came out of it
             os._exit(1 if failure else 0)

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from nbflow.config.model import Config, Futures, Named, Processes, Threads, as_executors
+from nbflow.config.model import Config, Futures, Named, Pilots, Processes, Threads, as_executors, as_sites
 from nbflow.config.wiring import build_executor
 from nbflow.errors import ConfigError
 
@@ -10,10 +10,21 @@ from nbflow.errors import ConfigError
 def test_names_and_lists_become_descriptions() -> None:
     assert list(as_executors(None, 2)) == [Processes(2)]
     assert list(as_executors(["threads", Processes(3, "p")], 1)) == [Threads(1), Processes(3, "p")]
-    assert list(as_executors("flux", None)) == [Named("flux")]
+    assert list(as_executors("cluster", 3)) == [Pilots("cluster", workers_per_node=3)]
+    assert list(as_sites(["local", "cluster"], None)) == [Processes(label="local"), Pilots("cluster")]
+    assert list(as_executors("pilots", 2)) == [Pilots("local", workers_per_node=2)]
 
 
-@pytest.mark.parametrize("make", [lambda: Processes(0), lambda: Threads(True), lambda: Processes(2, "a/b")])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Processes(0),
+        lambda: Threads(True),
+        lambda: Processes(2, "a/b"),
+        lambda: Pilots("a", nodes=0),
+        lambda: Pilots("a", walltime=float("nan")),
+    ],
+)
 def test_impossible_descriptions_are_refused(make: Any) -> None:
     with pytest.raises(ConfigError):
         make()

@@ -116,6 +116,39 @@ def test_F3_a_controller_that_is_killed_comes_back_and_nothing_runs_twice(
     eventually(lambda: sum(len(block.nodes) for block in executor().blocks()) == 2)
 
 
+def test_F1_workers_of_a_pilot_that_die_at_random_lose_nothing(here: Site, marks: Nemesis) -> None:
+    nf.load(nf.Pilots(here, workers_per_node=2), retries=5)
+    patient, poison = nf.python_app(victims.patient), nf.python_app(retries=100)(victims.poison)
+    marks.submit(poison, "poison", expect=nf.errors.WorkerLost)
+    for n in range(200):
+        marks.submit(patient, f"call{n}", n, expect=2 * n)
+    marks.check()
+    assert marks.runs()["poison"] <= 4
+
+
+def test_an_agent_that_is_killed_comes_back_with_its_controller(here: Site, tmp_path: Path) -> None:
+    nf.load(nf.Pilots(here, workers_per_node=1, max_blocks=2))
+    one = nf.python_app(lambda: 1)
+    assert one().result(60) == 1
+    (agent,) = processes(tmp_path, "nbflow.executors.pilots.agent")
+    agent.kill()
+    assert one().result(60) == 1
+    executor().scale(2)
+    eventually(lambda: sum(len(block.nodes) for block in executor().blocks()) == 2)
+
+
+def test_a_call_has_the_cores_that_it_asks_for(here: Site) -> None:
+    nf.load(nf.Pilots(here, workers_per_node=2))
+
+    @nf.python_app(cores=2)
+    def wide() -> str:
+        import os
+
+        return os.environ["OMP_NUM_THREADS"]
+
+    assert wide().result(60) == "2"
+
+
 def test_F10_the_end_of_a_walltime_costs_no_retry(here: Site, marks: Nemesis) -> None:
     nf.load(nf.Pilots(here, workers_per_node=2, walltime=9), retries=0)
     patient = nf.python_app(victims.slow)

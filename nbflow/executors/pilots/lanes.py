@@ -304,8 +304,8 @@ class Lanes:
                     f"{'; '.join(wrong)}. Install the same there as here, or name another python."
                 )
             )
-            self._reply(route, Message(Kind.REFUSE, message.epoch, frames=[text_of({"why": why})]))
             self._tell(entry.block, "refused", why)
+            self._reply(route, Message(Kind.REFUSE, message.epoch, frames=[text_of({"why": why})]))
             return None
         if (before := self._nodes.get(key)) is not None:
             self._lose(before, Cause.LOST, "it began anew")

@@ -74,8 +74,13 @@ class Plan:
 
     @property
     def python(self) -> str:
-        """Return the interpreter that engines run."""
-        return sys.executable if self.is_here and self.site.python == "python3" else self.site.python
+        """Return the interpreter that engines run: this one, unless the site says otherwise."""
+        return sys.executable if self.is_this else self.site.python
+
+    @property
+    def is_this(self) -> bool:
+        """Tell whether engines run the Python environment of this process."""
+        return self.is_here and self.site.python == "python3" and not self.site.setup
 
     def module(self, name: str, *words: str) -> tuple[str, ...]:
         """Return the argv that runs a module at the site, from where this process has it if it is there.
@@ -83,7 +88,7 @@ class Plan:
         The site's set-up lines run before it.
         """
         argv = (self.python, "-m", name, *words)
-        if self.is_here:
+        if self.is_this:
             argv = ("env", f"PYTHONPATH={_import_path()}", *argv)
         if not self.site.setup:
             return argv
@@ -93,7 +98,7 @@ class Plan:
         """Return the job of one block, whose engines find the controller through files in `directory`."""
         site, block = self.site, self.site.block
         environment = {**site.environment, BLOCK: name, "IPYTHONDIR": directory}
-        if self.is_here:
+        if self.is_this:
             environment["PYTHONPATH"] = _import_path()
         launcher = site.launcher
         if block.nodes > 1 and launcher is LauncherName.SINGLE and site.scheduler is Scheduler.SLURM:

@@ -1,0 +1,65 @@
+"""Own what a call is given for itself: cores, to which it is bound, and GPUs, which are all that it sees."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import Final, TypeVar
+
+from nbflow.core.task import Grant
+
+__all__ = ["granted"]
+
+Result = TypeVar("Result")
+
+GPUS: Final = "CUDA_VISIBLE_DEVICES"
+THREADS: Final = "OMP_NUM_THREADS"
+
+
+def granted(grant: Grant, run: Callable[[], Result]) -> Result:
+    """Run something with what was granted to it, and to what it starts; afterwards all is as before.
+
+    Cores bind the calling thread, and threads and processes that it starts meanwhile; where the system cannot
+    bind (macOS) they are only counted.
+    """
+    changes = {}
+    if grant.gpus:
+        changes[GPUS] = _gpus(grant.gpus)
+    if grant.cores:
+        changes[THREADS] = str(len(grant.cores))
+    before = {name: os.environ.get(name) for name in changes}
+    cores = _bind(grant.cores)
+    os.environ.update(changes)
+    try:
+        return run()
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+        if cores:
+            os.sched_setaffinity(0, cores)
+
+
+def _gpus(chosen: Sequence[int]) -> str:
+    """Return the names of the chosen ones of the GPUs that the job sees."""
+    visible = [name for name in os.environ.get(GPUS, "").split(",") if name]
+    return ",".join(visible[number] if number < len(visible) else str(number) for number in chosen)
+
+
+def _bind(chosen: Sequence[int]) -> set[int]:
+    """Bind to the chosen ones of this thread's cores; return those that it had, empty when nothing changed.
+
+    A job may have fewer than it was said to have: then all of them serve.
+    """
+    try:
+        had = os.sched_getaffinity(0)
+    except AttributeError:  # not Linux
+        return set()
+    cores = sorted(had)
+    wanted = {cores[number] for number in chosen if number < len(cores)}
+    if len(wanted) < len(chosen) or not wanted:
+        return set()
+    os.sched_setaffinity(0, wanted)
+    return had
