@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, final
 
-from nbflow.core.states import Cause
+from nbflow.core.states import DEATHS, Cause
 
 __all__ = ["NO_RETRY", "POISON_LOSSES", "Decision", "RetryPolicy", "Verdict", "decide"]
 
@@ -104,9 +104,9 @@ def decide(
     A try that ended through no fault of its own costs nothing; so does one lost together with others (it is
     sent alone next).
     """
-    if cause in FREE or (cause is Cause.LOST and not alone):
+    if cause in FREE or (cause in DEATHS and not alone):
         return 0.0, 0.0
-    if cause is Cause.LOST and losses >= POISON_LOSSES:
+    if cause in DEATHS and losses >= POISON_LOSSES:
         return None
     if verdict is Decision.FAIL:
         return None
