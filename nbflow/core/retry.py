@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, final
 
-from nbflow.core.states import Cause
+from nbflow.core.states import DEATHS, Cause
 
-__all__ = ["NO_RETRY", "POISON_LOSSES", "Decision", "RetryPolicy", "Verdict", "decide"]
+__all__ = ["NO_RETRY", "POISON_LOSSES", "Decision", "RetryPolicy", "Verdict", "decide", "is_free"]
 
 POISON_LOSSES = 3
 """A task that was alone in this many workers when they died is not given a further one."""
@@ -89,6 +89,11 @@ class RetryPolicy:
 NO_RETRY = RetryPolicy()
 
 
+def is_free(cause: Cause, *, alone: bool) -> bool:
+    """Tell whether a try ended through no fault of its own, as far as can be known: it costs nothing."""
+    return cause in FREE or (cause in DEATHS and not alone)
+
+
 def decide(
     policy: RetryPolicy,
     *,
@@ -104,9 +109,9 @@ def decide(
     A try that ended through no fault of its own costs nothing; so does one lost together with others (it is
     sent alone next).
     """
-    if cause in FREE or (cause is Cause.LOST and not alone):
+    if is_free(cause, alone=alone):
         return 0.0, 0.0
-    if cause is Cause.LOST and losses >= POISON_LOSSES:
+    if cause in DEATHS and losses >= POISON_LOSSES:
         return None
     if verdict is Decision.FAIL:
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import IntEnum, StrEnum
 from typing import final
 
-__all__ = ["FINAL", "REOPENABLE", "Cause", "State"]
+__all__ = ["DEATHS", "FINAL", "REOPENABLE", "Cause", "State"]
 
 
 @final
@@ -55,3 +55,7 @@ class Cause(StrEnum):
     """Taken back before it started, to run elsewhere: not its fault."""
     STAGING = "staging"
     """A file could not be brought where it was needed."""
+
+
+DEATHS = frozenset((Cause.LOST, Cause.OOM))
+"""Causes that end a worker with all that it has in hand: whose fault it was shows when each is sent alone."""

@@ -47,7 +47,7 @@ from nbflow.core.events import (
 )
 from nbflow.core.ids import TryId
 from nbflow.core.retry import NO_RETRY, decide
-from nbflow.core.states import FINAL, REOPENABLE, Cause, State
+from nbflow.core.states import DEATHS, FINAL, REOPENABLE, Cause, State
 from nbflow.core.task import Failure, Task
 
 __all__ = ["ON_ENTRY", "TABLE", "InvalidTransition", "Row", "diagram", "step"]
@@ -149,13 +149,13 @@ def staged_out(task: Task, event: StagedOut, effects: list[Effect]) -> State:
 
 
 def try_failed(task: Task, event: TryFailed, effects: list[Effect]) -> State:
-    task.alone = task.alone or event.cause is Cause.LOST
+    task.alone = task.alone or event.cause in DEATHS
     return _void(task) if task.awaiting else _try_again(task, event)
 
 
 def _try_again(task: Task, event: TryFailed) -> State:
     """Return where a failed try leaves its task, as the retry policy decides."""
-    if event.cause is Cause.LOST:
+    if event.cause in DEATHS:
         task.losses += event.alone
     choice = decide(
         task.options.retry or NO_RETRY,

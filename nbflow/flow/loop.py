@@ -32,7 +32,7 @@ from nbflow.core.events import (
 from nbflow.core.graph import Graph, waits_for
 from nbflow.core.ids import ExecutorId
 from nbflow.core.placement import Assignment, Capacity, Placement
-from nbflow.core.retry import Decision
+from nbflow.core.retry import Decision, is_free
 from nbflow.core.states import Cause, State
 from nbflow.core.task import Failure, Task
 from nbflow.errors import JoinError
@@ -279,13 +279,8 @@ class FlowLoop:
     def _try_failed(self, event: TryFailed) -> None:
         self.placement.release(event.task, event.try_id, self._now)
         task = self.graph.tasks.get(event.task)
-        policy = task.options.retry if task is not None else None
-        if (
-            policy is None
-            or policy.handler is None
-            or event.verdict is not None
-            or event.cause in (Cause.EXPIRED, Cause.RECALLED)
-        ):
+        policy = task.options.retry if task is not None and _counts(task, event) else None
+        if policy is None or policy.handler is None or event.verdict is not None:
             self._apply(event)
             return
 
@@ -386,3 +381,9 @@ class FlowLoop:
         future = effect.task.future
         for one in (future, *future._outputs):
             one._reopen()
+
+
+def _counts(task: Task, event: TryFailed) -> bool:
+    """Tell whether the failure is about what the task does now, and its own: then a handler is asked."""
+    is_current = task.try_id == event.try_id and not task.state.is_final and not task.awaiting
+    return is_current and not is_free(event.cause, alone=event.alone)

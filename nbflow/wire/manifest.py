@@ -11,7 +11,7 @@ from nbflow.wire.messages import PYTHON, Call, Directive, Kind, Stream
 
 __all__ = ["Manifest", "PackedDirective", "unpack_directive"]
 
-PackedDirective = tuple[str, Stream | None, Stream | None, tuple[str, ...], bool, float | None, str]
+PackedDirective = tuple[str, Stream | None, Stream | None, tuple[str, ...], bool, float | None, str, str]
 
 
 @final
@@ -50,6 +50,7 @@ def _pack_directive(directive: Directive) -> PackedDirective | None:
         directive.is_strict,
         directive.walltime,
         directive.label,
+        directive.app,
     )
 
 
@@ -67,6 +68,7 @@ def _directive(
     is_strict: bool,  # noqa: FBT001 - a tuple has no names
     walltime: float | None,
     label: str,
+    app: str,
 ) -> Directive:
     return Directive(
         kind=Kind(kind),
@@ -76,4 +78,5 @@ def _directive(
         is_strict=is_strict,
         walltime=walltime,
         label=label,
+        app=app,
     )

@@ -31,7 +31,9 @@ def answers_for(worker: WorkerProcess, reason: str, log: str) -> Iterator[TryFai
             return
         case Ending.TIMEOUT:
             yield from failures(
-                wanted, Cause.TIMEOUT, lambda call: timed_out(call.directive, call.task, worker.child.place)
+                wanted,
+                Cause.TIMEOUT,
+                lambda call: timed_out(call.directive, call.task, f"in {worker.child.place}"),
             )
         case Ending.DROPPED:
             yield from failures(wanted, Cause.RECALLED, recalled)

@@ -37,17 +37,19 @@ def test_what_is_not_the_tasks_fault_costs_nothing(cause: Cause) -> None:
     assert ask(RetryPolicy(), cause) == (0.0, 0.0)
 
 
-def test_a_loss_in_company_costs_nothing_and_one_alone_is_charged() -> None:
-    assert ask(RetryPolicy(), Cause.LOST, alone=False) == (0.0, 0.0)
-    assert ask(RetryPolicy(), Cause.LOST, losses=1) is None
-    assert ask(RetryPolicy(count=1), Cause.LOST, losses=1) == (1.0, 0.0)
+@pytest.mark.parametrize("cause", [Cause.LOST, Cause.OOM])
+def test_a_death_in_company_costs_nothing_and_one_alone_is_charged(cause: Cause) -> None:
+    assert ask(RetryPolicy(), cause, alone=False) == (0.0, 0.0)
+    assert ask(RetryPolicy(), cause, losses=1) is None
+    assert ask(RetryPolicy(count=1), cause, losses=1) == (1.0, 0.0)
 
 
-def test_a_poison_task_is_given_up_however_many_retries_are_left() -> None:
+@pytest.mark.parametrize("cause", [Cause.LOST, Cause.OOM])
+def test_a_poison_task_is_given_up_however_many_retries_are_left(cause: Cause) -> None:
     policy = RetryPolicy(count=100)
-    assert ask(policy, Cause.LOST, losses=POISON_LOSSES - 1) is not None
-    assert ask(policy, Cause.LOST, losses=POISON_LOSSES) is None
-    assert ask(policy, Cause.LOST, losses=POISON_LOSSES, verdict=Decision.RETRY) is None
+    assert ask(policy, cause, losses=POISON_LOSSES - 1) is not None
+    assert ask(policy, cause, losses=POISON_LOSSES) is None
+    assert ask(policy, cause, losses=POISON_LOSSES, verdict=Decision.RETRY) is None
 
 
 def test_waits_grow_and_end_at_the_longest() -> None:

@@ -208,12 +208,13 @@ def test_a_back_off_wakes_the_next_try() -> None:
     assert task.try_id == 2
 
 
-def test_a_lost_task_travels_alone_and_is_charged_only_then() -> None:
+@pytest.mark.parametrize("cause", [Cause.LOST, Cause.OOM])
+def test_a_task_whose_worker_died_travels_alone_and_is_charged_only_then(cause: Cause) -> None:
     task = task_in(S.RUNNING)
-    apply(task, TryFailed(ID, T1, Cause.LOST, BOOM, alone=False))
+    apply(task, TryFailed(ID, T1, cause, BOOM, alone=False))
     assert (task.alone, task.losses, task.spent, task.state) == (True, 0, 0.0, S.QUEUED)
     apply(task, Dispatched(ID, TryId(2), SLOT))
-    apply(task, TryFailed(ID, TryId(2), Cause.LOST, BOOM, alone=True))
+    apply(task, TryFailed(ID, TryId(2), cause, BOOM, alone=True))
     assert (task.losses, task.state) == (1, S.FAILED)
 
 

@@ -94,6 +94,23 @@ def test_F1_a_link_that_kills_its_worker_is_the_only_one_to_fail() -> None:
     assert {future.task.state for future in futures[51:]} == {"upstream_failed"}
 
 
+def test_a_retry_handler_is_asked_about_the_link_that_is_to_blame_alone() -> None:
+    asked: list[int] = []
+
+    def judge(error: BaseException, task: Any) -> nf.Decision:
+        asked.append(task.id)
+        return nf.Decision.FAIL
+
+    fragile = nf.python_app(lambda x: os._exit(3) if x == 10 else x + 1)
+    fragile = fragile.options(retries=nf.RetryPolicy(handler=judge))
+    futures = [fragile(0)]
+    futures[0].result()
+    for _ in range(20):
+        futures.append(fragile(futures[-1]))
+    wait(futures)
+    assert asked == [futures[10].task.id]
+
+
 def test_a_result_that_cannot_travel_fails_its_own_task() -> None:
     def lock(x: Any) -> Any:
         import threading

@@ -4,7 +4,13 @@ from nbflow.wire.manifest import Manifest, unpack_directive
 from nbflow.wire.messages import PYTHON, Call, Directive, Kind, Stream
 
 DIRECTIVE = Directive(
-    kind=Kind.BASH, stdout=Stream("out", "a"), outputs=("x",), is_strict=True, walltime=2.0, label="count"
+    kind=Kind.BASH,
+    stdout=Stream("out", "a"),
+    outputs=("x",),
+    is_strict=True,
+    walltime=2.0,
+    label="count",
+    app="count_lines",
 )
 
 
