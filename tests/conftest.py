@@ -1,5 +1,6 @@
 """Keep what the tests write out of the home of whoever runs them."""
 
+import tempfile
 from collections.abc import Iterator
 
 import pytest
@@ -8,6 +9,8 @@ import pytest
 @pytest.fixture(scope="session", autouse=True)
 def state_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Let journals of tests, and of the processes they start, live in a temporary directory."""
-    with pytest.MonkeyPatch.context() as patch:
+    # Sockets in one with a short name: pytest's own are too long for the address of a socket.
+    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory(prefix="nbflow-") as runtime:
         patch.setenv("NBFLOW_STATE_DIR", str(tmp_path_factory.mktemp("state")))
+        patch.setenv("XDG_RUNTIME_DIR", runtime)
         yield

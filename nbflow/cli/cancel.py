@@ -1,6 +1,7 @@
 """Cancel unfinished tasks of a live run: all, those of one app, or some by their numbers.
 
 It works while the notebook's cell blocks, and for scripts. What waits for a cancelled task is not run.
+Exit code 2: there is no such run, or none that lives, or no such task.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 It works while the notebook's cell blocks: the futures that the cell waits for become pending again and then
 resolve. An app that was defined again meanwhile runs its newest definition.
+Exit code 2: there is no such run, or none that lives, or no such task.
 """
 
 from __future__ import annotations

@@ -225,6 +225,37 @@ def test_a_forked_child_lets_go_of_the_socket(kernel: DataFlowKernel, tmp_path: 
         control.close()
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else")
+def test_another_user_is_hung_up_on(kernel: DataFlowKernel, tmp_path: Path) -> None:
+    control = Control(kernel, tmp_path / "c.sock")
+    try:
+        tmp_path.chmod(0o755)  # as if both modes had been opened: who it is counts all the same
+        (tmp_path / "c.sock").chmod(0o666)
+        child = os.fork()
+        if child == 0:
+            os._exit(_answers_to_nobody(tmp_path))
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    finally:
+        control.close()
+
+
+def _answers_to_nobody(folder: Path) -> int:
+    """Ask as the user nobody; return how many bytes are answered, 255 when it cannot even connect."""
+    os.chdir(folder)
+    os.setuid(65534)
+    with socket.socket(socket.AF_UNIX) as caller:
+        caller.settimeout(20)
+        try:
+            caller.connect("c.sock")
+        except OSError:
+            return 255
+        try:
+            caller.sendall(b'{"command": "status"}\n')
+            return len(caller.recv(100))
+        except (BrokenPipeError, ConnectionResetError):
+            return 0
+
+
 BAD = {
     "no JSON": b"hello\n",
     "no object": b"[1, 2]\n",
