@@ -31,6 +31,7 @@ from nbflow.flow.handle import TaskHandle
 from nbflow.flow.inputs import Found, Invocation, are_atoms, find_futures, keep_arrangement
 from nbflow.flow.internal import DERIVATIONS
 from nbflow.flow.loop import FlowLoop
+from nbflow.flow.origin import calling_line
 from nbflow.flow.repair import Repairs
 from nbflow.flow.spec import AppSpec
 from nbflow.flow.usercode import UserCode
@@ -188,7 +189,7 @@ class DataFlowKernel:
             args = tuple(map(keep_arrangement, args))
             kwargs = {name: keep_arrangement(value) for name, value in kwargs.items()}
         spawner = self._local.task_of_this_thread()
-        origin = self._origin if spawner is None else self._origin_of(spawner)
+        origin = (self._origin or calling_line()) if spawner is None else self._origin_of(spawner)
         call = Invocation(function, args, kwargs, directive, has_futures=found is not None, origin=origin)
         task = Task(
             TaskId(self._next_task()),
