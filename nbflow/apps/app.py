@@ -60,10 +60,10 @@ class AppFunction(Generic[P, R]):
 
     # The first signature is the function's own; the second lets any argument be a future of itself.
     @overload
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> AppFuture[R]: ...
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> AppFuture[R]: ...
     @overload
-    def __call__(self, *args: Any, **kwargs: Any) -> AppFuture[R]: ...
-    def __call__(self, *args: Any, **kwargs: Any) -> AppFuture[R]:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> AppFuture[R]: ...
+    def __call__(self, /, *args: Any, **kwargs: Any) -> AppFuture[R]:
         """Make a task of this call and return its future at once.
 
         Raises AppTypeError when the function does not take these arguments, NotLoaded without a dataflow
@@ -93,8 +93,8 @@ class AppFunction(Generic[P, R]):
             self.fn,
             self._spec.kind,
             change_options(self._spec.options, changes),
-            label=changes.get("label", self._directive.label),
-            is_strict=bool(changes.get("strict", self._directive.is_strict)),
+            label=changes.get("label", self._directive.label) or "",
+            is_strict=changes.get("strict", self._directive.is_strict) or False,
             portable=self._spec.portable,
         )
 
@@ -109,7 +109,9 @@ class AppFunction(Generic[P, R]):
         signature = self._signature
         given = {name: kwargs[name] for name in RESERVED if name in kwargs}
         passed = {
-            name: value for name, value in kwargs.items() if name not in given or name in signature.declared
+            name: value
+            for name, value in kwargs.items()
+            if name not in given or name in signature.declared or name == "inputs"
         }
         signature.check(args, passed)
         reserved = signature.defaults | given
@@ -127,6 +129,9 @@ class AppFunction(Generic[P, R]):
             if stream is not None and what in signature.declared:
                 passed[what] = stream.path
         changes = _resource_changes(reserved)
+        # None that is given means no walltime; the function's own default may only mean that it declares one.
+        if "walltime" in given or reserved.get("walltime") is not None:
+            changes["walltime"] = reserved["walltime"]
         if changes:
             options = change_options(self._spec.options, changes)
         directive = replace(
@@ -158,15 +163,15 @@ def _resource_changes(reserved: dict[str, Any]) -> dict[str, Any]:
     changes: dict[str, Any] = {}
     for name in ("parsl_resource_specification", "nbflow_resources"):
         given = reserved.get(name)
-        if given:
+        if given is not None:
             if not isinstance(given, dict):
                 raise AppTypeError(f"{name}={given!r}: give a dict such as {{'cores': 2, 'memory': '1 GB'}}")
+            for other in given.keys() & {"label", "strict"}:
+                raise AppTypeError(f"{name}={given!r}: {other} is the app's: app.options({other}=...)(...)")
             # Disk space is Parsl's to ask for; here a task may use what there is.
             changes |= {key: value for key, value in given.items() if key != "disk"}
             if name == "parsl_resource_specification" and isinstance(given.get("memory"), int):
                 changes["memory"] = given["memory"] * 10**6  # Parsl counts in MB
-    if reserved.get("walltime") is not None:
-        changes["walltime"] = reserved["walltime"]
     return changes
 
 

@@ -70,7 +70,7 @@ def App(
 
 def _make(kind: Kind, function: Callable[..., Any] | None, given: dict[str, Any]) -> Any:
     options = change_options(options_for(kind), given)
-    label, is_strict = str(given.get("label", "")), bool(given.get("strict", False))
+    label, is_strict = given.get("label") or "", given.get("strict") or False
 
     def decorate(fn: Callable[..., Any]) -> AppFunction[..., Any]:
         inner = fn.fn if isinstance(fn, AppFunction) else fn

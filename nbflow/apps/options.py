@@ -62,8 +62,8 @@ def change_options(options: Options, given: Mapping[str, Any]) -> Options:
         changes["resources"] = _resources(options.resources, given)
     if "walltime" in given:
         changes["walltime"] = check_walltime(given["walltime"])
-    if given.get("retries") is not None:
-        changes["retry"] = as_policy(given["retries"])
+    if "retries" in given:  # None: as the dataflow kernel's default says
+        changes["retry"] = None if given["retries"] is None else as_policy(given["retries"])
     if "executors" in given and "sites" in given:
         raise ConfigError("give an app executors= or sites=: a site's name is the label of its executor")
     for name in ("executors", "sites"):
@@ -71,6 +71,9 @@ def change_options(options: Options, given: Mapping[str, Any]) -> Options:
             changes["executors"] = _executors(given[name])
     if "priority" in given:
         changes["priority"] = _whole("priority", given["priority"], -(10**9))
+    for name, kind in (("label", str), ("strict", bool)):
+        if not isinstance(given.get(name), kind | None):
+            raise ConfigError(f"{name}={given[name]!r}: give a {kind.__name__}, or None")
     return replace(options, **changes) if changes else options
 
 

@@ -16,6 +16,7 @@ from typing import Any, final
 
 from nbflow.core.ids import TaskId, TryId
 from nbflow.core.task import Task
+from nbflow.errors import AppTypeError
 from nbflow.flow.future import AppFuture, DataFuture, KernelFuture
 from nbflow.flow.owner import Owner
 from nbflow.wire.functions import Function
@@ -118,9 +119,15 @@ def replace_futures(value: Any) -> Any:
 def keep_arrangement(value: Any) -> Any:
     """Return `value` with its lists, dicts and sets copied, and whatever holds futures.
 
-    What their owner puts into them later is not part of the call, and not waited for.
+    What their owner puts into them later is not part of the call, and not waited for. Raises AppTypeError
+    when it is nested too deeply.
     """
-    return _with_futures(value, _itself, {}, CHANGEABLE)
+    try:
+        return _with_futures(value, _itself, {}, CHANGEABLE)
+    except RecursionError:
+        raise AppTypeError(
+            f"an argument ({type(value).__name__}) is nested too deeply to look for futures in it: flatten it"
+        ) from None
 
 
 def _result(future: Future[Any]) -> Any:
@@ -169,15 +176,19 @@ def _filled(twin: Any, value: Any, parts: list[Any]) -> Any:
 
 
 def _rebuild(value: Any, parts: list[Any]) -> Any:
+    twin: Any
     if isinstance(value, dict):
         twin = copy.copy(value)
-        twin.update(zip(value, parts, strict=True))
+        dict.update(twin, zip(value, parts, strict=True))  # a Counter's own would add
         return twin
-    if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return type(value)(*parts)
-    if isinstance(value, list | tuple | set | frozenset):
+    if isinstance(value, tuple):
+        return tuple.__new__(type(value), parts)  # a subclass may be made otherwise
+    if isinstance(value, set | frozenset):
         return type(value)(parts)
     twin = copy.copy(value)
+    if isinstance(value, list):
+        list.__setitem__(twin, slice(None), parts)
+        return twin
     for field, part in zip(fields(value), parts, strict=True):
         # A frozen dataclass is still the right type with other contents.
         object.__setattr__(twin, field.name, part)
