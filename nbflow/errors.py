@@ -22,6 +22,7 @@
         ├── JoinError              what a join app returned cannot be waited for
         ├── WorkerLost             its worker process died: `.reason` says how
         ├── NotPicklable           a value that cannot travel: `.path` says where it sits
+        ├── NotReadable            a value that travelled and cannot be read where it arrived
         └── RemoteError            the original exception could not travel; this tells what it said
 
 An exception that a task's own code raised keeps its type and arrives with its remote traceback as
@@ -49,6 +50,7 @@ __all__ = [
     "NbflowError",
     "NotLoaded",
     "NotPicklable",
+    "NotReadable",
     "ProviderError",
     "RemoteError",
     "RemoteTraceback",
@@ -208,6 +210,11 @@ class NotPicklable(TaskError, TypeError):
     def __init__(self, message: str = "", *, path: str = "", task: int = 0) -> None:
         super().__init__(message, task=task)
         self.path = path
+
+
+@final
+class NotReadable(TaskError):
+    """Say why something that arrived cannot be read: a missing module, code of its own that raised."""
 
 
 @final

@@ -19,6 +19,7 @@ from nbflow.errors import (
     NbflowError,
     NotLoaded,
     NotPicklable,
+    NotReadable,
     RemoteError,
     RemoteTraceback,
     TaskError,
@@ -35,6 +36,7 @@ SAMPLES = [
     WorkerLost("killed", reason="signal 9", task=7),
     NotPicklable("a lock", path="args[0].lock", task=8),
     RemoteError("odd", type_name="site.Odd", task=9),
+    NotReadable("no such module", task=10),
 ]
 
 
@@ -58,7 +60,7 @@ def test_notes_travel_with_an_error() -> None:
 
 def test_every_task_error_has_a_sample_and_carries_its_task() -> None:
     assert {type(sample) for sample in SAMPLES} == set(TaskError.__subclasses__())
-    assert [sample.task for sample in SAMPLES] == list(range(1, 10))
+    assert [sample.task for sample in SAMPLES] == list(range(1, 11))
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ def clear() -> None:
 
 
 def _why_not() -> str:
-    if os.environ.get("NBFLOW_WORKER"):
+    if os.environ.get("NBFLOW_WORKER") == str(os.getpid()):
         return "an app was called inside a task, where no dataflow kernel is; call its .fn, or use a join_app"
     return "no dataflow kernel is loaded; call nbflow.load() first"
 

@@ -123,6 +123,12 @@ class KernelFuture(concurrent.futures.Future[T], Generic[T]):
         name = self._kernel.app_name(self._task)
         return f"<{type(self).__name__} of {name}, task {self._task.id}: {state}>"
 
+    def __reduce__(self) -> Any:
+        raise TypeError(
+            "futures are replaced by their results in lists, tuples, sets, values of dicts and dataclasses, "
+            "at any depth, and in nothing else; pass it there, or pass its result()"
+        )
+
     def _await(self, timeout: float | None) -> None:
         self._kernel.before_wait()
         try:

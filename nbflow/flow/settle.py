@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import CancelledError
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -68,11 +69,12 @@ def _deliver(
 def _signed(error: BaseException, task: Task) -> BaseException:
     """Tell with a user's own exception which task it is from and what can be done; our own errors say so."""
     if not isinstance(error, TaskError):
-        BaseException.add_note(
-            error,
-            f"nbflow: task {task.id}, {task.call.function.name}, try {task.try_id}. What it wrote: "
-            "future.task.logs(). Once mended: future.task.retry()",
-        )
+        with suppress(Exception):  # its class may not let itself be written on
+            BaseException.add_note(
+                error,
+                f"nbflow: task {task.id}, {task.call.function.name}, try {task.try_id}. What it wrote: "
+                "future.task.logs(). Once mended: future.task.retry()",
+            )
     return error
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from itertools import islice
 from typing import Any
 
 from nbflow.errors import NotPicklable
 from nbflow.wire.pickling import Refused
 
-__all__ = ["blame", "not_picklable"]
+__all__ = ["blame", "message_of", "not_picklable"]
 
 _PROBES = 400
 """At most so many parts are tried: the search must end, also inside large values."""
@@ -44,9 +45,12 @@ def not_picklable(
     if isinstance(error, RecursionError):
         reason = f"{path} is nested too deeply to travel: flatten it, or write it to a file and pass the path"
         return NotPicklable(reason, path=path)
-    path, part = blame(path, value, travels)
+    try:
+        path, part = blame(path, value, travels)
+    except BaseException:  # noqa: BLE001 - its own code raised as it was looked at: nothing inside is named
+        part = value
     kind = f"{type(part).__module__}.{type(part).__qualname__}".removeprefix("builtins.")
-    line = str(error).strip().partition("\n")[0][:300]
+    line = message_of(error).strip().partition("\n")[0][:300]
     if isinstance(error, Refused):
         return NotPicklable(f"{path} cannot travel to a worker process: {line}", path=path)
     return NotPicklable(
@@ -54,6 +58,14 @@ def not_picklable(
         "Make it inside the function, pass what it is made from, or use an executor of threads",
         path=path,
     )
+
+
+def message_of(error: BaseException) -> str:
+    """Return what an exception says. Never raises, though an exception's own code may."""
+    try:
+        return str(error)
+    except BaseException as broken:  # noqa: BLE001 - that is what is told
+        return f"<no message: its __str__ raised {type(broken).__name__}>"
 
 
 def _parts(value: Any) -> Iterator[Step]:
@@ -65,7 +77,7 @@ def _parts(value: Any) -> Iterator[Step]:
         yield from ((f"[{number}]", item) for number, item in enumerate(value[:_ITEMS]))
     elif isinstance(value, set | frozenset):
         yield from ((f"[{number}]", item) for number, item in enumerate(islice(value, _ITEMS)))
-    elif not isinstance(value, type):
+    elif not isinstance(value, type | Future):  # what is in a future says nothing to its user
         yield from ((f".{name}", item) for name, item in _attributes(value).items())
 
 

@@ -10,8 +10,9 @@ import traceback
 from pathlib import Path
 from typing import cast
 
-from nbflow.errors import AppExited, NbflowError, RemoteError, RemoteTraceback
-from nbflow.wire.values import Definitions, Encoded, NotReadable, decode, encode
+from nbflow.errors import AppExited, NbflowError, NotReadable, RemoteError, RemoteTraceback
+from nbflow.wire.blame import message_of
+from nbflow.wire.values import Definitions, Encoded, decode, encode
 
 __all__ = ["bounded", "decode_error", "encode_error", "traceback_text"]
 
@@ -48,7 +49,8 @@ def decode_error(encoded: Encoded, definitions: Definitions) -> BaseException:
     except NotReadable as reason:
         return reason
     if text:
-        error.__cause__ = RemoteTraceback(text)
+        # Not as an attribute is set: its class may have a way of its own.
+        object.__setattr__(error, "__cause__", RemoteTraceback(text))
     return cast("BaseException", error)
 
 
@@ -81,19 +83,12 @@ def _comes_back(encoded: Encoded, error: Exception, known: Definitions | None) -
 
 def _stand_in(error: Exception, text: str, reason: str, known: Definitions | None) -> Encoded:
     name = type(error).__qualname__
-    message = f"{name}: {bounded(_message(error))}\n(the exception itself could not travel: {reason[:500]})"
+    message = f"{name}: {bounded(message_of(error))}\n(the exception itself could not travel: {reason[:500]})"
     return _encode(RemoteError(message, type_name=name), text, known)
 
 
 def _line(error: BaseException) -> str:
-    return f"{type(error).__name__}({_message(error)[:300]})"
-
-
-def _message(error: BaseException) -> str:
-    try:
-        return str(error)
-    except Exception as broken:  # noqa: BLE001 - an exception's own code may be at fault as well
-        return f"<no message: its __str__ raised {type(broken).__name__}>"
+    return f"{type(error).__name__}({message_of(error)[:300]})"
 
 
 def _traceback(error: BaseException) -> str:
@@ -101,7 +96,7 @@ def _traceback(error: BaseException) -> str:
         account = traceback.TracebackException.from_exception(error)
         has_frames = _leave_own_frames_out(account)
         return "".join(account.format()) if has_frames else ""
-    except Exception as broken:  # noqa: BLE001 - an exception's own code may be at fault as well
+    except BaseException as broken:  # noqa: BLE001 - an exception's own code may be at fault as well
         return f"{type(error).__name__}: <no traceback: formatting it raised {type(broken).__name__}>"
 
 

@@ -13,21 +13,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
-from nbflow.errors import NbflowError, NotPicklable
-from nbflow.wire.blame import not_picklable
+from nbflow.errors import NotPicklable, NotReadable
+from nbflow.wire.blame import message_of, not_picklable
 from nbflow.wire.functions import Function, living, portable
 from nbflow.wire.pickling import Buffer, Loader, dump, named
 
-__all__ = ["Definitions", "Encoded", "NotReadable", "decode", "encode", "is_plain"]
+__all__ = ["Definitions", "Encoded", "decode", "encode", "is_plain"]
 
 _FIXED_SIZE = frozenset((type(None), bool, int, float))
 _PLAIN_NBYTES = 1 << 16
 _PLAIN_ITEMS = 16
-
-
-@final
-class NotReadable(NbflowError):
-    """Say why something that arrived cannot be read here: a missing module, code of its own that raised."""
 
 
 @final
@@ -79,7 +74,7 @@ def encode(value: Any, *, what: str | Sequence[str], known: Definitions | None =
         data = dump(value, refer, buffers)
     except NotPicklable:
         raise
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         raise _explain(error, what, value, refer) from error
     return Encoded(data, tuple(buffers), tuple(needs.values()))
 
@@ -88,7 +83,7 @@ def _explain(error: BaseException, what: str | Sequence[str], value: Any, refer:
     def travels(part: Any) -> bool:
         try:
             dump(part, refer)
-        except Exception:  # noqa: BLE001 - the answer is no, whatever its code raises
+        except BaseException:  # noqa: BLE001 - the answer is no, whatever its code raises
             return False
         return True
 
@@ -159,7 +154,7 @@ class Definitions:
         except NotReadable:
             self._things.pop(token, None)
             raise
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
             self._things.pop(token, None)
             raise NotReadable(f"a function or class cannot be built here: {_say(error)}") from error
         self._adopt(token, thing)
@@ -178,7 +173,7 @@ def decode(data: Buffer, buffers: Sequence[Buffer], definitions: Definitions) ->
         return Loader(data, buffers, definitions.get).load()
     except NotReadable:
         raise
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         raise NotReadable(f"a value arrived that cannot be read here: {_say(error)}") from error
 
 
@@ -187,4 +182,4 @@ def _say(error: BaseException) -> str:
         return f"the module {error.name!r} is missing; install it where the task runs"
     if isinstance(error, RecursionError):
         return "it is nested too deeply"
-    return f"{type(error).__name__}: {str(error)[:300]}"
+    return f"{type(error).__name__}: {message_of(error)[:300]}"

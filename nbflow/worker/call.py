@@ -10,7 +10,16 @@ from types import AsyncGeneratorType, CoroutineType, GeneratorType, TracebackTyp
 from typing import Any, Final
 
 from nbflow.core.ids import TaskId
-from nbflow.errors import AppExited, AppTimeout, AppTypeError, BashExitFailure, MissingOutputs, TaskError
+from nbflow.errors import (
+    AppExited,
+    AppTimeout,
+    AppTypeError,
+    BashExitFailure,
+    MissingOutputs,
+    RemoteError,
+    TaskError,
+)
+from nbflow.wire.blame import message_of
 from nbflow.wire.messages import Directive, Kind
 from nbflow.worker.bash import Command
 from nbflow.worker.capture import Output
@@ -19,6 +28,8 @@ __all__ = ["attempt", "seconds_allowed", "timed_out", "title", "where"]
 
 STDERR_CHARACTERS = 2_000
 BASH_GRACE_SECONDS = 2.0
+LINE_NBYTES = 1 << 17
+"""What Linux takes in one argument (MAX_ARG_STRLEN)."""
 
 Watch = Callable[[Command], None]
 """Is shown a command before it starts, so that somebody else can stop it."""
@@ -36,7 +47,7 @@ def attempt(
 ) -> tuple[Any, BaseException | None, float]:
     """Run one call; return its value, or None and the error; and the seconds that it took. Never raises.
 
-    The list of what a generator yields stands for the generator; coroutines are run to their end.
+    The list of what a generator or a view of a dict yields stands for it; coroutines are run to their end.
     """
     start = time.perf_counter()
     try:
@@ -47,10 +58,8 @@ def attempt(
             settle = SETTLE.get(type(value))
             if settle is not None:
                 value = settle(value)
-    except Exception as error:  # noqa: BLE001 - it becomes the call's outcome
-        return None, _told(error, task), time.perf_counter() - start
-    except BaseException as error:  # noqa: BLE001 - so does this, as an error that can travel
-        return None, _exited(error, directive, task), time.perf_counter() - start
+    except BaseException as error:  # noqa: BLE001 - it becomes the call's outcome
+        return None, _outcome(error, directive, task), time.perf_counter() - start
     return value, None, time.perf_counter() - start
 
 
@@ -101,6 +110,7 @@ def _directed(
                 f"{title(directive, task)} is a bash app and returned {type(value).__name__}: "
                 "it has to return the command line, a str"
             )
+        _check_line(value, directive, task)
         value = _command(value, directive, output, task, watch)
     else:
         with output.redirected(directive.stdout, directive.stderr):
@@ -136,6 +146,21 @@ def _command(line: str, directive: Directive, output: Output, task: TaskId, watc
     return 0
 
 
+def _check_line(line: str, directive: Directive, task: TaskId) -> None:
+    """Refuse a command line that the system does not take."""
+    if "\0" in line:
+        raise AppTypeError(
+            f"{title(directive, task)} returned a command line with a NUL character in it, at "
+            f"{line.index(chr(0))}: no program can be given one. Leave it out, or write it to a file."
+        )
+    nbytes = len(line.encode(errors="replace"))
+    if nbytes >= LINE_NBYTES:
+        raise AppTypeError(
+            f"{title(directive, task)} returned a command line of {nbytes:,} bytes: the system takes less "
+            f"than {LINE_NBYTES:,}. Write it to a file, and return `bash` with its path."
+        )
+
+
 def _first_line(line: str) -> str:
     first, _, rest = line.strip().partition("\n")
     return first[:200] + (" ..." if rest or len(first) > 200 else "")
@@ -165,16 +190,35 @@ async def _collect(values: AsyncGenerator[Any, None]) -> list[Any]:
 
 
 SETTLE: Final[dict[type, Callable[[Any], Any]]] = {
-    GeneratorType: list,
+    **dict.fromkeys((GeneratorType, map, filter, zip), list),
+    **dict.fromkeys(map(type, ({}.keys(), {}.values(), {}.items())), list),
     CoroutineType: _run_coroutine,
     AsyncGeneratorType: lambda values: _run_coroutine(_collect(values)),
 }
-"""What is made of a result that is still to be computed; by exact type: this is asked for every call."""
+"""What is made of a result that is still to be computed, or is only a look at something.
+
+By exact type: this is asked for every call.
+"""
+
+
+def _outcome(raised: BaseException, directive: Directive, task: TaskId) -> Exception:
+    """Return the error that stands for what a call raised: itself, unless it cannot travel."""
+    try:
+        return _told(raised, task) if isinstance(raised, Exception) else _exited(raised, directive, task)
+    except Exception as broken:  # noqa: BLE001 - its own code raised as it was looked at, and would again
+        name = type(raised).__name__
+        return RemoteError(
+            f"{title(directive, task)} raised {name} {where()}, and looking at that exception raises "
+            f"{type(broken).__name__}. Give {name} attributes that can be read.",
+            type_name=name,
+            task=task,
+        )
 
 
 def _exited(raised: BaseException, directive: Directive, task: TaskId) -> AppExited:
     error = AppExited(
-        f"{title(directive, task)} tried to end its worker {where()}: it raised {raised!r}. "
+        f"{title(directive, task)} tried to end its worker {where()}: it raised "
+        f"{type(raised).__name__}({message_of(raised)[:300]}). "
         "Return a value or raise an Exception instead.",
         task=task,
     )

@@ -25,6 +25,7 @@ def main() -> None:
 
     from nbflow.worker.loop import Worker
 
+    os.environ["NBFLOW_WORKER"] = str(os.getpid())
     # What the interpreter says in a crash goes past the capture, to the supervisor.
     log = os.fdopen(os.dup(2), "w")
     faulthandler.enable(log)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from nbflow.core.ids import TaskId, TryId
-from nbflow.errors import NotPicklable
+from nbflow.errors import NotPicklable, NotReadable
 from nbflow.wire.bundles import (
     Bundle,
     GivenBack,
@@ -26,7 +26,7 @@ from nbflow.wire.bundles import (
 )
 from nbflow.wire.functions import Portable
 from nbflow.wire.messages import PYTHON, Call, Directive, Kind
-from nbflow.wire.values import Definitions, NotReadable
+from nbflow.wire.values import Definitions
 
 
 def make_calls(fn, *arguments, directive=PYTHON):
