@@ -129,7 +129,7 @@ def as_executors(given: object, workers: int | None) -> Iterable[ExecutorSpec]:
             return [Processes(workers)]
         case "threads":
             return [Threads(workers)]
-        case Processes() | Threads() | Futures():
+        case Processes() | Threads() | Futures() | Named():
             return [replace(given, workers=workers) if given.workers is None else given]
         case "futures":
             raise ConfigError("executors='futures': give the concurrent.futures executor itself")
