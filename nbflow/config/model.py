@@ -207,7 +207,7 @@ def as_executors(given: object, workers: int | None) -> Iterable[ExecutorSpec]:
             return [Threads(workers)]
         case Pilots():
             return [given]
-        case Processes() | Threads() | Futures():
+        case Processes() | Threads() | Futures() | Named():
             return [replace(given, workers=workers) if given.workers is None else given]
         case "futures":
             raise ConfigError("executors='futures': give the concurrent.futures executor itself")

@@ -41,7 +41,17 @@ class KernelFuture(concurrent.futures.Future[T], Generic[T]):
     properties that come into being when somebody looks.
     """
 
-    __slots__ = ("_callbacks", "_cond", "_exception", "_kernel", "_result", "_state", "_task", "_watchers")
+    __slots__ = (
+        "_callbacks",
+        "_cond",
+        "_exception",
+        "_kernel",
+        "_origin",
+        "_result",
+        "_state",
+        "_task",
+        "_watchers",
+    )
 
     def __init__(self, kernel: Owner, task: Task) -> None:
         self._kernel = kernel
@@ -84,9 +94,10 @@ class KernelFuture(concurrent.futures.Future[T], Generic[T]):
         if self._state == CANCELLED_AND_NOTIFIED:
             raise CancelledError(f"task {self._task.id} was cancelled; future.task.retry() runs it again")
         if self._exception is not None:
-            # The traceback holds this frame: without its `self` there is no cycle.
+            # The traceback holds this frame: without its `self` there is no cycle. It starts where the task
+            # raised, each time: else it would grow with every cell that asks.
             try:
-                raise self._exception
+                raise self._exception.with_traceback(self._origin)
             finally:
                 del self
         return self._result  # type: ignore[no-any-return]
@@ -169,6 +180,8 @@ class KernelFuture(concurrent.futures.Future[T], Generic[T]):
         """Settle the future, wake who waits, and return the callbacks that are due now."""
         self._result = result
         self._exception = error
+        if error is not None:
+            self._origin = error.__traceback__
         state = CANCELLED_AND_NOTIFIED if cancelled else FINISHED
         # The state changes under the lock of who waits, or while there is none: the standard
         # library's `wait` and `as_completed` count a future twice that changes while they look at it.

@@ -86,6 +86,13 @@ def _in_one_line(error: BaseException) -> str:
     return last[:200] if last.startswith(name) else f"{name}: {last[:200]}" if last else name
 
 
+_CAUSE = "task {}", "Mend the cause and retry it: every task that waits for it runs then."
+_FOREIGN = (
+    "a future given as an argument",
+    "nbflow cannot run that again; give another in its place: future.task.retry(args=...)",
+)
+
+
 def _error_of(task: Task) -> BaseException:
     failure: Failure = task.failure  # type: ignore[assignment]
     if task.state is State.FAILED and failure.root == task.id and failure.error is not None:
@@ -99,10 +106,10 @@ def _error_of(task: Task) -> BaseException:
             task=task.id,
         )
     else:
-        whose = f"task {failure.root}" if failure.root != task.id else "a future given as an argument"
+        whose, advice = _CAUSE if failure.root != task.id else _FOREIGN
         error = DependencyError(
-            f"{whose} {what}, so task {task.id}, which waits for it, was not run. "
-            "Mend the cause and retry it: every task that waits for it runs then.",
+            f"{whose.format(failure.root)} {what}, so task {task.id}, which waits for it, was not run. "
+            f"{advice}",
             root=root,
             root_task=failure.root,
             task=task.id,

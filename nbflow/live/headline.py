@@ -17,12 +17,15 @@ __all__ = ["Headline", "Tally"]
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Headline:
-    """Sum up some tasks at one moment. `rate` is in tasks a second, `elapsed` in seconds with work to do."""
+    """Sum up some tasks at one moment.
+
+    `rate` is in tasks a second, `elapsed` in seconds with work to do; either is None while it is not known.
+    """
 
     summary: Summary
     rate: float | None = None
     estimate: Estimate | None = None
-    elapsed: float = 0.0
+    elapsed: float | None = None
     is_over: bool = False
 
     @property
@@ -36,9 +39,9 @@ class Headline:
         if self.summary.total == 0:
             return ""
         if self.summary.left == 0:
-            return f"finished in {in_words(self.elapsed)}"
+            return "finished" if self.elapsed is None else f"finished in {in_words(self.elapsed)}"
         if self.is_over:
-            return f"ended after {in_words(self.elapsed)}"
+            return "ended" if self.elapsed is None else f"ended after {in_words(self.elapsed)}"
         words = [_speed(self.rate)] if self.rate else []
         if self.estimate:
             words.append(str(self.estimate))

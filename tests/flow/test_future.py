@@ -1,6 +1,7 @@
 import asyncio
 import concurrent.futures
 import threading
+import traceback
 from concurrent.futures import CancelledError
 from typing import Any
 
@@ -66,6 +67,16 @@ def test_a_future_does_not_settle_while_somebody_counts_those_that_are_done() ->
         assert not future.done()
     settling.join()
     assert future.done()
+
+
+def test_an_error_that_is_asked_for_again_does_not_grow() -> None:
+    future = nf.python_app(lambda: 1 / 0)()
+    lengths = []
+    for _ in range(3):
+        with pytest.raises(ZeroDivisionError) as caught:
+            future.result(10)
+        lengths.append(len(list(traceback.walk_tb(caught.value.__traceback__))))
+    assert len(set(lengths)) == 1
 
 
 def test_result_gives_up_after_the_timeout_and_the_task_goes_on() -> None:

@@ -58,6 +58,11 @@ def test_bad_configurations_are_refused(arguments: dict[str, Any]) -> None:
         nf.load(**arguments)
 
 
+def test_an_unknown_name_is_answered_with_the_nearest() -> None:
+    with pytest.raises(ConfigError, match="Did you mean 'processes'"):
+        nf.load("proceses")
+
+
 def test_any_executor_of_the_standard_library() -> None:
     with ThreadPoolExecutor(2) as pool:
         nf.load(pool, workers=2)

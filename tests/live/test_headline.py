@@ -31,6 +31,7 @@ def test_a_finished_run_says_how_long_it_took() -> None:
     headline = Headline(summary=summary(DONE=1), elapsed=75)
     assert str(headline) == "1 of 1 task done, finished in 1 min 15 s"
     assert headline.is_quiet
+    assert Headline(summary=summary(DONE=1)).pace == "finished", "who counts once knows no time"
 
 
 def test_a_run_that_ended_early_says_so() -> None:
