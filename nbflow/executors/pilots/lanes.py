@@ -146,6 +146,7 @@ class Lanes:
             for entry in [entry for entry in self._passes.values() if entry.block == block]:
                 self._gate.forbid(entry.key)
                 del self._passes[entry.key]
+            self._until.pop(block, None)
 
         self._inbox.put(end)
 

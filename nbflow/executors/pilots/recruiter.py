@@ -97,7 +97,8 @@ class Recruiter:
         while chunk := self._channel.receive():
             *lines, rest = (rest + chunk).split(b"\n")
             for line in lines:
-                self._hear(json.loads(line))
+                if line.startswith(b"{"):  # set-up lines of a site may print what they like
+                    self._hear(json.loads(line))
 
     def _hear(self, said: Mapping[str, Any]) -> None:
         match said["is"]:
