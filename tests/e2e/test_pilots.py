@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -17,9 +18,9 @@ from nbflow.flow import current
 from nbflow.sites.model import LOCAL, BlockLimits, BlockShape, LauncherName, Login, Scheduler, Site
 from tests.e2e import victims
 from tests.e2e.nemesis import Nemesis, eventually, nemesis
-from tests.e2e.services import ROOT, Service, slurm, sshd
+from tests.e2e.services import ROOT, Service, gridengine, slurm, sshd
 
-__all__ = ["nemesis", "slurm", "sshd"]
+__all__ = ["gridengine", "nemesis", "slurm", "sshd"]
 
 pytest.importorskip("ipyparallel")
 
@@ -280,3 +281,51 @@ def test_F7_a_relay_connection_that_breaks_costs_nothing(far: Site, marks: Nemes
     tunnel._loop.call_soon_threadsafe(lambda: [task.cancel() for task in tunnel._tasks])
     marks.check()
     assert set(marks.runs().values()) == {1}
+
+
+def test_the_same_jobs_through_a_login_over_ssh(cluster: Site, far: Site, tmp_path: Path) -> None:
+    site = replace(
+        cluster,
+        name="far",
+        login=far.login,
+        python=far.python,
+        setup=far.setup,
+        limits=BlockLimits(max_blocks=2),
+    )
+    nf.load(nf.Pilots(site), retries=3)
+    square = nf.python_app(lambda n: n * n)
+    nap = nf.python_app(time.sleep)
+    squares, naps = square.map(range(500)), nap.map([0.3] * 30)
+    eventually(lambda: any(future.done() for future in naps))
+    first = next(block for block in executor().blocks() if block.nodes)
+    subprocess.run(["scancel", first.job], check=True)
+    assert nf.gather(squares) == [n * n for n in range(500)]
+    nf.gather(naps)
+
+
+def test_the_same_on_grid_engine(
+    gridengine: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in gridengine.env.items():
+        monkeypatch.setenv(name, value)
+    site = Site(
+        name="grid",
+        scheduler=Scheduler.GRIDENGINE,
+        working_directory=str(tmp_path / "work"),
+        block=BlockShape(workers_per_node=1, walltime_seconds=600),
+        limits=BlockLimits(max_blocks=2),
+    )
+    nf.load(nf.Pilots(site, address="127.0.0.1"), retries=3)
+    try:
+        square = nf.python_app(lambda n: n * n)
+        nap = nf.python_app(time.sleep)
+        squares, naps = square.map(range(500)), nap.map([0.3] * 30)
+        eventually(lambda: any(future.done() for future in naps))
+        first = next(block for block in executor().blocks() if block.nodes)
+        subprocess.run(["qdel", first.job], check=True)
+        assert nf.gather(squares) == [n * n for n in range(500)]
+        nf.gather(naps)
+    finally:
+        nf.clear()
+    eventually(lambda: subprocess.run(["qstat"], capture_output=True, text=True, check=True).stdout == "")
+    eventually(lambda: not processes(tmp_path))
