@@ -153,10 +153,24 @@ def test_a_call_has_the_cores_that_it_asks_for(here: Site) -> None:
 def test_F10_the_end_of_a_walltime_costs_no_retry(here: Site, marks: Nemesis) -> None:
     nf.load(nf.Pilots(here, workers_per_node=2, walltime=9), retries=0)
     patient = nf.python_app(victims.slow)
-    for n in range(60):
+    for n in range(30):
         marks.submit(patient, f"call{n}", n, expect=2 * n)
     marks.check()
     assert len(executor().blocks()) > 1
+
+
+def test_engines_that_lack_nbflow_are_reported_and_given_back(
+    here: Site, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken = tmp_path / "broken" / "nbflow"
+    broken.mkdir(parents=True)
+    (broken / "__init__.py").write_text("raise ImportError('nbflow is not installed here')")
+    only_in_jobs = f'[ -z "${{NBFLOW_BLOCK:-}}" ] || export PYTHONPATH={broken.parent}'
+    setup = (f"export PYTHONPATH={ROOT}", only_in_jobs)
+    nf.load(nf.Pilots(replace(here, python=sys.executable, setup=setup), init_blocks=1))
+    eventually(lambda: "cannot start a lane" in caplog.text)
+    assert "nbflow is not installed here" in caplog.text
+    eventually(lambda: executor().blocks()[0].stage == "ended")
 
 
 def test_idle_pilots_are_given_back(here: Site) -> None:

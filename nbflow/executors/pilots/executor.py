@@ -72,6 +72,7 @@ class PilotsExecutor:
                 plan.module("nbflow.executors.pilots.agent", directory, plan.address),
                 {"address": address, "server_key": server_key},
                 foreman.admit,
+                foreman.tell,
             )
             endings.callback(session.run, ["rm", "-rf", directory])
             endings.callback(recruiter.close)

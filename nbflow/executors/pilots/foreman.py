@@ -152,6 +152,9 @@ class Foreman:
                 block.nodes.append(news.detail)
             case "down":
                 block.nodes = [name for name in block.nodes if name != news.detail]
+            case "useless":
+                self._cancel([block])
+                self._fail(block, news.detail)
             case "refused":
                 self._say(news.detail)
                 self._limits = replace(self._limits, min=0, max=0)

@@ -48,7 +48,7 @@ MESSAGE_NBYTES = 1 << 38
 CLOSE_SECONDS = 5.0
 
 Tell = Callable[[str, str, str], None]
-"""Be told of a block what happened ("up", "down", "refused"), and the node, or why it was refused."""
+"""Be told of a block what happened ("up", "down", "refused", "useless"), and the node, or why."""
 
 
 @final
