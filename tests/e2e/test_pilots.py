@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -17,9 +18,9 @@ from nbflow.flow import current
 from nbflow.sites.model import LOCAL, BlockLimits, BlockShape, LauncherName, Login, Scheduler, Site
 from tests.e2e import victims
 from tests.e2e.nemesis import Nemesis, eventually, nemesis
-from tests.e2e.services import ROOT, Service, slurm, sshd
+from tests.e2e.services import ROOT, Service, gridengine, slurm, sshd
 
-__all__ = ["nemesis", "slurm", "sshd"]
+__all__ = ["gridengine", "nemesis", "slurm", "sshd"]
 
 pytest.importorskip("ipyparallel")
 
@@ -152,10 +153,24 @@ def test_a_call_has_the_cores_that_it_asks_for(here: Site) -> None:
 def test_F10_the_end_of_a_walltime_costs_no_retry(here: Site, marks: Nemesis) -> None:
     nf.load(nf.Pilots(here, workers_per_node=2, walltime=9), retries=0)
     patient = nf.python_app(victims.slow)
-    for n in range(60):
+    for n in range(30):
         marks.submit(patient, f"call{n}", n, expect=2 * n)
     marks.check()
     assert len(executor().blocks()) > 1
+
+
+def test_engines_that_lack_nbflow_are_reported_and_given_back(
+    here: Site, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken = tmp_path / "broken" / "nbflow"
+    broken.mkdir(parents=True)
+    (broken / "__init__.py").write_text("raise ImportError('nbflow is not installed here')")
+    only_in_jobs = f'[ -z "${{NBFLOW_BLOCK:-}}" ] || export PYTHONPATH={broken.parent}'
+    setup = (f"export PYTHONPATH={ROOT}", only_in_jobs)
+    nf.load(nf.Pilots(replace(here, python=sys.executable, setup=setup), init_blocks=1))
+    eventually(lambda: "cannot start a lane" in caplog.text)
+    assert "nbflow is not installed here" in caplog.text
+    eventually(lambda: executor().blocks()[0].stage == "ended")
 
 
 def test_idle_pilots_are_given_back(here: Site) -> None:
@@ -280,3 +295,51 @@ def test_F7_a_relay_connection_that_breaks_costs_nothing(far: Site, marks: Nemes
     tunnel._loop.call_soon_threadsafe(lambda: [task.cancel() for task in tunnel._tasks])
     marks.check()
     assert set(marks.runs().values()) == {1}
+
+
+def test_the_same_jobs_through_a_login_over_ssh(cluster: Site, far: Site, tmp_path: Path) -> None:
+    site = replace(
+        cluster,
+        name="far",
+        login=far.login,
+        python=far.python,
+        setup=far.setup,
+        limits=BlockLimits(max_blocks=2),
+    )
+    nf.load(nf.Pilots(site), retries=3)
+    square = nf.python_app(lambda n: n * n)
+    nap = nf.python_app(time.sleep)
+    squares, naps = square.map(range(500)), nap.map([0.3] * 30)
+    eventually(lambda: any(future.done() for future in naps))
+    first = next(block for block in executor().blocks() if block.nodes)
+    subprocess.run(["scancel", first.job], check=True)
+    assert nf.gather(squares) == [n * n for n in range(500)]
+    nf.gather(naps)
+
+
+def test_the_same_on_grid_engine(
+    gridengine: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in gridengine.env.items():
+        monkeypatch.setenv(name, value)
+    site = Site(
+        name="grid",
+        scheduler=Scheduler.GRIDENGINE,
+        working_directory=str(tmp_path / "work"),
+        block=BlockShape(workers_per_node=1, walltime_seconds=600),
+        limits=BlockLimits(max_blocks=2),
+    )
+    nf.load(nf.Pilots(site, address="127.0.0.1"), retries=3)
+    try:
+        square = nf.python_app(lambda n: n * n)
+        nap = nf.python_app(time.sleep)
+        squares, naps = square.map(range(500)), nap.map([0.3] * 30)
+        eventually(lambda: any(future.done() for future in naps))
+        first = next(block for block in executor().blocks() if block.nodes)
+        subprocess.run(["qdel", first.job], check=True)
+        assert nf.gather(squares) == [n * n for n in range(500)]
+        nf.gather(naps)
+    finally:
+        nf.clear()
+    eventually(lambda: subprocess.run(["qstat"], capture_output=True, text=True, check=True).stdout == "")
+    eventually(lambda: not processes(tmp_path))

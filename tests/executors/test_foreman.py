@@ -10,7 +10,7 @@ from nbflow.core.ids import ExecutorId
 from nbflow.core.scaling import Outlook, Phase, Queued
 from nbflow.core.states import Cause
 from nbflow.core.task import ONE_CORE
-from nbflow.errors import ConfigError, ProviderError
+from nbflow.errors import ConfigError, ProviderError, SubmitUncertain
 from nbflow.executors.pilots.blocks import Block, Stage, cause_of, describe_end
 from nbflow.executors.pilots.foreman import Foreman
 from nbflow.executors.pilots.plan import Plan
@@ -211,3 +211,34 @@ def test_a_name_that_nobody_knows_is_told_with_what_there_is() -> None:
 
     with pytest.raises(ConfigError, match=r"no executor and no site 'proceses'.*processes"):
         nf.load("proceses")
+
+
+def test_F15_a_job_that_may_have_been_accepted_is_asked_for_again_under_its_name(yard: Yard) -> None:
+    accept, uncertain = yard.provider.submit, ["first", "second"]
+
+    def submit(spec: JobSpec) -> JobId:
+        if uncertain:
+            yard.provider.specs.append(spec)
+            raise SubmitUncertain(f"sbatch said nothing: {uncertain.pop()}")
+        return accept(spec)
+
+    yard.provider.submit = submit  # type: ignore[method-assign]
+    yard.foreman.scale(1)
+    yard.wait_until(lambda: yard.stages == ["pending"])
+    assert len({spec.name for spec in yard.provider.specs}) == 1
+
+
+def test_a_cancellation_that_fails_is_tried_again(yard: Yard) -> None:
+    cancel, refusals = yard.provider.cancel, [1, 2]
+
+    def refuse(jobs: Collection[JobId]) -> None:
+        if jobs and refusals:
+            refusals.pop()
+            raise ProviderError("scancel: timed out")
+        cancel(jobs)
+
+    yard.provider.cancel = refuse  # type: ignore[method-assign]
+    yard.foreman.scale(1)
+    yard.wait_until(lambda: yard.stages == ["pending"])
+    yard.foreman.scale(0)
+    yard.wait_until(lambda: yard.provider.cancelled == ["1"])

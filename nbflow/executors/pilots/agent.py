@@ -5,6 +5,7 @@ talks in lines of JSON: to whoever started it on stdout, from it on stdin, whose
 controller are in files that only this user can read, and nowhere else.
 
     engine: {"is": "engine", "id": 3, "key": public key of its lane, "block": ..., "host": ...}
+    trouble: {"is": "trouble", "block": ..., "text": why an engine is of no use}
     answer: {"id": 3, "address": "tcp://...", "server_key": ..., "workers": 4}
     at the end: {"leave": true}
 """
@@ -22,7 +23,7 @@ import time
 from pathlib import Path
 from typing import Any, Final, final
 
-from nbflow.worker.facts import own_address
+from nbflow.worker.facts import BLOCK, own_address
 
 __all__ = ["ENGINE_FILE", "main"]
 
@@ -157,7 +158,11 @@ class Agent:
         try:
             prepared = reply.get()
         except Exception as error:  # noqa: BLE001 - whatever the other side raised
-            self._tell({"is": "trouble", "text": f"engine {engine} cannot start a lane: {error}"})
+            text = f"an engine came up and cannot start a lane: {error}"
+            block = self._client[engine].apply_async(os.getenv, BLOCK, "")
+            block.add_done_callback(
+                lambda reply: self._tell({"is": "trouble", "block": reply.result(), "text": text})
+            )
             return
         if not prepared["key"]:
             return  # its lane runs

@@ -31,7 +31,6 @@ class PilotsExecutor:
     """Run calls on pilots at the plan's site; `open_session` is called once, in the thread that starts it."""
 
     is_remote = True
-    wait_seconds: float | None = None
 
     def __init__(self, label: str, plan: Plan, open_session: Callable[[], Session]) -> None:
         self.label = ExecutorId(label)
@@ -41,6 +40,11 @@ class PilotsExecutor:
         self._lanes: Lanes | None = None
         self._foreman: Foreman | None = None
         self._tunnel: Tunnel | None = None
+
+    @property
+    def wait_seconds(self) -> float | None:
+        """Return how long a new block is expected to wait for its start, None when nobody knows."""
+        return None if self._foreman is None else self._foreman.wait_seconds
 
     def start(self, post: Post) -> Capacity:
         """Log in, start what pilots register with, and ask for the first blocks; slots come with them."""
@@ -68,6 +72,7 @@ class PilotsExecutor:
                 plan.module("nbflow.executors.pilots.agent", directory, plan.address),
                 {"address": address, "server_key": server_key},
                 foreman.admit,
+                foreman.tell,
             )
             endings.callback(session.run, ["rm", "-rf", directory])
             endings.callback(recruiter.close)

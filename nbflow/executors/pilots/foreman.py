@@ -20,12 +20,12 @@ from typing import Final, final
 from nbflow.core.ids import ExecutorId
 from nbflow.core.scaling import Cancel, Drain, Outlook, Request, decide
 from nbflow.core.states import Cause
-from nbflow.errors import NbflowError
+from nbflow.errors import NbflowError, SubmitUncertain
 from nbflow.executors.pilots.blocks import Block, Stage, cause_of
 from nbflow.executors.pilots.lanes import Lanes
 from nbflow.executors.pilots.node import Pass
 from nbflow.executors.pilots.plan import Plan
-from nbflow.providers.job import JobState, job_name
+from nbflow.providers.job import JobSpec, JobState, job_name
 from nbflow.providers.protocol import Provider
 
 __all__ = ["Foreman"]
@@ -49,7 +49,10 @@ class _News:
 
 @final
 class Foreman:
-    """Keep as many blocks as the work wants, within the plan's limits."""
+    """Keep as many blocks as the work wants, within the plan's limits.
+
+    `wait_seconds` is how long the last block took from its request to its first node.
+    """
 
     def __init__(
         self, label: ExecutorId, plan: Plan, provider: Provider, lanes: Callable[[], Lanes], directory: str
@@ -64,6 +67,8 @@ class Foreman:
         self._is_open = True
         self.blocks: dict[str, Block] = {}
         self.trouble = ""
+        self.wait_seconds: float | None = None
+        self._unsettled: dict[str, JobSpec] = {}
         self._thread = threading.Thread(target=self._run, name=f"nbflow-blocks-{label}", daemon=True)
 
     def start(self) -> None:
@@ -82,8 +87,9 @@ class Foreman:
         if block is None or block.stage.is_over:
             return None
         if block.ends_at == math.inf and block.walltime != math.inf:
-            # It was not seen to start yet: it did just now.
-            self._lanes().expect_end(name, time.monotonic() + block.walltime - SLOW_POLL_SECONDS)
+            # It was not seen to start yet, though it did lately.
+            late = min(SLOW_POLL_SECONDS, block.walltime / 10)
+            self._lanes().expect_end(name, time.monotonic() + block.walltime - late)
         entry = Pass(key, name, self._plan.workers)
         self._lanes().allow(entry)
         return entry
@@ -115,7 +121,11 @@ class Foreman:
                 self._turn()
             except NbflowError as error:  # the site cannot be reached for the moment
                 self._say(str(error))
+            except Exception:
+                # A defect of ours must not leave jobs behind that nobody looks after.
+                log.exception("nbflow could not look after the blocks of %s", self._plan.site.name)
             self._listen(time.monotonic() + self._plan.poll_seconds)
+        self._settle()
         self._cancel([block for block in self.blocks.values() if not block.stage.is_over])
 
     def _listen(self, until: float) -> None:
@@ -136,10 +146,15 @@ class Foreman:
         match news.what:
             case "up":
                 if not block.has_come_up:
-                    block.has_come_up, block.since = True, time.monotonic()
+                    now = time.monotonic()
+                    self.wait_seconds = now - block.since
+                    block.has_come_up, block.since = True, now
                 block.nodes.append(news.detail)
             case "down":
-                block.nodes.remove(news.detail)
+                block.nodes = [name for name in block.nodes if name != news.detail]
+            case "useless":
+                self._cancel([block])
+                self._fail(block, news.detail)
             case "refused":
                 self._say(news.detail)
                 self._limits = replace(self._limits, min=0, max=0)
@@ -147,6 +162,7 @@ class Foreman:
 
     def _turn(self) -> None:
         now = time.monotonic()
+        self._settle()
         self._follow(now)
         self._give_up_in_time(now)
         self._watch_bare(now)
@@ -179,10 +195,22 @@ class Foreman:
         if spec.walltime_seconds is not None:
             block.walltime = float(spec.walltime_seconds)
         self.blocks[block.name] = block
+        self._submit(block, spec)
+
+    def _submit(self, block: Block, spec: JobSpec) -> None:
         try:
             block.job = self._provider.submit(spec)
+        except SubmitUncertain as error:
+            self._unsettled[block.name] = spec
+            self._say(str(error))
         except NbflowError as error:
             self._fail(block, str(error))
+
+    def _settle(self) -> None:
+        """Ask again about jobs of which nobody knows whether they were accepted."""
+        unsettled, self._unsettled = self._unsettled, {}
+        for name, spec in unsettled.items():
+            self._submit(self.blocks[name], spec)
 
     def _fail(self, block: Block, reason: str) -> None:
         """Note that nothing came of a block; the next ones are asked for later and later."""
@@ -242,14 +270,17 @@ class Foreman:
                 block.idle_since = now
 
     def _cancel(self, blocks: list[Block]) -> None:
+        """Have jobs ended; while that cannot be done, it is tried again at each turn."""
         for block in blocks:
-            block.is_leaving = True
             if block.stage is not Stage.ENDED:
                 block.stage = Stage.DRAINING
         try:
             self._provider.cancel([block.job for block in blocks if block.job is not None])
         except NbflowError as error:
             self._say(f"jobs could not be cancelled: {error}")
+            return
+        for block in blocks:
+            block.is_leaving = True
 
     def _forget(self) -> None:
         ended = [block.name for block in self.blocks.values() if block.stage.is_over]

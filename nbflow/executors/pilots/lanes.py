@@ -48,7 +48,7 @@ MESSAGE_NBYTES = 1 << 38
 CLOSE_SECONDS = 5.0
 
 Tell = Callable[[str, str, str], None]
-"""Be told of a block what happened ("up", "down", "refused"), and the node, or why it was refused."""
+"""Be told of a block what happened ("up", "down", "refused", "useless"), and the node, or why."""
 
 
 @final
@@ -146,6 +146,7 @@ class Lanes:
             for entry in [entry for entry in self._passes.values() if entry.block == block]:
                 self._gate.forbid(entry.key)
                 del self._passes[entry.key]
+            self._until.pop(block, None)
 
         self._inbox.put(end)
 

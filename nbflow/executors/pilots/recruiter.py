@@ -12,6 +12,7 @@ from typing import Any, Final, final
 
 from nbflow.core.ids import ExecutorId
 from nbflow.errors import NbflowError, SiteError
+from nbflow.executors.pilots.lanes import Tell
 from nbflow.executors.pilots.node import Pass
 from nbflow.sites.session import Channel, Session
 
@@ -28,7 +29,8 @@ GOODBYE_SECONDS: Final = 10.0
 class Recruiter:
     """Keep a site's agent running, and enlist the engines that it tells of.
 
-    `admit` says for which block an engine comes, with how many workers, or None to leave it alone.
+    `admit` says for which block an engine comes, with how many workers, or None to leave it alone. `tell` is
+    told of one that is useless.
     """
 
     def __init__(
@@ -38,11 +40,13 @@ class Recruiter:
         argv: Sequence[str],
         where: Mapping[str, Any],
         admit: Callable[[str, str], Pass | None],
+        tell: Tell,
     ) -> None:
         self._session = session
         self._argv = argv
         self._where = where
         self._admit = admit
+        self._tell = tell
         self._is_open = True
         self._is_ready = False
         self._is_settled = threading.Event()
@@ -97,7 +101,8 @@ class Recruiter:
         while chunk := self._channel.receive():
             *lines, rest = (rest + chunk).split(b"\n")
             for line in lines:
-                self._hear(json.loads(line))
+                if line.startswith(b"{"):  # set-up lines of a site may print what they like
+                    self._hear(json.loads(line))
 
     def _hear(self, said: Mapping[str, Any]) -> None:
         match said["is"]:
@@ -105,7 +110,7 @@ class Recruiter:
                 self._is_ready = True
                 self._is_settled.set()
             case "trouble":
-                log.warning("nbflow: %s", said["text"])
+                self._tell(said["block"], "useless", said["text"])
             case "engine":
                 entry = self._admit(said["block"], said["key"])
                 if entry is not None:

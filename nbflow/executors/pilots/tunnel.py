@@ -33,7 +33,8 @@ class Tunnel:
         self._tasks: set[asyncio.Task[None]] = set()
         self._channel: Channel = session.start(argv)
         self._lines = self._read()
-        said = json.loads(next(self._lines, b"null"))
+        # Set-up lines of a site may print what they like before.
+        said = json.loads(next((line for line in self._lines if line.startswith(b"{")), b"null"))
         if said is None:
             self._channel.close()
             self._loop.close()
