@@ -6,6 +6,7 @@
     ├── NotLoaded                  an app was called while no dataflow kernel is loaded
     ├── AppTypeError               an app was declared or called with what it cannot take
     ├── JournalError               a journal that cannot be opened, read or written
+    ├── NotMemoizable              a value that has no canonical form, so that equal ones could be told
     └── TaskError                  something happened to one task; all its errors carry `.task`
         ├── AppTimeout             its walltime ended
         ├── AppExited              it called sys.exit or raised a BaseException
@@ -38,6 +39,7 @@ __all__ = [
     "MissingOutputs",
     "NbflowError",
     "NotLoaded",
+    "NotMemoizable",
     "NotPicklable",
     "RemoteError",
     "RemoteTraceback",
@@ -72,6 +74,22 @@ class AppTypeError(NbflowError, TypeError):
 @final
 class JournalError(NbflowError):
     """Say why a journal cannot be opened, read or written."""
+
+
+@final
+class NotMemoizable(NbflowError, TypeError):
+    """Say what has no canonical form, and where it sits (`path`, as `['model'].lock`)."""
+
+    def __init__(self, message: str = "", *, path: str = "") -> None:
+        super().__init__(message)
+        self.path = path
+
+    def within(self, place: str) -> NotMemoizable:
+        """Return the same, seen from one level further out."""
+        return NotMemoizable(str(self.args[0]), path=place + self.path)
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.args[0]}" if self.path else str(self.args[0])
 
 
 class TaskError(NbflowError):
