@@ -249,6 +249,8 @@ _WHOLES: dict[type, Callable[[Encoder, Any], None]] = {
     functools.cached_property: lambda encoder, value: encoder.items(b"once", (value.func, value.attrname)),
     type(functools.lru_cache(len)): lambda encoder, value: encoder.items(b"cached", (value.__wrapped__,)),
     dataclasses.Field: lambda encoder, value: encoder.items(b"field", operator.attrgetter(*_FIELD)(value)),
+    # Which item it gets, the class's `_fields` say.
+    type(vars(collections.namedtuple("_Names", "name"))["name"]): _constant(b"getter;"),
     type(dataclasses.MISSING): _constant(b"missing;"),
     type(dataclasses.KW_ONLY): _constant(b"kw_only;"),
 }
