@@ -14,9 +14,21 @@ from nbflow.core.ids import ExecutorId
 from nbflow.core.task import ONE_CORE, Options, Resources
 from nbflow.errors import ConfigError, InvalidResources
 
-__all__ = ["OPTION_NAMES", "change_options", "check_walltime"]
+__all__ = ["OPTION_NAMES", "change_options", "check_walltime", "ignored"]
 
-OPTION_NAMES = ("cores", "memory", "gpus", "walltime", "retries", "executors", "priority", "label", "strict")
+OPTION_NAMES = (
+    "cores",
+    "memory",
+    "gpus",
+    "walltime",
+    "retries",
+    "executors",
+    "priority",
+    "label",
+    "strict",
+    "cache",
+    "ignore",
+)
 
 _UNITS = {
     "": 1,
@@ -52,6 +64,8 @@ def change_options(options: Options, given: Mapping[str, Any]) -> Options:
         changes["retry"] = as_policy(given["retries"])
     if "executors" in given:
         changes["executors"] = _executors(given["executors"])
+    if given.get("cache") is not None:
+        changes["memoized"] = _flag("cache", given["cache"])
     if "priority" in given:
         changes["priority"] = _whole("priority", given["priority"], -(10**9))
     return replace(options, **changes) if changes else options
@@ -80,6 +94,20 @@ def _whole(name: str, value: Any, least: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise InvalidResources(f"{name}={value!r}: give a whole number, {least} or more")
     return value
+
+
+def _flag(name: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ConfigError(f"{name}={value!r}: give True or False")
+    return value
+
+
+def ignored(value: Any) -> frozenset[str]:
+    """Return the names in `ignore=`. Raises ConfigError for anything but names."""
+    names = [value] if isinstance(value, str) else list(value) if isinstance(value, Iterable) else [value]
+    if not all(isinstance(name, str) for name in names):
+        raise ConfigError(f"ignore={value!r}: give the name of an argument, or a list of names")
+    return frozenset(names)
 
 
 def _memory(value: Any) -> int:

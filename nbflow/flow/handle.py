@@ -68,6 +68,10 @@ class TaskHandle:
         with self._reader() as reader:
             return "".join(output.text for output in reader.outputs(self.id))
 
+    def why(self) -> str:
+        """Return whether a remembered result was used, and if not what had changed since."""
+        return self._kernel.why(self._task)
+
     def cancel(self) -> bool:
         """Cancel the task, also while it runs; return whether it is cancelled by this."""
         return bool(self._kernel.cancel([self._task]))

@@ -191,7 +191,7 @@ class Invocation:
     A plain slotted class, one for each task.
     """
 
-    __slots__ = ("args", "directive", "function", "has_futures", "kwargs", "origin", "watch")
+    __slots__ = ("args", "directive", "function", "has_futures", "kwargs", "origin", "recipe", "watch")
 
     def __init__(
         self,
@@ -210,6 +210,7 @@ class Invocation:
         self.has_futures = has_futures
         self.origin = origin
         self.watch: object = None
+        self.recipe: Any = None
 
     def let_go(self) -> Invocation | None:
         """Let go of function and arguments; return what of the call is still of use: its output files."""

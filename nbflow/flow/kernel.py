@@ -59,11 +59,14 @@ class DataFlowKernel:
         executors: Sequence[Executor],
         local: ThreadsExecutor,
         retry: RetryPolicy,
+        *,
+        is_memoized: bool = False,
     ) -> None:
         self.journal = journal
         self.run_id = journal.run
         self.run_dir = run_dir
         self._retry = retry
+        self._is_memoized = is_memoized
         self.is_remote = any(executor.is_remote for executor in executors)
         self.origin: str | None = None
         self._next_task = count(1).__next__
@@ -188,7 +191,10 @@ class DataFlowKernel:
         )
         future: AppFuture[Any] = AppFuture(self, task)
         task.future = future
-        task.can_follow = found is not None and travels and call.can_follow
+        if options.memoized:
+            self._loop.memory.open()
+            call.recipe = spec.recipe(travels=travels)
+        task.can_follow = found is not None and travels and not options.memoized and call.can_follow
         if outputs:
             future._outputs = tuple(DataFuture(self, task, file) for file in outputs)
         foreign = [] if found is None else found.foreign
@@ -226,7 +232,10 @@ class DataFlowKernel:
                 f"no executor has room for cores={need.cores}, memory={need.memory}, gpus={need.gpus}; "
                 f"the largest has {self._loop.placement.describe_largest()}"
             )
-        options = self._admitted[given] = given if given.retry else replace(given, retry=self._retry)
+        is_memoized = self._is_memoized if given.memoized is None else given.memoized
+        options = self._admitted[given] = replace(
+            given, retry=given.retry or self._retry, memoized=is_memoized
+        )
         return options
 
     def derive(self, operation: str, future: AppFuture[Any], key: Any) -> AppFuture[Any]:
@@ -289,6 +298,10 @@ class DataFlowKernel:
     def app_name(self, task: Task) -> str:
         """Return the name of a task's app."""
         return self._specs[task.app].name
+
+    def why(self, task: Task) -> str:
+        """Return whether a remembered result was used, and if not what had changed since."""
+        return self._loop.memory.why(task)
 
     def failed(self, match: Callable[[Task], bool]) -> list[Task]:
         """Return the tasks that failed by themselves and match."""
@@ -356,6 +369,7 @@ class DataFlowKernel:
         with ExitStack() as endings:
             endings.callback(self.journal.close, "finished")
             endings.callback(self._usercode.close, CLOSE_SECONDS)
+            endings.callback(self._loop.memory.close)
             endings.callback(self._loop.close)
             for executor in self._executors:
                 endings.callback(executor.close, Exit.STOP)

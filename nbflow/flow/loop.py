@@ -16,13 +16,25 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar, final
 
-from nbflow.core.effects import Drop, Enqueue, Reject, Reopen, Resolve, WakeLater, Withdraw
+from nbflow.core.effects import (
+    Drop,
+    Enqueue,
+    LookUp,
+    Reject,
+    Remember,
+    Reopen,
+    Resolve,
+    WakeLater,
+    Withdraw,
+)
 from nbflow.core.events import (
     CancelRequested,
     DepDone,
     DepFailed,
     Dispatched,
     Event,
+    MemoHit,
+    MemoMissed,
     RetryDue,
     Returned,
     Spawned,
@@ -38,6 +50,7 @@ from nbflow.core.task import Failure, Task
 from nbflow.errors import JoinError
 from nbflow.executors.protocol import Executor, Printed, SlotDown, SlotUp
 from nbflow.flow.inputs import Found, Invocation
+from nbflow.flow.memory import Kept, Memory
 from nbflow.flow.record import Recorder
 from nbflow.flow.settle import settle
 from nbflow.flow.timers import Timers
@@ -85,6 +98,7 @@ class FlowLoop:
         self.inbox: SimpleQueue[Any] = SimpleQueue()
         self.executors: dict[ExecutorId, Executor] = {}
         self.placement = Placement()
+        self.memory = Memory(self.inbox.put)
         self._journal = journal
         self._recorder = Recorder(journal)
         self.graph = Graph(self._recorder.note)
@@ -102,6 +116,9 @@ class FlowLoop:
             TryFailed: self._try_failed,
             _Told: self._told,
             RetryDue: self._apply,
+            MemoHit: self._apply,
+            MemoMissed: self._apply,
+            Kept: lambda kept: self._apply(kept.event),
             Printed: self._recorder.printed,
             AppRow: self._recorder.app,
             SlotUp: lambda up: self.placement.open_slot(up.executor, up.slot),
@@ -111,8 +128,10 @@ class FlowLoop:
         self._effects: dict[type[Any], Callable[[Any], None]] = {
             Enqueue: lambda effect: self.placement.enqueue(effect.task),
             Resolve: lambda effect: settle(effect.task, self._usercode),
-            Reject: lambda effect: settle(effect.task, self._usercode),
-            Withdraw: lambda effect: settle(effect.task, self._usercode),
+            Reject: self._end_without,
+            Withdraw: self._end_without,
+            LookUp: lambda effect: self.memory.look_up(effect.task),
+            Remember: lambda effect: None,  # it was kept before its task could end: see _returned
             Reopen: self._reopen,
             WakeLater: self._wake_later,
             Drop: self._drop,
@@ -234,6 +253,8 @@ class FlowLoop:
         self.placement.learn(task.app, event.seconds)
         if task.call.directive.kind is Kind.JOIN:
             self._apply(self._join(task, event))
+        elif task.options.memoized:
+            self.memory.keep(task, event)
         else:
             self._apply(event)
 
@@ -323,6 +344,11 @@ class FlowLoop:
         if executor is not None:
             self.executors[executor].drop([key])
             self.placement.release(*key, self._now)
+
+    def _end_without(self, effect: Reject | Withdraw) -> None:
+        if effect.task.options.memoized:
+            self.memory.release(effect.task)
+        settle(effect.task, self._usercode)
 
     def _wake_later(self, effect: WakeLater) -> None:
         task = effect.task

@@ -27,6 +27,9 @@ class Owner(Protocol):
     def inputs_of(self, task: Task) -> dict[str, str]:
         """Return a short picture of each argument."""
 
+    def why(self, task: Task) -> str:
+        """Return why a task was run, or was not."""
+
     def derive(self, operation: str, future: Any, key: Any) -> Any:
         """Return a future of a tiny operation on a future's result."""
 

@@ -74,7 +74,7 @@ class Binder:
         whole = hashlib.sha256(code.fingerprint.digest)
         whole.update(f"{code.kind}\0{chr(0).join(outputs)}\0".encode("utf-8", "surrogatepass"))
         forms: Forms = {}
-        for name, value in self._named(args, kwargs):
+        for name, value in self.named(args, kwargs):
             try:
                 form = form_of(value)
             except NotMemoizable as error:
@@ -84,7 +84,8 @@ class Binder:
             forms[name] = form.hex()
         return Key(whole.digest(), code, forms)
 
-    def _named(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+    def named(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+        """Return the arguments that count, by name."""
         if self._is_plain and not kwargs and len(args) == len(self._names):
             named: Iterable[tuple[str, Any]] = zip(self._names, args, strict=True)
         elif self._signature is None:
