@@ -20,6 +20,7 @@ COMMANDS = {
     "ps": "list the runs, or the tasks of one run",
     "show": "tell the story of a run, or of one of its tasks",
     "tail": "list what happened in a run, and what happens now",
+    "gc": "remove remembered results that are old, or over the size limit",
     "doctor": "check this environment and say what to do about each problem",
 }
 
