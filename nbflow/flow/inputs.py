@@ -25,6 +25,7 @@ __all__ = [
     "ATOMS",
     "Found",
     "Invocation",
+    "are_atoms",
     "find_futures",
     "keep_arrangement",
     "replace_futures",

@@ -11,7 +11,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import groupby
 from queue import SimpleQueue
 from typing import Any, final
@@ -21,7 +21,7 @@ from nbflow.core.ids import TaskId, TryId
 from nbflow.core.task import Task
 from nbflow.errors import NotMemoizable
 from nbflow.flow.describe import describe_value
-from nbflow.flow.inputs import ATOMS, Invocation
+from nbflow.flow.inputs import Invocation, are_atoms
 from nbflow.memo.codec import encode
 from nbflow.memo.collect import find_garbage, size_limit
 from nbflow.memo.files import digest_of
@@ -234,14 +234,14 @@ class Memory:
                 try:
                     record = _record(key, result)
                 except Exception as error:  # noqa: BLE001 - a user's code may run here; it is not remembered
-                    self._stories[task] = replace(self._stories[task], note=_cannot(error))
+                    self._stories[task].note = _cannot(error)
                     answers += self._release_all([_Release(task)])
                 else:
                     records.append(record)
                     entry = Entry(record.codec, record.data, record.outputs)
                     answers += self._follow(task, key, entry)
                     # The store has the arguments from here on.
-                    self._stories[task] = replace(self._stories[task], forms=None)
+                    self._stories[task].forms = None
             answers.append(Kept(result.event))
         if records:
             store.add(records)
@@ -293,8 +293,7 @@ def _record(key: Key, result: _Keep) -> Record:
     """Return what is kept of a result. Raises NotMemoizable when it may not be that of the key."""
     call = result.call
     recipe: Recipe = call.recipe
-    values = {str(place): value for place, value in enumerate(call.args)} | call.kwargs
-    if any(type(value) not in ATOMS for value in values.values()) and recipe.key(call).digest != key.digest:
+    if not are_atoms(call.args, call.kwargs) and recipe.key(call).digest != key.digest:
         raise NotMemoizable("an argument was changed, or a file that it names, while the call was under way")
     if recipe.alive is not None and recipe.alive.snapshot().digest != key.code.fingerprint.digest:
         raise NotMemoizable("the code, or something that it uses, was changed while the call was under way")

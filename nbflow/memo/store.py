@@ -207,7 +207,9 @@ class Store:
                 return None
         else:
             data = payload
-        return Entry(codec, data, [tuple(output) for output in json.loads(outputs)])
+        return Entry(
+            codec, data, [(path, digest) for path, digest in json.loads(outputs)] if outputs != "[]" else []
+        )
 
     def _seal(self, *fields: Any) -> bytes:
         sealed = repr(fields).encode("utf-8", "surrogatepass")
@@ -219,12 +221,10 @@ class Store:
     def _add(self, records: Sequence[Record]) -> None:
         now = time.time()
         rows = [self._row(record, now) for record in records]
-        codes = {
-            record.code: json.dumps([tuple(part) for part in record.parts], ensure_ascii=True)
-            for record in records
-        }
+        parts = {record.code: record.parts for record in records}
+        codes = [(code, json.dumps(told)) for code, told in parts.items()]
         with self._transaction() as connection:
-            connection.executemany("INSERT OR IGNORE INTO codes VALUES (?, ?)", codes.items())
+            connection.executemany("INSERT OR IGNORE INTO codes VALUES (?, ?)", codes)
             connection.executemany(f"INSERT OR REPLACE INTO results VALUES ({', '.join('?' * 13)})", rows)
 
     def _row(self, record: Record, now: float) -> tuple[Any, ...]:
@@ -237,7 +237,7 @@ class Store:
                 write_durably(path, record.data)
             else:
                 os.utime(path)  # it is needed again, whatever the age of who needed it first
-        outputs = json.dumps(list(record.outputs))
+        outputs = json.dumps(record.outputs) if record.outputs else "[]"
         seal = self._seal(record.key, record.codec, payload, is_apart, outputs)
         return (
             record.key, record.app, record.kind, record.code, json.dumps(record.forms), outputs, record.codec,

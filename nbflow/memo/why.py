@@ -23,11 +23,12 @@ Parts = Sequence[tuple[str, str, str]]
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Story:
     """Say what a look-up found. A plain `note` is the whole answer; without one `key` was not known.
 
-    `time` is that of the look-up; `forms` are the arguments' while the store does not have them.
+    `time` is that of the look-up; `forms` are the arguments' while the store does not have them. It is
+    changed in place: there is one for each call that was run.
     """
 
     key: bytes = b""

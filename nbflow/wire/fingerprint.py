@@ -190,13 +190,13 @@ class _Walk:
         """Yield what the waiting things are made of, and the things that these refer to."""
         while self._waiting:
             thing, name = self._waiting.popleft()
-            encoder, text = Encoder(self._refer), ""
+            encoder, text, data = Encoder(self._refer), "", list[CodePart]()
             try:
                 if isinstance(thing, types.FunctionType):
                     syntax = syntax_of(thing.__code__)
                     encoder.out += syntax.digest
                     text = syntax.text
-                    yield from self._names(thing, encoder)
+                    data.extend(self._names(thing, encoder))
                 elif isinstance(thing, type):
                     self._put_class(thing, encoder)
                 else:
@@ -204,6 +204,7 @@ class _Walk:
             except NotMemoizable as error:
                 raise error.within(name) from None
             yield CodePart(name, hashlib.sha256(encoder.out).hexdigest(), text)
+            yield from data
 
     def _names(self, fn: types.FunctionType, encoder: Encoder) -> Iterator[CodePart]:
         """Write what a function refers to; its data are parts of their own, so that a change has a name."""

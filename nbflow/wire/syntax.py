@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import inspect
 import linecache
 import sys
+import textwrap
+import tokenize
 import types
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, final
 
 __all__ = ["Syntax", "syntax_of"]
@@ -90,9 +92,12 @@ def _ordered(value: Any) -> Any:
 
 def _from_source(code: types.CodeType) -> Syntax | None:
     source = _source(code.co_filename)
+    if not source.codes:
+        source = _read(code.co_filename, _block(source.lines, code.co_firstlineno))
     place = code.co_firstlineno, code.co_name
     nodes = source.nodes.get(place, [])
-    if len(nodes) != 1 or (source.codes is not None and (*place, _meaning(code)) not in source.codes):
+    made = (*place, _meaning(code))
+    if len(nodes) != 1 or not (made in source.codes or made in _codes_of_statement(source, place[0])):
         return None
     node = nodes[0]
     out: list[str] = []
@@ -104,14 +109,12 @@ def _from_source(code: types.CodeType) -> Syntax | None:
 @final
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """Hold a source: its functions by first line and name, and the code that it makes.
-
-    `codes` is None for a notebook's cell, whose name is never given to another text.
-    """
+    """Hold a source: its functions by first line and name, and the code that it makes."""
 
     lines: list[str]
+    statements: list[ast.stmt]
     nodes: dict[tuple[int, str], list[Node]]
-    codes: set[tuple[Any, ...]] | None
+    codes: set[tuple[Any, ...]]
 
 
 _sources: dict[str, _Source] = {}
@@ -126,15 +129,36 @@ def _source(filename: str) -> _Source:
     return known
 
 
+def _codes_of_statement(source: _Source, line: int) -> set[tuple[Any, ...]]:
+    """Return the code that the statement around a line makes when it is compiled by itself, as IPython does.
+
+    It may differ: the compiler looks at what the same source imports.
+    """
+    for statement in source.statements:
+        if statement.end_lineno is not None and line <= statement.end_lineno:
+            alone = ast.Module([statement], [])
+            return set(
+                _codes(compile(alone, "<cell>", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True))
+            )
+    return set()
+
+
+def _block(lines: list[str], first: int) -> list[str]:
+    """Return the lines of one definition in its place: in a cell with magics, the rest is no Python."""
+    try:
+        block = inspect.getblock(lines[first - 1 :])
+    except (SyntaxError, tokenize.TokenError):
+        return []
+    return ["\n"] * (first - 1) + textwrap.dedent("".join(block)).splitlines(keepends=True)
+
+
 def _read(filename: str, lines: list[str]) -> _Source:
     text = "".join(lines)
     try:
         tree = ast.parse(text)
-        codes = None
-        if Path(filename).exists():
-            codes = set(_codes(compile(text, filename, "exec", dont_inherit=True)))
-    except (SyntaxError, ValueError):  # a cell with magics, for example
-        return _Source(lines, {}, None)
+        module = compile(text, filename, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+    except (SyntaxError, ValueError):
+        return _Source(lines, [], {}, set())
     nodes: dict[tuple[int, str], list[Node]] = {}
     has_lambdas = "lambda" in text
     for node in ast.walk(tree) if has_lambdas else _statements(tree):
@@ -142,7 +166,7 @@ def _read(filename: str, lines: list[str]) -> _Source:
             decorators = getattr(node, "decorator_list", ())
             first = min(one.lineno for one in (node, *decorators))
             nodes.setdefault((first, getattr(node, "name", "<lambda>")), []).append(node)
-    return _Source(lines, nodes, codes)
+    return _Source(lines, tree.body, nodes, set(_codes(module)))
 
 
 def _codes(code: types.CodeType) -> Iterator[tuple[Any, ...]]:

@@ -173,7 +173,9 @@ def test_what_has_no_canonical_form_runs_and_says_so(kernel: Any) -> None:
 def test_options_of_the_app_the_call_and_the_load(kernel: Any, marks: Path) -> None:
     plain = define(SQUARE.replace("(cache=True)", ""))
     where = str(marks)
-    assert "cache=True" in plain(1, where).task.why()
+    first = plain(1, where)
+    first.result(10)
+    assert "cache=True" in first.task.why()
     nf.gather([plain(1, where), plain(1, where)])
     assert runs(marks) == 3
     nf.gather([plain.options(cache=True)(1, where), plain.options(cache=True)(1, where)])

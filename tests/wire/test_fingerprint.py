@@ -1,3 +1,4 @@
+import ast
 import functools
 import importlib
 import linecache
@@ -243,6 +244,43 @@ def test_source_that_was_edited_and_not_loaded_is_not_believed(project: Callable
     stale = Fingerprinter(module.f).snapshot().digest
     fresh = Fingerprinter(project("def f(x):\n    return x + 4\n").f).snapshot().digest
     assert stale != fresh
+
+
+def test_a_cell_with_magics_is_read_as_one_without() -> None:
+    plain = "def app(x):\n    return x + 1\n"
+    magic = f"%time 1\n!ls\n# A comment.\n{plain}"
+    name = f"<cell {_number()}>"
+    linecache.cache[name] = (len(magic), None, magic.splitlines(keepends=True), name)
+    namespace: dict[str, Any] = {"__name__": "__main__"}
+    exec(compile("\n\n\n" + plain, name, "exec"), namespace)
+    told = Fingerprinter(namespace["app"]).snapshot()
+    assert told.digest == fingerprint(plain).digest
+    assert told.parts[0].text == plain
+
+
+def test_a_cell_is_read_though_ipython_compiles_each_statement_by_itself() -> None:
+    source = (
+        "import math\n\ndef make(a):\n    def app(x):\n        return math.sin(x) + a\n    return app\n\n"
+        "app = make(1)\n"
+    )
+    name = f"<cell {_number()}>"
+    linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
+    namespace: dict[str, Any] = {"__name__": "__main__"}
+    for statement in ast.parse(source).body:
+        exec(compile(ast.Module([statement], []), name, "exec"), namespace)
+    told = Fingerprinter(namespace["app"]).snapshot()
+    assert told.parts[0].text == "    def app(x):\n        return math.sin(x) + a\n"
+
+
+def test_source_of_another_code_is_not_believed_under_a_name_that_was_used_twice() -> None:
+    digests = set()
+    for number in (11, 22):
+        text = f"def app(x):\n    return x + {number}\n"
+        linecache.cache["<twice>"] = (9, None, ["def app(x):\n", "    return x\n"], "<twice>")
+        namespace: dict[str, Any] = {"__name__": "__main__"}
+        exec(compile(text, "<twice>", "exec"), namespace)
+        digests.add(Fingerprinter(namespace["app"]).snapshot().digest)
+    assert len(digests) == 2
 
 
 def test_changes_in_place_are_seen() -> None:
