@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from nbflow.flow.steering import attr as attr
     from nbflow.flow.steering import cancel as cancel
     from nbflow.flow.steering import events as events
+    from nbflow.flow.steering import forget as forget
     from nbflow.flow.steering import retry as retry
     from nbflow.flow.steering import tasks as tasks
     from nbflow.flow.waiting import as_completed as as_completed
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from nbflow.flow.waiting import wait as wait
     from nbflow.live import progress as progress
     from nbflow.live import watch as watch
+    from nbflow.wire.canonical import memo_key as memo_key
 
 _HOMES = {
     "AUTO": "apps.files",
@@ -73,9 +75,11 @@ _HOMES = {
     "cancel": "flow.steering",
     "clear": "flow.current",
     "events": "flow.steering",
+    "forget": "flow.steering",
     "gather": "flow.waiting",
     "join_app": "apps.decorators",
     "load": "flow.load",
+    "memo_key": "wire.canonical",
     "nodes": "flow.nodes",
     "progress": "live",
     "python_app": "apps.decorators",

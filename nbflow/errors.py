@@ -13,6 +13,7 @@
     │   └── SiteFileMissing        a file that is not there
     ├── ProviderError              a batch system that refused, or whose answer cannot be read
     │   └── SubmitUncertain        a job that may or may not have been accepted
+    ├── NotMemoizable              a value that has no canonical form, so that equal ones could be told
     └── TaskError                  something happened to one task; all its errors carry `.task`
         ├── AppTimeout             its walltime ended
         ├── AppExited              it called sys.exit or raised a BaseException
@@ -49,6 +50,7 @@ __all__ = [
     "MissingOutputs",
     "NbflowError",
     "NotLoaded",
+    "NotMemoizable",
     "NotPicklable",
     "NotReadable",
     "ProviderError",
@@ -121,6 +123,22 @@ class ProviderError(NbflowError):
 @final
 class SubmitUncertain(ProviderError):
     """Say that a job may or may not have been accepted: submit it again under the same name."""
+
+
+@final
+class NotMemoizable(NbflowError, TypeError):
+    """Say what has no canonical form, and where it sits (`path`, as `['model'].lock`)."""
+
+    def __init__(self, message: str = "", *, path: str = "") -> None:
+        super().__init__(message)
+        self.path = path
+
+    def within(self, place: str) -> NotMemoizable:
+        """Return the same, seen from one level further out."""
+        return NotMemoizable(str(self.args[0]), path=place + self.path)
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.args[0]}" if self.path else str(self.args[0])
 
 
 class TaskError(NbflowError):

@@ -13,4 +13,5 @@ def state_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory(prefix="nbflow-") as runtime:
         patch.setenv("NBFLOW_STATE_DIR", str(tmp_path_factory.mktemp("state")))
         patch.setenv("XDG_RUNTIME_DIR", runtime)
+        patch.setenv("NBFLOW_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
         yield

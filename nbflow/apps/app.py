@@ -10,11 +10,11 @@ from types import MethodType
 from typing import Any, Generic, ParamSpec, TypeVar, final, overload
 
 from nbflow.apps.files import as_files, as_stream
-from nbflow.apps.options import change_options, check_walltime
+from nbflow.apps.options import change_options, check_walltime, ignored
 from nbflow.apps.signature import RESERVED, AppSignature
 from nbflow.core.task import Options
 from nbflow.data.file import File
-from nbflow.errors import AppTypeError
+from nbflow.errors import AppTypeError, ConfigError
 from nbflow.flow.current import current
 from nbflow.flow.future import AppFuture
 from nbflow.flow.internal import LOCAL_OPTIONS
@@ -46,10 +46,15 @@ class AppFunction(Generic[P, R]):
         label: str = "",
         is_strict: bool = False,
         portable: Portable | None = None,
+        ignore: frozenset[str] = frozenset(),
     ) -> None:
+        if kind is Kind.JOIN and options.memoized:
+            raise ConfigError(
+                "cache=True is for python and bash apps: a join app runs, and what it calls is cached"
+            )
         functools.update_wrapper(self, fn)
         self.fn = fn
-        self._spec = AppSpec(fn, kind, options, portable)
+        self._spec = AppSpec(fn, kind, options, portable, ignore)
         self._signature = signature = AppSignature(fn)
         self._directive = self._spec.directive = Directive(
             kind=kind, is_strict=is_strict, walltime=options.walltime, label=label, app=self._spec.name
@@ -87,7 +92,8 @@ class AppFunction(Generic[P, R]):
 
         `cores`, `memory` (bytes or '2 GB'), `gpus`, `nodes` (whole ones), `ranks_per_node`, `walltime`
         (seconds), `retries` (a count or a RetryPolicy), `executors` (labels) or `sites` (names), `priority`,
-        `label`, `strict` (bash). Raises ConfigError for others.
+        `label`, `strict` (bash), `cache` (remember results, or not) and `ignore` (names of arguments that do
+        not count for that). Raises ConfigError for others.
         """
         return AppFunction(
             self.fn,
@@ -96,6 +102,7 @@ class AppFunction(Generic[P, R]):
             label=changes.get("label", self._directive.label) or "",
             is_strict=changes.get("strict", self._directive.is_strict) or False,
             portable=self._spec.portable,
+            ignore=ignored(changes["ignore"]) if "ignore" in changes else self._spec.ignore,
         )
 
     def publish(self) -> None:
@@ -153,7 +160,12 @@ class AppFunction(Generic[P, R]):
         if self._spec.module != "__main__" and getattr(module, self._spec.name, None) is self:
             return self._spec.name
         directive = self._directive
-        return _revive, (self.fn, self._spec.kind, self._spec.options, directive.label, directive.is_strict)
+        spec = self._spec
+        return _revive, (self.fn, spec.kind, spec.options, directive.label, directive.is_strict, spec.ignore)
+
+    def __memo_key__(self) -> Any:
+        """Tell the app from others where a function that is cached reaches it."""
+        return self.fn, str(self._spec.kind), self._directive.is_strict
 
     def __repr__(self) -> str:
         return f"<{self._spec.kind} app {self._spec.module}.{self._spec.name}>"
@@ -181,8 +193,9 @@ def _revive(
     options: Options,
     label: str,
     is_strict: bool,  # noqa: FBT001 - pickle gives it by position
+    ignore: frozenset[str],
 ) -> AppFunction[..., Any]:
-    return AppFunction(fn, kind, options, label=label, is_strict=is_strict)
+    return AppFunction(fn, kind, options, label=label, is_strict=is_strict, ignore=ignore)
 
 
 def options_for(kind: Kind) -> Options:

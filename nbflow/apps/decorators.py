@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Literal, ParamSpec, TypeVar, cast, overload
 
 from nbflow.apps.app import AppFunction, options_for
-from nbflow.apps.options import change_options
+from nbflow.apps.options import change_options, ignored
 from nbflow.errors import AppTypeError
 from nbflow.wire.messages import Kind
 
@@ -71,12 +71,13 @@ def App(
 def _make(kind: Kind, function: Callable[..., Any] | None, given: dict[str, Any]) -> Any:
     options = change_options(options_for(kind), given)
     label, is_strict = given.get("label") or "", given.get("strict") or False
+    ignore = ignored(given.get("ignore", ()))
 
     def decorate(fn: Callable[..., Any]) -> AppFunction[..., Any]:
         inner = fn.fn if isinstance(fn, AppFunction) else fn
         if not callable(inner):
             raise AppTypeError(f"@{kind}_app takes a function, not {type(fn).__name__}")
-        app = AppFunction(inner, kind, options, label=label, is_strict=is_strict)
+        app = AppFunction(inner, kind, options, label=label, is_strict=is_strict, ignore=ignore)
         app.publish()
         return app
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +14,7 @@ from nbflow.core.ids import ExecutorId
 from nbflow.core.task import ONE_CORE, Options, Resources
 from nbflow.errors import ConfigError, InvalidResources
 
-__all__ = ["OPTION_NAMES", "change_options", "check_walltime"]
+__all__ = ["OPTION_NAMES", "change_options", "check_walltime", "ignored"]
 
 OPTION_NAMES = (
     "cores",
@@ -28,6 +28,8 @@ OPTION_NAMES = (
     "priority",
     "label",
     "strict",
+    "cache",
+    "ignore",
 )
 
 _RESOURCES = frozenset(("cores", "memory", "gpus", "nodes", "ranks_per_node"))
@@ -57,23 +59,14 @@ def change_options(options: Options, given: Mapping[str, Any]) -> Options:
             near = difflib.get_close_matches(name, OPTION_NAMES, 1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise ConfigError(f"{name!r} is not an option of an app ({', '.join(OPTION_NAMES)}){hint}")
-    changes: dict[str, Any] = {}
-    if not given.keys().isdisjoint(_RESOURCES):
-        changes["resources"] = _resources(options.resources, given)
-    if "walltime" in given:
-        changes["walltime"] = check_walltime(given["walltime"])
-    if "retries" in given:  # None: as the dataflow kernel's default says
-        changes["retry"] = None if given["retries"] is None else as_policy(given["retries"])
     if "executors" in given and "sites" in given:
         raise ConfigError("give an app executors= or sites=: a site's name is the label of its executor")
-    for name in ("executors", "sites"):
-        if name in given:
-            changes["executors"] = _executors(given[name])
-    if "priority" in given:
-        changes["priority"] = _whole("priority", given["priority"], -(10**9))
     for name, kind in (("label", str), ("strict", bool)):
         if not isinstance(given.get(name), kind | None):
             raise ConfigError(f"{name}={given[name]!r}: give a {kind.__name__}, or None")
+    changes = {field: read(given[name]) for name, (field, read) in _FIELDS.items() if name in given}
+    if not given.keys().isdisjoint(_RESOURCES):
+        changes["resources"] = _resources(options.resources, given)
     return replace(options, **changes) if changes else options
 
 
@@ -104,6 +97,20 @@ def _whole(name: str, value: Any, least: int) -> int:
     return value
 
 
+def _flag(name: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ConfigError(f"{name}={value!r}: give True or False")
+    return value
+
+
+def ignored(value: Any) -> frozenset[str]:
+    """Return the names in `ignore=`. Raises ConfigError for anything but names."""
+    names = [value] if isinstance(value, str) else list(value) if isinstance(value, Iterable) else [value]
+    if not all(isinstance(name, str) for name in names):
+        raise ConfigError(f"ignore={value!r}: give the name of an argument, or a list of names")
+    return frozenset(names)
+
+
 def _memory(value: Any) -> int:
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
         return value
@@ -120,3 +127,14 @@ def _executors(value: Any) -> frozenset[ExecutorId]:
     if not all(isinstance(name, str) for name in names):
         raise ConfigError(f"executors={value!r}: give the label of an executor, a list of labels, or 'all'")
     return frozenset(map(ExecutorId, names))
+
+
+_FIELDS: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    "walltime": ("walltime", check_walltime),
+    "retries": ("retry", lambda value: None if value is None else as_policy(value)),
+    "executors": ("executors", _executors),
+    "sites": ("executors", _executors),
+    "priority": ("priority", lambda value: _whole("priority", value, -(10**9))),
+    "cache": ("memoized", lambda value: None if value is None else _flag("cache", value)),
+}
+"""Which field an option changes, and how its value is read; None is for what the dataflow kernel says."""

@@ -24,6 +24,7 @@ COMMANDS = {
     "cancel": "cancel tasks of a live run",
     "retry": "run failed tasks of a live run again",
     "sites": "list, show and check the sites where work can run",
+    "gc": "remove remembered results that are old, or over the size limit",
     "doctor": "check this environment, or a site, and say what to do about each problem",
 }
 

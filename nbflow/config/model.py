@@ -147,11 +147,13 @@ ExecutorSpec = Processes | Threads | Futures | Pilots | Named | Executor
 class Config:
     """Say where tasks run and how failures are retried unless an app says otherwise.
 
-    `executors` are in the order of preference. `retries` is a count or a RetryPolicy.
+    `executors` are in the order of preference. `retries` is a count or a RetryPolicy. `cache` remembers
+    results of apps that say nothing about it.
     """
 
     executors: tuple[ExecutorSpec, ...] = field(default_factory=lambda: (Processes(),))
     retries: Retries = 0
+    cache: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "executors", tuple(as_executors(self.executors, None)))

@@ -58,7 +58,8 @@ class Options:
     """Say how tasks of an app are run; one object is shared by all calls that use the same options.
 
     `walltime` is in seconds, of the call itself. `executors` names the only executors that may run it
-    (empty: any). A higher `priority` is placed first. Without `retry` the dataflow kernel's default holds.
+    (empty: any). A higher `priority` is placed first. Where `memoized` is None the
+    dataflow kernel's default holds. Without `retry` the dataflow kernel's default holds.
     """
 
     resources: Resources = ONE_CORE
@@ -66,7 +67,7 @@ class Options:
     walltime: float | None = None
     retry: RetryPolicy | None = None
     executors: frozenset[ExecutorId] = frozenset()
-    memoized: bool = False
+    memoized: bool | None = None
     stages_in: bool = False
     stages_out: bool = False
 

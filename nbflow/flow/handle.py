@@ -69,14 +69,25 @@ class TaskHandle:
             return "".join(output.text for output in reader.outputs(self.id))
 
     def why(self) -> str:
-        """Return why the latest try ran where it did, or what a queued task is waiting for."""
+        """Return why the latest try ran where it did, or what a queued task is waiting for.
+
+        For a task whose result is remembered: whether it was known, and if not what had changed.
+        """
+        told = (self._kernel.why_remembered(self._task), self._why_there())
+        return "\n".join(filter(None, told))
+
+    def _why_there(self) -> str | None:
         waits = self._kernel.why_queued(self._task)
         if waits is not None:
             return f"task {self.id} is queued: {waits}"
         sent = [attempt for attempt in self.attempts if attempt.slot is not None]
+        is_memoized = self._task.options.memoized
         if not sent:
-            return f"task {self.id} is {self.state.replace('_', ' ')}: it has not been sent anywhere"
+            story = f"task {self.id} is {self.state.replace('_', ' ')}: it has not been sent anywhere"
+            return None if is_memoized else story
         last = sent[-1]
+        if last.why is None and is_memoized:
+            return None
         why = last.why or "no other executor could take it"
         return f"try {last.try_id} of task {self.id} went to {last.slot}: {why}"
 

@@ -26,6 +26,7 @@ __all__ = [
     "ATOMS",
     "Found",
     "Invocation",
+    "are_atoms",
     "find_futures",
     "keep_arrangement",
     "replace_futures",
@@ -202,7 +203,7 @@ class Invocation:
     A plain slotted class, one for each task.
     """
 
-    __slots__ = ("args", "directive", "function", "has_futures", "kwargs", "origin", "watch")
+    __slots__ = ("args", "directive", "function", "has_futures", "kwargs", "origin", "recipe", "watch")
 
     def __init__(
         self,
@@ -221,6 +222,7 @@ class Invocation:
         self.has_futures = has_futures
         self.origin = origin
         self.watch: object = None
+        self.recipe: Any = None
 
     def let_go(self) -> Invocation | None:
         """Let go of function and arguments; return what of the call is still of use: its output files."""

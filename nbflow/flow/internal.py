@@ -15,7 +15,7 @@ __all__ = ["DERIVATIONS", "LOCAL", "LOCAL_OPTIONS"]
 LOCAL = ExecutorId("here")
 """The executor of what has to run in the user's process: bodies of join apps, and these."""
 
-LOCAL_OPTIONS = Options(executors=frozenset({LOCAL}))
+LOCAL_OPTIONS = Options(executors=frozenset({LOCAL}), memoized=False)
 
 
 def getitem(value: Any, key: Any) -> Any:

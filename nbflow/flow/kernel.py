@@ -62,11 +62,14 @@ class DataFlowKernel:
         executors: Sequence[Executor],
         local: ThreadsExecutor,
         retry: RetryPolicy,
+        *,
+        is_memoized: bool = False,
     ) -> None:
         self.journal = journal
         self.run_id = journal.run
         self.run_dir = run_dir
         self._retry = retry
+        self._is_memoized = is_memoized
         self.is_remote = any(executor.is_remote for executor in executors)
         self._origin: str | None = None
         self._next_task = count(1).__next__
@@ -201,6 +204,9 @@ class DataFlowKernel:
         )
         future: AppFuture[Any] = AppFuture(self, task)
         task.future = future
+        if options.memoized:
+            self._loop.memory.open()
+            call.recipe = spec.recipe(travels=travels)
         task.can_follow = travels and call.can_follow
         if outputs:
             future._outputs = tuple(DataFuture(self, task, file) for file in outputs)
@@ -245,7 +251,10 @@ class DataFlowKernel:
                 f"{f' on {need.nodes} nodes' if need.nodes > 1 else ''}; "
                 f"the largest has {self._loop.placement.describe_largest()}"
             )
-        options = self._admitted[given] = given if given.retry else replace(given, retry=self._retry)
+        is_memoized = self._is_memoized if given.memoized is None else given.memoized
+        options = self._admitted[given] = replace(
+            given, retry=given.retry or self._retry, memoized=is_memoized
+        )
         return options
 
     def derive(self, operation: str, future: AppFuture[Any], key: Any) -> AppFuture[Any]:
@@ -304,6 +313,10 @@ class DataFlowKernel:
         """Return the tasks that are not done: unfinished ones, and those that a retry may reopen."""
         graph = self._loop.graph
         return self._ask(lambda: list(graph.tasks.values()))
+
+    def why_remembered(self, task: Task) -> str | None:
+        """Return whether a remembered result was used, and if not why; None where none is wanted."""
+        return self._loop.memory.why(task)
 
     def failed(self, match: Callable[[Task], bool]) -> list[Task]:
         """Return the tasks that failed by themselves and match."""
@@ -371,6 +384,7 @@ class DataFlowKernel:
         with ExitStack() as endings:
             endings.callback(self.journal.close, "finished")
             endings.callback(self._usercode.close, CLOSE_SECONDS)
+            endings.callback(self._loop.memory.close)
             endings.callback(self._loop.close)
             for executor in self._executors:
                 endings.callback(executor.close, Exit.STOP)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, final
@@ -70,15 +71,17 @@ def load(
     sites: Any = None,
     workers: int | None = None,
     retries: Retries | None = None,
+    cache: bool | None = None,
     config: Config | None = None,
 ) -> Loaded:
     """Get a dataflow kernel ready for this process's apps; by default worker processes on this machine.
 
     `executors` is 'processes', 'threads', the name of a site, a description such as `Processes(workers=4)`
-    or `Pilots("mycluster", max_blocks=4)`, any concurrent.futures executor, or a list of these in the order of
-    preference; `workers` is for those that say nothing. `sites` is the same for names of sites, of which
-    'local' stands for worker processes on this machine. `NBFLOW_EXECUTOR` and `NBFLOW_WORKERS` stand in for what is not given. `retries` is a count
-    or a RetryPolicy for apps that say nothing.
+    or `Pilots("mycluster", max_blocks=4)`, any concurrent.futures executor, or a list of these in the order
+    of preference; `workers` is for those that say nothing. `sites` is the same for names of sites, of which
+    'local' stands for worker processes on this machine. `NBFLOW_EXECUTOR` and `NBFLOW_WORKERS` stand in for
+    what is not given. `retries` is a count or a RetryPolicy for apps that say nothing; `cache` remembers the
+    results of those that say nothing.
 
     Calling it again goes on with what is loaded. With another configuration it replaces what is loaded,
     unless tasks are unfinished there: then it raises ConfigError.
@@ -88,7 +91,7 @@ def load(
         if executors is not None or config is not None:
             raise ConfigError("load(sites=...) takes no executors and no config beside it")
         executors = list(as_sites(sites, workers))
-    asked = _config(executors, workers, retries, config)
+    asked = _config(executors, workers, retries, cache, config)
     if current.is_loaded() and _loaded_with is not None and _loaded_with[0] is current.current():
         kernel, known = _loaded_with
         if asked is None or asked == known:
@@ -108,15 +111,21 @@ def load(
 
 
 def _config(
-    executors: Any, workers: int | None, retries: Retries | None, config: Config | None
+    executors: Any,
+    workers: int | None,
+    retries: Retries | None,
+    cache: bool | None,  # noqa: FBT001 - as load takes it
+    config: Config | None,
 ) -> Config | None:
     if config is not None:
-        if not isinstance(config, Config) or not (executors is None and workers is None and retries is None):
+        if not isinstance(config, Config) or any(
+            one is not None for one in (executors, workers, retries, cache)
+        ):
             raise ConfigError("load(config=...) takes an nbflow.Config, and nothing beside it")
         return config
-    if executors is None and workers is None and retries is None:
+    if executors is None and workers is None and retries is None and cache is None:
         return None
-    return _described(executors, workers, retries)
+    return replace(_described(executors, workers, retries), cache=bool(cache))
 
 
 def _described(executors: Any = None, workers: int | None = None, retries: Retries | None = None) -> Config:
@@ -148,7 +157,9 @@ def _start(config: Config) -> DataFlowKernel:
     journal = Journal.create(run, info=info, on_trouble=_tell)
     try:
         local = ThreadsExecutor(LOCAL, LOCAL_THREADS)
-        kernel = DataFlowKernel(journal, runs_dir() / run, built, local, as_policy(config.retries))
+        kernel = DataFlowKernel(
+            journal, runs_dir() / run, built, local, as_policy(config.retries), is_memoized=config.cache
+        )
     except BaseException:
         journal.close("failed to start")
         raise

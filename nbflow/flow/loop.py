@@ -16,13 +16,25 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar, final
 
-from nbflow.core.effects import Drop, Enqueue, Reject, Reopen, Resolve, WakeLater, Withdraw
+from nbflow.core.effects import (
+    Drop,
+    Enqueue,
+    LookUp,
+    Reject,
+    Remember,
+    Reopen,
+    Resolve,
+    WakeLater,
+    Withdraw,
+)
 from nbflow.core.events import (
     CancelRequested,
     DepDone,
     DepFailed,
     Dispatched,
     Event,
+    MemoHit,
+    MemoMissed,
     RetryDue,
     Returned,
     Spawned,
@@ -47,6 +59,7 @@ from nbflow.executors.protocol import (
     SlotUp,
 )
 from nbflow.flow.inputs import Found, Invocation
+from nbflow.flow.memory import Kept, Memory
 from nbflow.flow.record import Recorder
 from nbflow.flow.settle import settle
 from nbflow.flow.timers import Timers
@@ -101,6 +114,7 @@ class FlowLoop:
         self._early: list[NodeUp] = []
         self._next_look = 0.0
         self.placement = Placement()
+        self.memory = Memory(self.inbox.put)
         self._journal = journal
         self._recorder = Recorder(journal)
         self.graph = Graph(self._recorder.note)
@@ -118,6 +132,9 @@ class FlowLoop:
             TryFailed: self._try_failed,
             _Told: self._told,
             RetryDue: self._apply,
+            MemoHit: self._apply,
+            MemoMissed: self._apply,
+            Kept: lambda kept: self._apply(kept.event),
             Printed: self._recorder.printed,
             AppRow: self._recorder.app,
             CellRow: self._recorder.cell,
@@ -131,8 +148,10 @@ class FlowLoop:
         self._effects: dict[type[Any], Callable[[Any], None]] = {
             Enqueue: lambda effect: self.placement.enqueue(effect.task),
             Resolve: lambda effect: settle(effect.task, self._usercode),
-            Reject: lambda effect: settle(effect.task, self._usercode),
-            Withdraw: lambda effect: settle(effect.task, self._usercode),
+            Reject: self._end_without,
+            Withdraw: self._end_without,
+            LookUp: lambda effect: self.memory.look_up(effect.task),
+            Remember: lambda effect: None,  # it was kept before its task could end: see _returned
             Reopen: self._reopen,
             WakeLater: self._wake_later,
             Drop: self._drop,
@@ -273,6 +292,8 @@ class FlowLoop:
             self.placement.learn(task.app, event.seconds, executor)
         if task.call.directive.kind is Kind.JOIN:
             self._apply(self._join(task, event))
+        elif task.options.memoized:
+            self.memory.keep(task, event)
         else:
             self._apply(event)
 
@@ -372,6 +393,11 @@ class FlowLoop:
         if executor is not None:
             self.executors[executor].drop([key])
             self.placement.release(*key, self._now)
+
+    def _end_without(self, effect: Reject | Withdraw) -> None:
+        if effect.task.options.memoized:
+            self.memory.release(effect.task)
+        settle(effect.task, self._usercode)
 
     def _wake_later(self, effect: WakeLater) -> None:
         task = effect.task

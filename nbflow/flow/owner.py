@@ -30,6 +30,9 @@ class Owner(Protocol):
     def why_queued(self, task: Task) -> str | None:
         """Return what a task is waiting for, None when it is not queued."""
 
+    def why_remembered(self, task: Task) -> str | None:
+        """Return whether a remembered result was used, and if not why; None where none is wanted."""
+
     def derive(self, operation: str, future: Any, key: Any) -> Any:
         """Return a future of a tiny operation on a future's result."""
 

@@ -12,6 +12,7 @@ from nbflow.core.task import Options, Task
 from nbflow.errors import NotPicklable
 from nbflow.flow.inputs import find_futures
 from nbflow.flow.loop import FlowLoop
+from nbflow.flow.memory import Recipe
 from nbflow.flow.owner import Owner
 from nbflow.flow.spec import AppSpec, newest
 from nbflow.wire.functions import Function
@@ -29,6 +30,7 @@ class _Definition(NamedTuple):
     function: Function
     options: Options
     directive: Directive
+    recipe: Recipe | None
 
 
 @final
@@ -67,6 +69,7 @@ class Repairs:
                     continue
                 if changed is not None:
                     task.call.function = changed
+                    task.call.recipe = spec.recipe(travels=is_remote)  # type: ignore[union-attr]
                 if args is None and kwargs is None:
                     self._loop.apply(RetryRequested(task.id, is_anew=changed is not None))
                 else:
@@ -86,7 +89,8 @@ class Repairs:
                     raise
                 continue  # it matters when a task of this app is retried
             known, options = self._register(now)
-            found[app] = _Definition(known, function, options, now.directive)
+            recipe = now.recipe(travels=is_remote) if options.memoized else None
+            found[app] = _Definition(known, function, options, now.directive, recipe)
         return found
 
     def _renew(self, task: Task, definitions: dict[AppId, _Definition]) -> None:
@@ -100,6 +104,8 @@ class Repairs:
         if task.call.directive is before.directive:
             task.call.directive = definition.directive
         task.app, task.call.function = definition.app, definition.function
+        if definition.recipe is not None:
+            task.call.recipe = definition.recipe
 
     def _reopen_with(self, task: Task, args: tuple[Any, ...] | None, kwargs: dict[str, Any] | None) -> None:
         """Reopen a task with other arguments; those that are None stay, with the futures among them."""

@@ -8,8 +8,12 @@ from typing import Any, final
 
 from nbflow.core.ids import AppId
 from nbflow.core.task import Options
+from nbflow.errors import NotMemoizable
+from nbflow.flow.memory import Recipe
 from nbflow.flow.owner import Owner
 from nbflow.journal.rows import AppRow
+from nbflow.memo.keys import Binder, Code
+from nbflow.wire.fingerprint import Fingerprinter
 from nbflow.wire.functions import Portable
 from nbflow.wire.messages import Directive, Kind
 
@@ -28,10 +32,18 @@ class AppSpec:
     `seen` remembers which kernel knows it under which id, and with which options (its defaults filled in).
     """
 
-    __slots__ = ("directive", "fn", "kind", "module", "name", "options", "portable", "seen")
+    __slots__ = (
+        "_code", "_fingerprinter", "binder", "directive", "fn", "ignore", "kind", "module", "name", "options",
+        "portable", "seen",
+    )  # fmt: skip
 
     def __init__(
-        self, fn: Callable[..., Any], kind: Kind, options: Options, portable: Portable | None = None
+        self,
+        fn: Callable[..., Any],
+        kind: Kind,
+        options: Options,
+        portable: Portable | None = None,
+        ignore: frozenset[str] = frozenset(),
     ) -> None:
         self.fn = fn
         self.kind = kind
@@ -40,7 +52,28 @@ class AppSpec:
         self.name: str = getattr(fn, "__name__", type(fn).__name__)
         self.module: str = getattr(fn, "__module__", None) or "__main__"
         self.portable = portable or Portable(fn)
+        self.ignore = ignore
+        self.binder = Binder(fn, ignore) if ignore else None
+        self._fingerprinter: Fingerprinter | None = None
+        self._code: Code | None = None
         self.seen: tuple[Owner, AppId, Options] | None = None
+
+    def recipe(self, *, travels: bool) -> Recipe:
+        """Return how the keys of calls that are made now are told: with the code as it is."""
+        if self._fingerprinter is None:
+            self._fingerprinter = Fingerprinter(self.fn)
+        if self.binder is None:
+            self.binder = Binder(self.fn, self.ignore)
+        alive = None if travels else self._fingerprinter
+        try:
+            fingerprint = self._fingerprinter.snapshot()
+        except NotMemoizable as error:
+            return Recipe(self.binder, None, str(error), alive)
+        code = self._code
+        if code is None or code.fingerprint is not fingerprint:
+            kind = f"{self.kind} strict" if self.directive.is_strict else str(self.kind)
+            code = self._code = Code(self.name, kind, fingerprint)
+        return Recipe(self.binder, code, "", alive)
 
     def publish(self) -> None:
         """Make this the definition that a retry of earlier calls uses: called when an app is defined."""

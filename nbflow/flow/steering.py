@@ -11,12 +11,15 @@ from nbflow.flow.current import current
 from nbflow.flow.future import AppFuture, KernelFuture
 from nbflow.flow.inputs import walk_futures
 from nbflow.flow.owner import Owner
+from nbflow.memo.collect import forget as forget_app
+from nbflow.memo.places import cache_dir
+from nbflow.memo.store import Store
 
 if TYPE_CHECKING:
     from nbflow.journal.rows import EventRow
     from nbflow.journal.table import Table
 
-__all__ = ["attr", "cancel", "events", "retry", "tasks"]
+__all__ = ["attr", "cancel", "events", "forget", "retry", "tasks"]
 
 
 def cancel(*futures: Any, app: str | None = None) -> int:
@@ -74,6 +77,21 @@ def events(since: int = 0) -> Iterator[EventRow]:
 
     with open_run(current().journal.address) as reader:
         yield from reader.follow(since)
+
+
+def forget(app: Any) -> int:
+    """Forget all remembered results of an app, given itself or by its name; return how many there were.
+
+    Its next calls are run anew. Other kernels of yours share the results, and run them anew too.
+    """
+    name = app if isinstance(app, str) else getattr(app, "__name__", None)
+    if not isinstance(name, str):
+        raise AppTypeError(f"forget({app!r}): give an app, or the name of one")
+    store = Store(cache_dir())
+    try:
+        return forget_app(store, name)
+    finally:
+        store.close()
 
 
 def attr(future: AppFuture[Any], name: str) -> AppFuture[Any]:

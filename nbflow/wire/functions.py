@@ -20,7 +20,7 @@ from weakref import WeakValueDictionary
 
 from nbflow.wire.reach import SMALL, Part, Watch, survey
 
-__all__ = ["Definition", "Function", "Portable", "dead", "living", "portable", "refresh"]
+__all__ = ["Definition", "Function", "Portable", "dead", "era", "living", "portable", "refresh"]
 
 
 @final
@@ -113,6 +113,11 @@ def living(token: int) -> Any:
 def dead(tokens: Iterable[int]) -> list[int]:
     """Return those of this process's tokens that nobody will use again: their Function is gone."""
     return [token for token in tokens if token not in _versions]
+
+
+def era() -> int:
+    """Return how often large values were to be looked at again so far."""
+    return _era.number
 
 
 def refresh() -> None:

@@ -18,7 +18,7 @@ from nbflow.wire.pickling import SENTINELS, dump, named
 from nbflow.wire.references import address
 from nbflow.wire.shapes import EMPTY
 
-__all__ = ["ATOMS", "SMALL", "Part", "Watch", "survey"]
+__all__ = ["ABSENT", "ATOMS", "SMALL", "Part", "Watch", "survey"]
 
 SMALL = 1 << 16
 """Values of at most so many pickled bytes are compared by content, larger ones by identity."""
@@ -31,7 +31,8 @@ _TABLES = frozenset(("_field_defaults", "_abc_impl"))
 """Class attributes that Python keeps for itself."""
 _CONTAINERS = (list, dict, set)
 _GLOBALS = frozenset(("LOAD_GLOBAL", "STORE_GLOBAL", "DELETE_GLOBAL", "LOAD_NAME"))
-_ABSENT = object()
+ABSENT = object()
+"""Stands for the value of a name that has none."""
 
 Pieces = Mapping[str, Any]
 """What a part is made of, by the path of each piece."""
@@ -128,7 +129,7 @@ class Watch:
     def holds(self) -> bool:
         """Tell whether nothing has changed; small mutable values are pickled again for it."""
         for namespace, name, value in self.names:
-            if namespace.get(name, _ABSENT) is not value:
+            if namespace.get(name, ABSENT) is not value:
                 return False
         for fn, code, defaults in self.functions:
             if fn.__code__ is not code or fn.__defaults__ is not defaults:
@@ -204,9 +205,9 @@ def _encode_function(part: Part, watch: Watch) -> None:
     watch.functions.append((fn, fn.__code__, fn.__defaults__))
     names = {}
     for name in _global_names(fn.__code__):
-        value = fn.__globals__.get(name, _ABSENT)
+        value = fn.__globals__.get(name, ABSENT)
         watch.names.append((fn.__globals__, name, value))
-        if value is not _ABSENT:
+        if value is not ABSENT:
             names[name] = place(value, f"{part.path}.__globals__[{name!r}]")
     cells = []
     for name, cell in zip(fn.__code__.co_freevars, fn.__closure__ or (), strict=True):

@@ -22,7 +22,7 @@ PAGES = [
 @pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
 def test_code_blocks_run(page: Path, tmp_path: Path) -> None:
     paths = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    home = {name: str(tmp_path) for name in ("HOME", "IPYTHONDIR", "NBFLOW_STATE_DIR")}
+    home = {name: str(tmp_path) for name in ("HOME", "IPYTHONDIR", "NBFLOW_STATE_DIR", "NBFLOW_CACHE_DIR")}
     ran = subprocess.run(
         [sys.executable, str(SESSION), str(page)],
         cwd=tmp_path,
