@@ -12,7 +12,6 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
-from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar, final
 
@@ -29,8 +28,6 @@ from nbflow.core.effects import (
 )
 from nbflow.core.events import (
     CancelRequested,
-    DepDone,
-    DepFailed,
     Dispatched,
     Event,
     MemoHit,
@@ -46,7 +43,7 @@ from nbflow.core.ids import ExecutorId
 from nbflow.core.placement import Assignment, Capacity, Placement
 from nbflow.core.retry import Decision, is_free
 from nbflow.core.states import Cause, State
-from nbflow.core.task import Failure, Task
+from nbflow.core.task import Task
 from nbflow.errors import JoinError
 from nbflow.executors.protocol import (
     Elastic,
@@ -58,7 +55,8 @@ from nbflow.executors.protocol import (
     SlotDown,
     SlotUp,
 )
-from nbflow.flow.inputs import Found, Invocation
+from nbflow.flow.foreign import Told, watch
+from nbflow.flow.inputs import Found
 from nbflow.flow.memory import Kept, Memory
 from nbflow.flow.record import Recorder
 from nbflow.flow.settle import settle
@@ -93,16 +91,6 @@ class _Ask(Future[Any]):
 
 
 @final
-@dataclass(slots=True)
-class _Told:
-    """What a future of others came to, and for which watch over it."""
-
-    call: Invocation
-    watch: object
-    event: Event
-
-
-@final
 class FlowLoop:
     """Run the graph of one dataflow kernel."""
 
@@ -130,7 +118,7 @@ class FlowLoop:
             Submitted: self._submitted,
             Returned: self._returned,
             TryFailed: self._try_failed,
-            _Told: self._told,
+            Told: self._told,
             RetryDue: self._apply,
             MemoHit: self._apply,
             MemoMissed: self._apply,
@@ -257,8 +245,8 @@ class FlowLoop:
         for effect in self.graph.apply(event):
             self._effects[type(effect)](effect)
 
-    def _told(self, told: _Told) -> None:
-        if told.call.watch is told.watch:
+    def _told(self, told: Told) -> None:
+        if told.is_heard:
             self._apply(told.event)
 
     def _submitted(self, event: Submitted) -> None:
@@ -331,26 +319,9 @@ class FlowLoop:
         )
 
     def watch_foreign(self, task: Task, futures: list[Future[Any]]) -> None:
-        """Tell the task when futures of others end; from any thread, after the event that counts them.
-
-        Those watched before for the same task are no longer heard: its arguments were changed.
-        """
-        if not futures:
-            return
-        call = task.call
-        call.watch = watch = object()
-
-        def tell(future: Future[Any]) -> None:
-            if future.cancelled():
-                event: Event = DepFailed(task.id, Failure(None, None, task.id), is_foreign=True)
-            elif (error := future.exception()) is not None:
-                event = DepFailed(task.id, Failure(None, error, task.id), is_foreign=True)
-            else:
-                event = DepDone(task.id, is_foreign=True)
-            self.inbox.put(_Told(call, watch, event))
-
-        for future in futures:
-            future.add_done_callback(tell)
+        """Tell the task when futures of others end; from any thread, after the event that counts them."""
+        if futures:
+            watch(task, futures, self.inbox.put)
 
     # What the core asks for
 
