@@ -54,13 +54,7 @@ def change_options(options: Options, given: Mapping[str, Any]) -> Options:
     Raises ConfigError for an unknown name, with the nearest known one, and InvalidResources for impossible
     values.
     """
-    for name in given:
-        if name not in OPTION_NAMES:
-            near = difflib.get_close_matches(name, OPTION_NAMES, 1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise ConfigError(f"{name!r} is not an option of an app ({', '.join(OPTION_NAMES)}){hint}")
-    if "executors" in given and "sites" in given:
-        raise ConfigError("give an app executors= or sites=: a site's name is the label of its executor")
+    _check_names(given)
     for name, kind in (("label", str), ("strict", bool)):
         if not isinstance(given.get(name), kind | None):
             raise ConfigError(f"{name}={given[name]!r}: give a {kind.__name__}, or None")
@@ -68,6 +62,16 @@ def change_options(options: Options, given: Mapping[str, Any]) -> Options:
     if not given.keys().isdisjoint(_RESOURCES):
         changes["resources"] = _resources(options.resources, given)
     return replace(options, **changes) if changes else options
+
+
+def _check_names(given: Mapping[str, Any]) -> None:
+    for name in given:
+        if name not in OPTION_NAMES:
+            near = difflib.get_close_matches(name, OPTION_NAMES, 1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise ConfigError(f"{name!r} is not an option of an app ({', '.join(OPTION_NAMES)}){hint}")
+    if "executors" in given and "sites" in given:
+        raise ConfigError("give an app executors= or sites=: a site's name is the label of its executor")
 
 
 def check_walltime(value: Any) -> float | None:

@@ -68,8 +68,8 @@ def _find(site: str | Site) -> Site:
     if site not in catalogue.names():
         executors, sites = executor_names(), catalogue.names()
         raise ConfigError(
-            f"there is no executor and no site {site!r}{suggestion(site, (*executors, *sites))}; "
-            f"executors: {', '.join(executors)}; sites: {', '.join(sites)}"
+            f"there is no executor and no site {site!r} (executors: {', '.join(executors)}; "
+            f"sites: {', '.join(sites)}){suggestion(site, (*executors, *sites))}"
         )
     return catalogue.find(site)
 

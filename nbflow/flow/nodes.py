@@ -80,7 +80,7 @@ class NodeTable(Sequence[NodeRow]):
 
 
 def nodes() -> NodeTable:
-    """Return a table of blocks and nodes of all sites: what waits in a queue, what runs where."""
+    """Return a table of the sites' blocks and nodes: what is queued, what is there, what runs where."""
     rows = [
         row
         for executor in current().executors

@@ -79,11 +79,18 @@ def _signed(error: BaseException, task: Task) -> BaseException:
 
 
 def _in_one_line(error: BaseException) -> str:
-    """Return type and message; the message from the traceback's text, since __str__ is a user's code."""
-    text = str(error) if isinstance(error, TaskError) else (remote_text(error) or "").strip()
-    last = text.splitlines()[-1] if text else ""
+    """Return type and message, to stand within a sentence.
+
+    Our own errors say in their first line what failed. The message of others is the last line of the
+    traceback's text, since __str__ is a user's code.
+    """
+    if isinstance(error, TaskError):
+        line = str(error).partition("\n")[0]
+    else:
+        line = (remote_text(error) or "").strip().rpartition("\n")[2]
+    line = line[:200].rstrip(".")
     name = type(error).__name__
-    return last[:200] if last.startswith(name) else f"{name}: {last[:200]}" if last else name
+    return line if line.startswith(name) else f"{name}: {line}" if line else name
 
 
 _CAUSE = "task {}", "Mend the cause and retry it: every task that waits for it runs then."

@@ -80,7 +80,7 @@ def test_wrong_resources() -> None:
 def test_an_unknown_executor() -> None:
     with pytest.raises(ConfigError, match="nowhere"):
         double.options(executors="nowhere")(1)
-    with pytest.raises(ConfigError, match="there is no executor 'nowhere'; there are: futures, processes"):
+    with pytest.raises(ConfigError, match=r"no executor and no site 'nowhere' \(executors: futures,"):
         nf.load("nowhere")
     assert double(1).result(60) == 2
 

@@ -44,6 +44,13 @@ def test_a_failure_reaches_what_depends_on_it_and_nothing_else() -> None:
     assert good.result(10) == 1
 
 
+def test_the_failure_of_a_command_is_told_by_its_exit_code_to_what_depends_on_it() -> None:
+    failing = nf.bash_app(lambda: "echo first >&2; echo second >&2; exit 3")()
+    with pytest.raises(DependencyError, match=r"exit code 3: echo first .* exit 3, so task") as echo:
+        add(failing).result(10)
+    assert "\n" not in str(echo.value)
+
+
 def test_retry_runs_only_the_failed_branch_with_the_new_definition() -> None:
     runs: list[str] = []
 
