@@ -25,6 +25,7 @@ OPTION_NAMES = (
     "walltime",
     "retries",
     "executors",
+    "sites",
     "priority",
     "label",
     "strict",
@@ -64,11 +65,8 @@ def change_options(options: Options, given: Mapping[str, Any]) -> Options:
         changes["walltime"] = check_walltime(given["walltime"])
     if "retries" in given:  # None: as the dataflow kernel's default says
         changes["retry"] = None if given["retries"] is None else as_policy(given["retries"])
-    if "executors" in given and "sites" in given:
-        raise ConfigError("give an app executors= or sites=: a site's name is the label of its executor")
-    for name in ("executors", "sites"):
-        if name in given:
-            changes["executors"] = _executors(given[name])
+    if not given.keys().isdisjoint(("executors", "sites")):
+        changes["executors"] = _executors(given)
     if "priority" in given:
         changes["priority"] = _whole("priority", given["priority"], -(10**9))
     for name, kind in (("label", str), ("strict", bool)):
@@ -113,10 +111,14 @@ def _memory(value: Any) -> int:
     return int(float(match[1]) * _UNITS[(match[2] or "").lower()])
 
 
-def _executors(value: Any) -> frozenset[ExecutorId]:
+def _executors(given: Mapping[str, Any]) -> frozenset[ExecutorId]:
+    """Return the labels that were named; a site's name is the label of its executor."""
+    if "executors" in given and "sites" in given:
+        raise ConfigError("give an app executors= or sites=: a site's name is the label of its executor")
+    name, value = next((name, given[name]) for name in ("executors", "sites") if name in given)
     if value is None or value == "all":
         return frozenset()
     names = [value] if isinstance(value, str) else list(value) if isinstance(value, Iterable) else [value]
-    if not all(isinstance(name, str) for name in names):
-        raise ConfigError(f"executors={value!r}: give the label of an executor, a list of labels, or 'all'")
+    if not all(isinstance(one, str) for one in names):
+        raise ConfigError(f"{name}={value!r}: give the label of an executor, a list of labels, or 'all'")
     return frozenset(map(ExecutorId, names))

@@ -75,10 +75,10 @@ def load(
     """Get a dataflow kernel ready for this process's apps; by default worker processes on this machine.
 
     `executors` is 'processes', 'threads', the name of a site, a description such as `Processes(workers=4)`
-    or `Pilots("mycluster", max_blocks=4)`, any concurrent.futures executor, or a list of these in the order of
-    preference; `workers` is for those that say nothing. `sites` is the same for names of sites, of which
-    'local' stands for worker processes on this machine. `NBFLOW_EXECUTOR` and `NBFLOW_WORKERS` stand in for what is not given. `retries` is a count
-    or a RetryPolicy for apps that say nothing.
+    or `Pilots("mycluster", max_blocks=4)`, any concurrent.futures executor, or a list of these in the order
+    of preference; `workers` is for those that say nothing. `sites` is the same for names of sites, of which
+    'local' stands for worker processes on this machine. `NBFLOW_EXECUTOR` and `NBFLOW_WORKERS` stand in for
+    what is not given. `retries` is a count or a RetryPolicy for apps that say nothing.
 
     Calling it again goes on with what is loaded. With another configuration it replaces what is loaded,
     unless tasks are unfinished there: then it raises ConfigError.

@@ -59,7 +59,7 @@ def test_bad_configurations_are_refused(arguments: dict[str, Any]) -> None:
 
 
 def test_an_unknown_name_is_answered_with_the_nearest() -> None:
-    with pytest.raises(ConfigError, match="Did you mean 'processes'"):
+    with pytest.raises(ConfigError, match="did you mean processes"):
         nf.load("proceses")
 
 
