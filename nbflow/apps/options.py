@@ -25,6 +25,7 @@ OPTION_NAMES = (
     "walltime",
     "retries",
     "executors",
+    "sites",
     "priority",
     "label",
     "strict",
@@ -59,6 +60,8 @@ def change_options(options: Options, given: Mapping[str, Any]) -> Options:
         if not isinstance(given.get(name), kind | None):
             raise ConfigError(f"{name}={given[name]!r}: give a {kind.__name__}, or None")
     changes = {field: read(given[name]) for name, (field, read) in _FIELDS.items() if name in given}
+    if not given.keys().isdisjoint(("executors", "sites")):
+        changes["executors"] = _executors(given)
     if not given.keys().isdisjoint(_RESOURCES):
         changes["resources"] = _resources(options.resources, given)
     return replace(options, **changes) if changes else options
@@ -70,8 +73,6 @@ def _check_names(given: Mapping[str, Any]) -> None:
             near = difflib.get_close_matches(name, OPTION_NAMES, 1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise ConfigError(f"{name!r} is not an option of an app ({', '.join(OPTION_NAMES)}){hint}")
-    if "executors" in given and "sites" in given:
-        raise ConfigError("give an app executors= or sites=: a site's name is the label of its executor")
 
 
 def check_walltime(value: Any) -> float | None:
@@ -124,20 +125,22 @@ def _memory(value: Any) -> int:
     return int(float(match[1]) * _UNITS[(match[2] or "").lower()])
 
 
-def _executors(value: Any) -> frozenset[ExecutorId]:
+def _executors(given: Mapping[str, Any]) -> frozenset[ExecutorId]:
+    """Return the labels that were named; a site's name is the label of its executor."""
+    if "executors" in given and "sites" in given:
+        raise ConfigError("give an app executors= or sites=: a site's name is the label of its executor")
+    name, value = next((name, given[name]) for name in ("executors", "sites") if name in given)
     if value is None or value == "all":
         return frozenset()
     names = [value] if isinstance(value, str) else list(value) if isinstance(value, Iterable) else [value]
-    if not all(isinstance(name, str) for name in names):
-        raise ConfigError(f"executors={value!r}: give the label of an executor, a list of labels, or 'all'")
+    if not all(isinstance(one, str) for one in names):
+        raise ConfigError(f"{name}={value!r}: give the label of an executor, a list of labels, or 'all'")
     return frozenset(map(ExecutorId, names))
 
 
 _FIELDS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "walltime": ("walltime", check_walltime),
     "retries": ("retry", lambda value: None if value is None else as_policy(value)),
-    "executors": ("executors", _executors),
-    "sites": ("executors", _executors),
     "priority": ("priority", lambda value: _whole("priority", value, -(10**9))),
     "cache": ("memoized", lambda value: None if value is None else _flag("cache", value)),
 }

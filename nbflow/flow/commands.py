@@ -15,8 +15,9 @@ from typing import Any, Final, Union, cast, final, get_args, get_origin, get_typ
 
 from nbflow.core.states import REOPENABLE, State
 from nbflow.core.task import Task
-from nbflow.errors import ControlError
+from nbflow.errors import ConfigError, ControlError
 from nbflow.flow.kernel import DataFlowKernel
+from nbflow.flow.nodes import scale_kernel
 from nbflow.journal.reader import Reader, open_run
 from nbflow.journal.rows import EventRow
 
@@ -147,8 +148,11 @@ def tail(desk: Desk, *, limit: int = 20, since: int | None = None) -> dict[str, 
 
 def scale(desk: Desk, *, blocks: int, executor: str | None = None) -> dict[str, Any]:
     """Set how many blocks an executor has; refused where it has none."""
-    which = desk.kernel.describe_executors() if executor is None else executor
-    raise ControlError(f"cannot scale to {blocks} blocks: {which} has a fixed number of workers")
+    try:
+        scale_kernel(desk.kernel, blocks, executor)
+    except ConfigError as error:
+        raise ControlError(str(error)) from error
+    return {"blocks": blocks}
 
 
 def subscribe(desk: Desk, *, since: int | None = None) -> dict[str, Any]:

@@ -11,8 +11,9 @@ from nbflow.core.ids import TaskId
 from nbflow.errors import ConfigError
 from nbflow.executors.views import BlockView, HasBlocks
 from nbflow.flow.current import current
+from nbflow.flow.kernel import DataFlowKernel
 
-__all__ = ["NodeRow", "NodeTable", "nodes", "scale"]
+__all__ = ["NodeRow", "NodeTable", "nodes", "scale", "scale_kernel"]
 
 COLUMNS = ("site", "block", "job", "stage", "node", "slots", "busy", "tasks")
 TASKS_SHOWN = 6
@@ -76,19 +77,16 @@ class NodeTable(Sequence[NodeRow]):
 
         if not self._rows:
             return f"<p>{self!r}</p>"
-        return f"<table>{row('th', COLUMNS)}{''.join(row('td', one.cells) for one in self._rows)}</table>"
+        body = "".join(row("td", one.cells) for one in self._rows)
+        return f"<table>{row('th', COLUMNS)}{body}</table>"
 
 
 def nodes() -> NodeTable:
-    """Return a table of the sites' blocks and nodes: what is queued, what is there, what runs where."""
-    rows = [
-        row
-        for executor in current().executors
-        if isinstance(executor, HasBlocks)
-        for block in executor.blocks()
-        for row in _rows(str(executor.label), block)
-    ]
-    return NodeTable(rows)
+    """Return a table of blocks and nodes: what waits in a queue, what is there, what runs where."""
+    elastic = _elastic(current())
+    return NodeTable(
+        [row for site, one in elastic.items() for block in one.blocks() for row in _rows(site, block)]
+    )
 
 
 def scale(blocks: int, *, site: str | None = None) -> None:
@@ -96,17 +94,25 @@ def scale(blocks: int, *, site: str | None = None) -> None:
 
     0 gives back all of them: what they run ends first. Raises ConfigError for a site that has no blocks.
     """
+    scale_kernel(current(), blocks, site)
+
+
+def scale_kernel(kernel: DataFlowKernel, blocks: int, site: str | None) -> None:
+    """Do that for one dataflow kernel."""
     if isinstance(blocks, bool) or not isinstance(blocks, int) or blocks < 0:
         raise ConfigError(f"scale({blocks!r}): give a whole number of blocks, 0 or more")
-    elastic = {
-        str(executor.label): executor for executor in current().executors if isinstance(executor, HasBlocks)
-    }
-    names = ", ".join(elastic) or "none"
+    elastic = _elastic(kernel)
+    if not elastic:
+        raise ConfigError(f"cannot scale: {kernel.describe_executors()} has a fixed number of workers")
     if site is None and len(elastic) == 1:
         (site,) = elastic
     if site is None or site not in elastic:
-        raise ConfigError(f"scale(..., site={site!r}): sites with blocks here: {names}")
+        raise ConfigError(f"scale(..., site={site!r}): sites with blocks here: {', '.join(elastic)}")
     elastic[site].scale(blocks)
+
+
+def _elastic(kernel: DataFlowKernel) -> dict[str, HasBlocks]:
+    return {str(one.label): one for one in kernel.executors if isinstance(one, HasBlocks)}
 
 
 def _rows(site: str, block: BlockView) -> Iterator[NodeRow]:

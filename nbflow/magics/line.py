@@ -54,7 +54,7 @@ class LineMagics(Magics):
             %nbflow tasks failed               list tasks, here those in one state
             %nbflow retry                      run all failed tasks again, and what waits for them
             %nbflow nodes                      list blocks and nodes, and what runs where
-            %nbflow scale 4                    have four blocks; with more sites `scale 4 mycluster`
+            %nbflow scale 4                    have four blocks (`scale 4 mycluster` among several sites)
             %nbflow cancel train               cancel the unfinished tasks of an app; without a name, all
             %nbflow clear                      end the run: cancel what is unfinished, stop all processes
 

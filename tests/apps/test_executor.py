@@ -38,3 +38,11 @@ def test_shutdown_can_cancel_what_waits() -> None:
     executor.shutdown(cancel_futures=True)
     assert all(call.done() for call in calls)
     assert any(call.cancelled() for call in calls)
+
+
+def test_an_app_names_sites_as_it_names_executors() -> None:
+    assert nf.python_app(sites=["threads"])(abs)(-1).result(20) == 1
+    with pytest.raises(nf.errors.ConfigError, match="no executor is called 'far'"):
+        nf.python_app(sites="far")(abs)(-1)
+    with pytest.raises(nf.errors.ConfigError, match="executors= or sites="):
+        nf.python_app(sites="a", executors="b")(abs)

@@ -56,7 +56,7 @@ def test_workers_are_for_descriptions_that_say_nothing() -> None:
 def test_a_configuration_takes_names_too() -> None:
     assert Config(executors=["threads"]).executors == (Threads(),)  # type: ignore[arg-type]
     assert Config(executors="processes").executors == (Processes(),)  # type: ignore[arg-type]
-    assert Config(executors="flux").executors == (Pilots("flux"),)  # type: ignore[arg-type]
+    assert Config(executors="cluster").executors == (Pilots("cluster"),)  # type: ignore[arg-type]
     assert Config(executors=(Named("flux", 3),)).executors == (Named("flux", 3),)
     with pytest.raises(ConfigError, match="itself"):
         Config(executors="futures")  # type: ignore[arg-type]

@@ -121,7 +121,7 @@ def test_a_task_that_never_was_is_told(client: Client) -> None:
         client.call("cancel", tasks=[99])
 
 
-def test_nothing_scales_yet(client: Client) -> None:
+def test_what_has_a_fixed_number_of_workers_does_not_scale(client: Client) -> None:
     with pytest.raises(ControlError, match="fixed number of workers"):
         client.call("scale", blocks=3)
 
