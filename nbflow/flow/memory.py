@@ -177,15 +177,28 @@ class Memory:
                 batch.append(self._queue.get())
             is_over = None in batch
             for kind, items in groupby((one for one in batch if one is not None), type):
+                requests = list(items)
                 try:
-                    answers = self._serve[kind](store, list(items))
+                    answers = self._serve[kind](store, requests)
                 except Exception:
+                    # A defect of ours must not leave anybody without an answer.
                     log.exception("nbflow could not remember")
-                    continue
+                    answers = [answer for one in requests for answer in self._without_memory(one)]
                 if answers:
                     self._post(answers)
             if is_over:
                 return
+
+    def _without_memory(self, request: Any) -> Iterable[Any]:
+        """Return what lets a task go on as if nothing was remembered, and those that wait for it."""
+        match request:
+            case _LookUp():
+                yield MemoMissed(request.task, request.try_id)
+            case _Keep():
+                yield from self._release_all([_Release(request.event.task)])
+                yield Kept(request.event)
+            case _:
+                yield from self._release_all([request])
 
     def _look_up_all(self, store: Store, asked: list[_LookUp]) -> list[Any]:
         answers: list[Any] = []
@@ -193,7 +206,7 @@ class Memory:
         for ask in asked:
             try:
                 keyed.append((ask, ask.call.recipe.key(ask.call)))
-            except Exception as error:  # noqa: BLE001 - a user's code may run here; the call is run then
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - a user's code may run here; the call is run then
                 self._stories[ask.task] = Story(note=_cannot(error))
                 answers.append(MemoMissed(ask.task, ask.try_id))
         found = store.find({key.digest for _, key in keyed if key.digest not in self._following})
@@ -233,7 +246,7 @@ class Memory:
             if key is not None:
                 try:
                     record = _record(key, result)
-                except Exception as error:  # noqa: BLE001 - a user's code may run here; it is not remembered
+                except (Exception, SystemExit) as error:  # noqa: BLE001 - a user's code may run here; it is not remembered
                     self._stories[task].note = _cannot(error)
                     answers += self._release_all([_Release(task)])
                 else:
@@ -247,10 +260,14 @@ class Memory:
             store.add(records)
         return answers
 
-    def _follow(self, leader: TaskId, key: Key, entry: Entry) -> Iterable[MemoHit]:
+    def _follow(self, leader: TaskId, key: Key, entry: Entry) -> Iterable[MemoHit | MemoMissed]:
         del self._leading[leader]
-        # Each its own copy: what one user changes, another must not see.
-        return [MemoHit(task, try_id, entry.value()) for task, try_id in self._following.pop(key.digest)]
+        for task, try_id in self._following.pop(key.digest):
+            # Each its own copy: what one user changes, another must not see.
+            value, trouble = _restore(entry)
+            if trouble:
+                self._stories[task] = Story(note=trouble)
+            yield MemoMissed(task, try_id) if trouble else MemoHit(task, try_id, value)
 
     def _release_all(self, released: list[_Release]) -> list[Any]:
         answers: list[Any] = []
@@ -274,7 +291,7 @@ class Memory:
 _HIT = Story(note="hit: the result of an equal call was remembered; nothing was run")
 
 
-def _cannot(error: Exception) -> str:
+def _cannot(error: BaseException) -> str:
     return f"not remembered: {error}" if isinstance(error, NotMemoizable) else f"not remembered: {error!r}"
 
 
@@ -285,7 +302,7 @@ def _restore(entry: Entry) -> tuple[Any, str]:
             return None, f"miss: {path}, which the remembered call wrote, is gone or was changed"
     try:
         return entry.value(), ""
-    except Exception as error:  # noqa: BLE001 - a user's own code; the call is run then
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a user's own code; the call is run then
         return None, f"miss: what was remembered cannot be read here: {error!r}"
 
 

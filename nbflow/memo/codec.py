@@ -31,7 +31,7 @@ def encode(value: Any) -> tuple[str, bytes]:
         return "npy", file.getvalue()
     try:
         return "pickle", pickle.dumps(value, protocol=5)
-    except Exception as error:  # a user's own code
+    except (Exception, SystemExit) as error:  # a user's own code
         raise NotMemoizable(
             f"its result cannot be kept: {type(error).__name__}: {str(error)[:200]}"
         ) from error

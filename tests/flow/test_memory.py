@@ -1,4 +1,5 @@
 import linecache
+import sys
 import textwrap
 import threading
 from itertools import count
@@ -168,6 +169,45 @@ def test_what_has_no_canonical_form_runs_and_says_so(kernel: Any) -> None:
     future = define("@nf.python_app(cache=True)\ndef app():\n    return lambda: 1\n")()
     assert future.result(10)() == 1
     assert "its result cannot be kept" in future.task.why()
+
+
+class NotPickled:
+    def __reduce__(self) -> Any:
+        sys.exit(3)
+
+
+class NotRead:
+    def __init__(self) -> None:
+        self.value = 1
+
+    def __setstate__(self, state: Any) -> None:
+        sys.exit(3)
+
+
+@pytest.mark.parametrize("kind", [NotPickled, NotRead])
+def test_results_whose_own_code_ends_threads_leave_nobody_waiting(kernel: Any, kind: type) -> None:
+    source = (
+        "@nf.python_app(cache=True, ignore=['gate', 'kind'])\n"
+        "def app(gate, kind):\n    assert gate.wait(10)\n    return kind()\n"
+    )
+    gate = threading.Event()
+    app = define(source)
+    futures = [app(gate, kind) for _ in range(3)]
+    gate.set()
+    assert [type(future.result(10)) for future in futures] == [kind] * 3
+    plain = define("@nf.python_app(cache=True)\ndef app(n):\n    return n\n")
+    assert plain(1).result(10) == plain(1).result(10) == 1
+
+
+def test_forgotten_results_are_computed_again(kernel: Any, marks: Path) -> None:
+    app, where = define(SQUARE), str(marks)
+    nf.gather([app(1, where), app(2, where)])
+    assert nf.forget(app) == 2
+    assert nf.forget("app") == 0
+    assert app(1, where).result(10) == [1]
+    assert runs(marks) == 3
+    with pytest.raises(AppTypeError, match="give an app"):
+        nf.forget(3)
 
 
 def test_options_of_the_app_the_call_and_the_load(kernel: Any, marks: Path) -> None:
