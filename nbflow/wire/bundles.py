@@ -18,10 +18,10 @@ from nbflow.core.task import Grant
 from nbflow.errors import NbflowError, NotPicklable
 from nbflow.wire.failures import decode_error, encode_error
 from nbflow.wire.frames import Buffer
-from nbflow.wire.functions import Function, dead
+from nbflow.wire.functions import dead
+from nbflow.wire.luggage import Luggage, wrap
 from nbflow.wire.manifest import Manifest, unpack_directive
 from nbflow.wire.messages import Arguments, Call, Directive, Upstream
-from nbflow.wire.pickling import LARGE
 from nbflow.wire.values import Definitions, Encoded, decode, encode, is_plain
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "GivenBack",
     "Outcome",
     "Outcomes",
+    "Packing",
     "Parcel",
     "Place",
     "Recall",
@@ -200,20 +201,14 @@ def encode_bundle(calls: Iterable[Call], known: set[int]) -> tuple[Frames, list[
     Returns the frames, and the calls that cannot travel, each with its reason. The frames may hold an empty
     bundle.
     """
-    luggage = _Luggage(known)
-    forgotten = dead(known)
-    manifest = Manifest()
+    packing = Packing(known)
     failures: list[tuple[Call, NbflowError]] = []
     for call in calls:
         try:
-            packed = _pack_call(call, luggage)
+            packing.add(call)
         except NbflowError as error:
             failures.append((call, error))
-        else:
-            manifest.add(call, packed)
-    if manifest.items:
-        known.difference_update(forgotten)
-    return _bundle(manifest, luggage.definitions, forgotten), failures
+    return packing.frames(), failures
 
 
 def encode_plain(calls: Iterable[Call], known: set[int]) -> Frames | None:
@@ -275,7 +270,7 @@ def encode_outcomes(outcomes: Iterable[Outcome], definitions: Definitions, known
 
     Never fails: a value that cannot travel becomes a NotPicklable error of its call.
     """
-    luggage = _Luggage(known)
+    luggage = Luggage(known)
     forgotten = dead(known)
     known.difference_update(forgotten)
     items = [_pack_outcome(outcome, definitions, luggage) for outcome in outcomes]
@@ -300,32 +295,42 @@ def decode_report(frames: Sequence[Buffer], definitions: Definitions) -> Report:
 
 
 @final
-class _Luggage:
-    """Collect the definitions that have to go along, each before those that need it."""
+class Packing:
+    """Pack calls one by one for a worker that knows the definitions `known`.
+
+    Only `frames` brings these up to date: until then, a packing may be given up.
+    """
 
     def __init__(self, known: set[int]) -> None:
-        self.definitions: list[tuple[Any, ...]] = []
-        self.known = known
+        self._known = known
+        self._luggage = Luggage(set(known))
+        self._forgotten = dead(known)
+        self._packed: dict[Call, Any] = {}
 
-    def add(self, functions: Iterable[Function]) -> None:
-        """Pack those of the functions, and of what they need, that the other side does not know."""
-        waiting = list(functions)
-        while waiting:
-            function = waiting.pop()
-            if function.token in self.known:
-                continue
-            definition = function.definition()
-            self.known.add(definition.token)
-            self.definitions.append(
-                (definition.token, _wrap(definition.payload), [need.token for need in definition.needs])
-            )
-            waiting.extend(definition.needs)
+    def add(self, call: Call) -> None:
+        """Pack a call. Raises NbflowError when it cannot travel."""
+        self._packed[call] = _pack_call(call, self._luggage)
+
+    def take_out(self, call: Call) -> bool:
+        """Leave a packed call out again, from any thread; return whether it was there."""
+        return self._packed.pop(call, None) is not None
+
+    def frames(self) -> Frames:
+        """Return the bundle as frames, possibly of no calls."""
+        manifest = Manifest()
+        for call, packed in self._packed.items():
+            manifest.add(call, packed)
+        forgotten = self._forgotten
+        self._known |= self._luggage.known
+        if manifest.items:
+            self._known.difference_update(forgotten)
+        return _bundle(manifest, self._luggage.definitions, forgotten)
 
 
 _NO_KEYWORDS: dict[str, Any] = {}
 
 
-def _pack_call(call: Call, luggage: _Luggage) -> Any:
+def _pack_call(call: Call, luggage: Luggage) -> Any:
     """Return the arguments as they are when they are plain, else encoded. Raises NbflowError."""
     try:
         arguments = call.arguments()
@@ -342,10 +347,10 @@ def _pack_call(call: Call, luggage: _Luggage) -> Any:
 
 
 def _pack(encoded: Encoded) -> Any:
-    return Encoded(_wrap(encoded.data), tuple(map(_wrap, encoded.buffers)))
+    return Encoded(wrap(encoded.data), tuple(map(wrap, encoded.buffers)))
 
 
-def _pack_outcome(outcome: Outcome, definitions: Definitions, luggage: _Luggage) -> tuple[Any, ...]:
+def _pack_outcome(outcome: Outcome, definitions: Definitions, luggage: Luggage) -> tuple[Any, ...]:
     value, error, failed = outcome.value, outcome.error, None
     if error is None and not is_plain(value):
         try:
@@ -372,11 +377,6 @@ def _unpack_outcome(item: tuple[Any, ...], definitions: Definitions) -> Outcome:
         except NbflowError as reason:
             value, error = None, reason
     return Outcome(task, try_id, value, error, seconds, stdout, stderr)
-
-
-def _wrap(data: Buffer) -> Any:
-    """Let large data travel as a frame of its own."""
-    return pickle.PickleBuffer(data) if len(data) >= LARGE else data
 
 
 def _bundle(manifest: Manifest, definitions: Sequence[Any] = (), forgotten: Sequence[int] = ()) -> Frames:

@@ -1,7 +1,7 @@
 """Own what a crew of worker processes does: feed them, hear them, end them, replace them.
 
 Decides, and leaves to a `Host` how a worker is started and reached: on this machine (`supervisor`) or on the
-node of a pilot. It lives in one thread. Encoding and decoding, which may run a user's code, happen in here.
+node of a pilot. It lives in one thread; packing, which may run a user's code, happens in threads beside it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import itertools
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence, Set
 from typing import Final, Protocol, final
 
 from nbflow.core.ids import ExecutorId, NodeId, SlotId
@@ -20,9 +20,9 @@ from nbflow.wire.bundles import GivenBack, Outcome, Outcomes, Report
 from nbflow.wire.frames import Buffer
 from nbflow.wire.messages import Call
 from nbflow.worker.answers import answers_for, failures
-from nbflow.worker.call import seconds_allowed
 from nbflow.worker.child import Child
 from nbflow.worker.happenings import Exit, Happening, SlotDown, SlotUp, Try
+from nbflow.worker.load import Load, Packers
 from nbflow.worker.losses import closed, never_started, reason_of, recalled
 from nbflow.worker.outcomes import failed_by, happenings_of
 from nbflow.worker.process import Ending, WorkerProcess
@@ -54,15 +54,24 @@ class Crew:
     """Keep a number of worker processes at work.
 
     Slots are called `PLACE/1`, `PLACE/2` and so on. `news` is what happened; whoever runs the crew takes it.
+    The `packers` hand back to the crew's thread.
     """
 
     def __init__(
-        self, label: ExecutorId, workers: int, host: Host, *, place: str, node: NodeId | None = None
+        self,
+        label: ExecutorId,
+        workers: int,
+        host: Host,
+        packers: Packers,
+        *,
+        place: str,
+        node: NodeId | None = None,
     ) -> None:
         self._label = label
         self._place = place
         self._node = node
         self._host = host
+        self._packers = packers
         self._numbers = itertools.count(1)
         self._crew: dict[SlotId, WorkerProcess] = {}
         self._vacant: dict[SlotId, Vacancy] = {}
@@ -119,16 +128,22 @@ class Crew:
 
     def recall(self, tries: Collection[Try]) -> None:
         """Give back those of the tries that have not started."""
-        for worker, wanted in self._whereabouts(set(tries)):
-            self._ask_back(worker, wanted)
+        wanted = set(tries)
+        self._fail(self._withdraw(wanted), Cause.RECALLED, recalled)
+        for worker in self._crew.values():
+            self._ask_back(worker, wanted & worker.hand.keys())
 
     def recall_all(self) -> None:
         """Give back all that has not started."""
-        self.recall([key for worker in self._crew.values() for key in worker.hand])
+        for worker in self._crew.values():
+            worker.unload()
+            self._ask_back(worker, worker.hand.keys())
         holders: list[WorkerProcess | Vacancy] = [*self._crew.values(), *self._vacant.values()]
         for holder in holders:
             self._fail(holder.backlog, Cause.RECALLED, recalled)
             holder.backlog.clear()
+        for worker in self._crew.values():
+            self._go_on(worker)
 
     @property
     def is_idle(self) -> bool:
@@ -139,9 +154,16 @@ class Crew:
 
     def drop(self, tries: Collection[Try]) -> None:
         """Stop the tries; nothing is reported for them."""
-        for worker, wanted in self._whereabouts(set(tries), is_silent=True):
-            worker.dropped |= wanted
-            if self._ask_back(worker, wanted):
+        wanted = set(tries)
+        self._withdraw(wanted)
+        for worker in self._crew.values():
+            if worker.load is not None and worker.load.forget(wanted):
+                # Nobody waits for what is being packed: nothing else has to, either.
+                worker.unload()
+                self._go_on(worker)
+            in_hand = wanted & worker.hand.keys()
+            worker.dropped |= in_hand
+            if self._ask_back(worker, in_hand):
                 worker.expect_answer(ANSWER_SECONDS)
 
     def close(self, how: Exit) -> None:
@@ -186,42 +208,44 @@ class Crew:
     # Feeding
 
     def _feed(self, worker: WorkerProcess) -> None:
-        """Send what may be sent now; a call with a walltime goes alone, so that its time starts then."""
-        if not worker.backlog or worker.is_closing or worker.walltime is not None:
-            return
-        backlog, calls = worker.backlog, list[Call]()
-        while backlog and backlog[0].directive.walltime is None:
-            calls.append(backlog.popleft())
-        if not calls and not worker.hand:
-            calls.append(backlog.popleft())
-            worker.allow(seconds_allowed(calls[0].directive))
+        """Send what may be sent now, or have it packed for that."""
+        calls = worker.next_calls()
         if not calls:
             return
-        try:
-            refused = worker.send_calls(calls)
-        except BaseException as error:  # noqa: BLE001 - a user's code raised it: the calls' outcome
-            refused = [(call, error) for call in calls]
-        for call, reason in refused:
-            self.news.append(failed_by(call, reason))
-        if refused and not worker.hand:
-            worker.allow(None)
-            self._feed(worker)
-        self._host.watch(worker)
+        if worker.send_plain(calls):
+            self._host.watch(worker)
+            return
+        load = worker.start_load(calls)
+        self._packers.run(load.pack, lambda: self._take_load(worker, load))
 
-    def _whereabouts(
-        self, tries: set[Try], *, is_silent: bool = False
-    ) -> Iterable[tuple[WorkerProcess, set[Try]]]:
-        """Take tries out of the backlogs; return the workers that hold others of them, each with those."""
+    def _take_load(self, worker: WorkerProcess, load: Load) -> None:
+        """Send what was packed, unless the packing was given up."""
+        if worker.load is not load:
+            return
+        if worker.is_closing:  # it is likely to end, and may live on: then all is packed again
+            worker.unload()
+            return
+        for call, reason in load.refused:
+            self.news.append(failed_by(call, reason))
+        worker.send_load(load)
+        self._host.watch(worker)
+        self._go_on(worker)
+
+    def _withdraw(self, tries: Set[Try]) -> list[Call]:
+        """Take out and return those of the tries that are not on their way to a worker."""
+        taken: list[Call] = []
         holders: list[WorkerProcess | Vacancy] = [*self._crew.values(), *self._vacant.values()]
         for holder in holders:
-            taken = [call for call in holder.backlog if (call.task, call.try_id) in tries]
-            if taken:
+            found = [call for call in holder.backlog if (call.task, call.try_id) in tries]
+            if found:
+                taken += found
                 holder.backlog = deque(
                     call for call in holder.backlog if (call.task, call.try_id) not in tries
                 )
-                if not is_silent:
-                    self._fail(taken, Cause.RECALLED, recalled)
-        return [(worker, tries & worker.hand.keys()) for worker in self._crew.values()]
+        for worker in self._crew.values():
+            if worker.load is not None:
+                taken += worker.load.take_back(tries)
+        return taken
 
     def _ask_back(self, worker: WorkerProcess, tries: Collection[Try]) -> bool:
         """Ask for those of the tries that have not started; return whether there is anything to ask for."""
@@ -325,6 +349,7 @@ class Crew:
     def bury(self, worker: WorkerProcess) -> None:
         """Answer for the calls of a worker that has ended and was heard to its end, and replace it."""
         worker.is_over = True
+        worker.unload()
         remains = worker.child.bury()
         log = remains.log
         del self._crew[worker.slot]
@@ -356,6 +381,7 @@ class Crew:
         """Let go of everything that is left, with this answer for each call."""
         self._exit = Exit.STOP
         for worker in self._crew.values():
+            worker.unload()
             calls = [call for key, call in worker.hand.items() if key not in worker.dropped]
             self.news.extend(failures(calls, cause, error, alone=len(worker.hand) == 1))
             self._fail(worker.backlog, cause, error)

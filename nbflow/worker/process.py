@@ -1,6 +1,6 @@
 """Own one worker process as its crew sees it: the calls that it has, what it was told, how it shall end.
 
-How it is reached is for `child` (and for lanes). All of it is used by one thread only.
+How it is reached is for `child` (and for lanes). All of it is used by one thread only, but for the load.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import os
 import sys
 import time
 from collections import deque
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from enum import Enum
 from typing import Final, final
 
@@ -19,7 +19,6 @@ from nbflow.wire.bundles import (
     Place,
     Report,
     decode_report,
-    encode_bundle,
     encode_place,
     encode_plain,
     encode_recall,
@@ -28,8 +27,10 @@ from nbflow.wire.bundles import (
 from nbflow.wire.frames import Buffer
 from nbflow.wire.messages import Call
 from nbflow.wire.values import Definitions
+from nbflow.worker.call import seconds_allowed
 from nbflow.worker.child import Child, import_paths
 from nbflow.worker.happenings import Try
+from nbflow.worker.load import Load
 
 __all__ = ["Ending", "WorkerProcess"]
 
@@ -48,10 +49,11 @@ class Ending(Enum):
 class WorkerProcess:
     """Be one worker process, with the calls that are on their way to it.
 
-    `backlog` holds calls that were not sent yet, `hand` those that were, oldest first; `dropped` those of the
-    hand that nobody waits for. `walltime` is that of the only call in hand, `deadline` (monotonic clock) when
-    the supervisor has to act if nothing was heard. `start` counts the processes that this place was given in
-    a row without one getting ready. `unanswered` counts the recalls under way.
+    `backlog` holds calls that were not sent yet, `load` those that are being packed, `hand` those that were
+    sent, oldest first; `dropped` those of the hand that nobody waits for. `walltime` is that of the only call
+    in hand, `deadline` (monotonic clock) when the supervisor has to act if nothing was heard. `start` counts
+    the processes that this place was given in a row without one getting ready. `unanswered` counts the
+    recalls under way.
     """
 
     def __init__(self, slot: SlotId, child: Child, *, start: int = 1) -> None:
@@ -59,6 +61,7 @@ class WorkerProcess:
         self.child: Final = child
         self.start: Final = start
         self.backlog: deque[Call] = deque()
+        self.load: Load | None = None
         self.hand: dict[Try, Call] = {}
         self.dropped: set[Try] = set()
         self.walltime: float | None = None
@@ -77,13 +80,13 @@ class WorkerProcess:
     @property
     def is_idle(self) -> bool:
         """Tell whether it has nothing to do."""
-        return not self.hand and not self.backlog
+        return not self.hand and not self.backlog and self.load is None
 
     @property
     def takes_more(self) -> bool:
         """Tell whether what is sent to it now starts when the calls in hand are over."""
-        is_clear = self.is_ready and not self.backlog and self.walltime is None and not self.child.has_output
-        return is_clear and not self.is_closing
+        is_clear = not self.backlog and self.load is None and self.walltime is None
+        return is_clear and self.is_ready and not self.child.has_output and not self.is_closing
 
     @property
     def is_closing(self) -> bool:
@@ -120,16 +123,37 @@ class WorkerProcess:
 
     # Sending
 
-    def send_calls(self, calls: list[Call]) -> Sequence[tuple[Call, BaseException]]:
-        """Take calls in hand and start to send them; return those that cannot travel, with the reasons."""
+    def next_calls(self) -> list[Call]:
+        """Take out of the backlog what may be sent now; a call with a walltime alone, as its time starts."""
+        calls: list[Call] = []
+        if self.load is not None or self.is_closing or self.walltime is not None:
+            return calls
+        while self.backlog and self.backlog[0].directive.walltime is None:
+            calls.append(self.backlog.popleft())
+        if self.backlog and not calls and not self.hand:
+            calls.append(self.backlog.popleft())
+        return calls
+
+    def start_load(self, calls: Iterable[Call]) -> Load:
+        """Return calls as a load to be packed; until it is sent or given up, no others are."""
+        self.load = Load(calls, self._known)
+        return self.load
+
+    def send_load(self, load: Load) -> None:
+        """Take the calls of a packed load in hand and start to send them."""
+        self.load = None
         self._tell_place()
-        frames, failures = encode_bundle(calls, self._known)
-        failed = {id(call) for call, _ in failures}
-        self._take([call for call in calls if id(call) not in failed], frames)
-        return failures
+        frames = load.frames()
+        self._take(load.calls.values(), frames)
+
+    def unload(self) -> None:
+        """Give up the packing: the calls of the load are the first to wait again."""
+        if self.load is not None:
+            self.backlog.extendleft(reversed(self.load.give_up()))
+            self.load = None
 
     def send_plain(self, calls: Sequence[Call]) -> bool:
-        """Do the same for calls that need no user's code to be sent; return False where any does."""
+        """Take calls in hand and start to send them; return False where any needs a user's code for that."""
         frames = encode_plain(calls, self._known)
         if frames is None:
             return False
@@ -137,9 +161,11 @@ class WorkerProcess:
         self._take(calls, frames)
         return True
 
-    def _take(self, calls: Sequence[Call], frames: Sequence[Buffer]) -> None:
+    def _take(self, calls: Iterable[Call], frames: Sequence[Buffer]) -> None:
         for call in calls:
             self.hand[call.task, call.try_id] = call
+            if call.directive.walltime is not None:  # then it is the only one
+                self.allow(seconds_allowed(call.directive))
         # Also without calls: definitions may ride along that count as known from now on.
         self.child.put(frames)
         self.child.send()

@@ -21,6 +21,7 @@ from nbflow.worker.child import ChildProcess, environment_for
 from nbflow.worker.crew import Crew
 from nbflow.worker.happenings import Post
 from nbflow.worker.inbox import Inbox
+from nbflow.worker.load import Packers
 from nbflow.worker.losses import OomWatch, closed
 from nbflow.worker.process import Ending, WorkerProcess
 
@@ -37,8 +38,9 @@ class Supervisor:
         self._inbox = inbox
         self._acting = threading.Lock()
         self._selector = selectors.DefaultSelector()
+        self._packers = Packers(lambda then: inbox.put(lambda _: then()))
         self._oom = OomWatch()
-        self._crew = Crew(label, workers, self, place=label)
+        self._crew = Crew(label, workers, self, self._packers, place=label)
         self.slots: Final = self._crew.slots
 
     def run(self) -> None:
@@ -58,6 +60,7 @@ class Supervisor:
                 for order in self._inbox.take():
                     order(self._crew)
             self._publish()
+            self._packers.close()
 
     def send_now(self, slot: SlotId, calls: Sequence[Call]) -> bool:
         """Send calls to a slot from any thread, at once, if that needs neither waiting nor a user's code.

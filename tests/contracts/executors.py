@@ -3,6 +3,7 @@
 import os
 import select
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -98,6 +99,19 @@ class Driver:
             elif isinstance(one, SlotDown):
                 self.slots.remove(one.slot)
         self.seen.extend(happenings)
+
+
+class Gate:
+    """Stand among arguments, and be pickled no sooner than it is opened."""
+
+    def __init__(self) -> None:
+        self.is_reached = threading.Event()
+        self.is_open = threading.Event()
+
+    def __reduce__(self) -> Any:
+        self.is_reached.set()
+        assert self.is_open.wait(PATIENCE)
+        return str, ("through",)
 
 
 class Life:

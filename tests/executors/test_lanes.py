@@ -12,10 +12,10 @@ import zmq
 from nbflow.core.events import Returned, TryFailed
 from nbflow.core.states import Cause
 from nbflow.errors import WorkerLost
-from nbflow.executors.protocol import NodeDown, NodeUp
+from nbflow.executors.protocol import Exit, NodeDown, NodeUp
 from nbflow.wire.lanes import Kind, Message, pack, text_of
 from nbflow.worker.facts import facts
-from tests.contracts.executors import Driver, Life, RemoteExecutorContract, life
+from tests.contracts.executors import PATIENCE, Driver, Gate, Life, RemoteExecutorContract, life
 from tests.executors.lanes import LanesExecutor
 
 __all__ = ["life"]
@@ -69,6 +69,44 @@ def holder():
             time.sleep(60)
 
     return hold
+
+
+def test_what_takes_long_to_pickle_holds_up_neither_the_lanes_nor_another_slot(lanes: Lanes) -> None:
+    gate, driver = Gate(), lanes.driver
+    slow, after, other = driver.call(len, gate), driver.call(len, [1]), driver.call(len, [2])
+    driver.send(slow, after)
+    assert gate.is_reached.wait(PATIENCE)
+    driver.send(other, slot=driver.slots[1])
+    assert isinstance(driver.end_of(other), Returned)
+    driver.executor.recall([(call.task, call.try_id) for call in (slow, after)])
+    end = driver.end_of(after)
+    assert isinstance(end, TryFailed)
+    assert end.cause is Cause.RECALLED
+    gate.is_open.set()
+    assert isinstance(driver.end_of(slow), Returned)
+
+
+@pytest.mark.parametrize("how", ["drain", "lose", "drop"])
+def test_what_is_being_pickled_is_answered_for_when_its_node_or_its_waiter_goes(
+    lanes: Lanes, how: str
+) -> None:
+    gate, driver = Gate(), lanes.driver
+    slow, after = driver.call(len, gate), driver.call(len, [1])
+    driver.send(slow, after)
+    assert gate.is_reached.wait(PATIENCE)
+    match how:
+        case "drain":
+            lanes.executor.lanes.drain("block1")
+        case "lose":
+            lanes.executor.lanes.end("block1", Cause.EXPIRED, "cancelled")
+        case "drop":
+            driver.executor.drop([(slow.task, slow.try_id)])
+    causes = [getattr(driver.end_of(call), "cause", None) for call in (slow, after)[how == "drop" :]]
+    assert causes == {"drain": [Cause.RECALLED] * 2, "lose": [Cause.EXPIRED] * 2, "drop": [None]}[how]
+    gate.is_open.set()
+    driver.close(Exit.FINISH)
+    ended = [end.task for end in driver.ends()]
+    assert ended.count(slow.task) == (how != "drop")
 
 
 def test_a_worker_that_dies_there_is_told_with_its_cause_and_its_place(lanes: Lanes) -> None:

@@ -13,8 +13,9 @@ from nbflow.core.events import Returned, TryFailed
 from nbflow.core.states import Cause
 from nbflow.errors import ConfigError, WorkerLost
 from nbflow.executors.processes import ProcessesExecutor
+from nbflow.executors.protocol import Exit
 from nbflow.wire.messages import Directive
-from tests.contracts.executors import Driver, Life, RemoteExecutorContract, life
+from tests.contracts.executors import PATIENCE, Driver, Gate, Life, RemoteExecutorContract, life
 
 __all__ = ["life"]
 
@@ -201,6 +202,46 @@ class TestProcessesExecutor(RemoteExecutorContract):
         assert isinstance(end.error, WorkerLost)
         assert "no module named nbflow" in str(end.error)
         driver.close()
+
+    def test_what_takes_long_to_pickle_holds_up_its_own_slot_alone(self) -> None:
+        gate, driver = Gate(), Driver(ProcessesExecutor("processes", workers=2))
+        first, second = driver.slots
+        before, slow, after = driver.call(len, [1]), driver.call(len, gate), driver.call(len, [2])
+        driver.send(before, slow, after, slot=first)
+        assert gate.is_reached.wait(PATIENCE)
+        driver.send(other := driver.call(len, [3]), slot=second)
+        assert isinstance(driver.end_of(other), Returned)
+        driver.executor.recall([(call.task, call.try_id) for call in (before, slow, after)])
+        ends = [driver.end_of(call) for call in (before, after)]
+        assert [end.cause for end in ends if isinstance(end, TryFailed)] == [Cause.RECALLED] * 2
+        gate.is_open.set()
+        end = driver.end_of(slow)
+        assert isinstance(end, Returned)
+        assert end.value == len("through")
+        driver.close()
+
+    def test_a_call_that_is_dropped_while_it_is_pickled_frees_its_slot(self, driver: Driver) -> None:
+        gate = Gate()
+        slow, after = driver.call(len, gate), driver.call(len, [1])
+        driver.send(slow, after)
+        assert gate.is_reached.wait(PATIENCE)
+        driver.executor.drop([(slow.task, slow.try_id)])
+        assert isinstance(driver.end_of(after), Returned)
+        gate.is_open.set()
+        assert isinstance(driver.run(len, [1]), Returned)
+        assert slow.task not in [end.task for end in driver.ends()]
+
+    @pytest.mark.parametrize("how", list(Exit))
+    def test_closing_answers_for_what_is_being_pickled(self, how: Exit) -> None:
+        gate, driver = Gate(), Driver(self.make())
+        slow = driver.call(len, gate)
+        driver.send(slow)
+        assert gate.is_reached.wait(PATIENCE)
+        if how is Exit.FINISH:
+            gate.is_open.set()
+        driver.close(how)
+        gate.is_open.set()
+        assert isinstance(driver.end_of(slow), Returned if how is Exit.FINISH else TryFailed)
 
 
 def test_no_worker_is_no_executor() -> None:

@@ -38,6 +38,7 @@ from nbflow.worker.happenings import (
     Try,
 )
 from nbflow.worker.inbox import Inbox
+from nbflow.worker.load import Packers
 from nbflow.worker.losses import closed, lost_with_node, recalled
 from nbflow.worker.port import Port, content
 
@@ -80,6 +81,7 @@ class Lanes:
         self._patience = patience
         self._facts: Final = facts()
         self._inbox: Inbox[Callable[[], None]] = Inbox()
+        self._packers = Packers(self._inbox.put)
         self._nodes: dict[str, Node] = {}
         self._slots: dict[SlotId, Node] = {}
         self._passes: dict[str, Pass] = {}
@@ -228,6 +230,7 @@ class Lanes:
         self._port.socket.close(200)  # ms: so that the goodbyes are sent
         self._gate.port.close()
         self._context.term()
+        self._packers.close()
 
     def _publish(self) -> None:
         for node in self.nodes():
@@ -318,6 +321,7 @@ class Lanes:
             message.epoch,
             theirs,
             self._send,
+            self._packers,
             shares_files=sees_the_same_files(self._facts, theirs),
         )
         self._nodes[key] = node

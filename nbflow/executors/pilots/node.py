@@ -13,6 +13,7 @@ from nbflow.wire.frames import Buffer
 from nbflow.wire.lanes import Arrival, Incoming, Kind, Message, Outgoing, body_of
 from nbflow.worker.child import Remains
 from nbflow.worker.crew import Crew
+from nbflow.worker.load import Packers
 from nbflow.worker.process import WorkerProcess
 
 __all__ = ["Node", "Pass"]
@@ -90,6 +91,7 @@ class Node:
         epoch: int,
         facts: Mapping[str, Any],
         send: Callable[[Node, Message], None],
+        packers: Packers,
         *,
         shares_files: bool,
     ) -> None:
@@ -107,7 +109,7 @@ class Node:
         self._incoming = Incoming()
         self._numbers = itertools.count(1)
         self._workers: dict[int, WorkerProcess] = {}
-        self.crew: Final = Crew(label, entry.workers, self, place=f"{label}/{name}", node=name)
+        self.crew: Final = Crew(label, entry.workers, self, packers, place=f"{label}/{name}", node=name)
 
     # What the crew asks for
 
