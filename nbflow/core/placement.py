@@ -349,14 +349,19 @@ class Placement:
     # What is told of it
 
     def stalled(self, now: float) -> Iterator[tuple[ExecutorId, list[tuple[TaskId, TryId]]]]:
-        """Yield tries that wait behind one that takes longer than expected while other slots are idle."""
+        """Yield the tries of slots where one takes longer than expected while others are idle.
+
+        The one that has started stays; its slot is given no more until it has ended.
+        """
         for pool in self._pools.values():
             if not pool.open:
                 continue
             for slot in pool.busy.values():
                 if len(slot.hand) > 1 and now - slot.touched > STALL_SECONDS:
                     slot.touched = now
-                    yield pool.id, list(slot.hand)[1:]
+                    slot.is_exclusive = True
+                    pool.roomy.pop(slot.id, None)
+                    yield pool.id, list(slot.hand)
 
     def explain(self, task: Task) -> str:
         """Return what a queued task is waiting for, for people."""

@@ -205,7 +205,7 @@ def _outcome(raised: BaseException, directive: Directive, task: TaskId) -> Excep
     """Return the error that stands for what a call raised: itself, unless it cannot travel."""
     try:
         return _told(raised, task) if isinstance(raised, Exception) else _exited(raised, directive, task)
-    except Exception as broken:  # noqa: BLE001 - its own code raised as it was looked at, and would again
+    except BaseException as broken:  # noqa: BLE001 - its own code raised as it was looked at, and would again
         name = type(raised).__name__
         return RemoteError(
             f"{title(directive, task)} raised {name} {where()}, and looking at that exception raises "

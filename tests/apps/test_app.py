@@ -1,5 +1,6 @@
 import os
 import pickle
+import time
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 
 import nbflow as nf
 from nbflow.errors import (
+    AppTimeout,
     AppTypeError,
     BashExitFailure,
     ConfigError,
@@ -180,3 +182,52 @@ def test_resources_of_one_call() -> None:
         cores(nbflow_resources={"cores": 10_000})
     with pytest.raises(AppTypeError, match="give a dict"):
         cores(nbflow_resources=3)
+
+
+@needs_kernel
+def test_a_walltime_of_none_at_a_call_means_none() -> None:
+    nap = nf.python_app(walltime=0.05)(lambda: time.sleep(0.2))
+    assert isinstance(nap().exception(10), AppTimeout)
+    assert nap(walltime=None).exception(10) is None
+    assert nap(nbflow_resources={"walltime": None}).exception(10) is None
+    assert nap.options(walltime=None)().exception(10) is None
+
+    @nf.python_app(walltime=0.05)
+    def declares(walltime: float | None = None) -> None:
+        time.sleep(0.2)
+
+    assert isinstance(declares().exception(10), AppTimeout)
+    assert declares(walltime=None).exception(10) is None
+
+
+def test_none_as_an_option_means_the_default() -> None:
+    assert scale.options(retries=2).options(retries=None)._spec.options.retry is None
+    assert scale.options(walltime=2).options(walltime=None)._spec.options.walltime is None
+    again = scale.options(label="x", strict=True, executors="a").options(
+        label=None, strict=None, executors=None
+    )
+    assert (again._directive.label, again._directive.is_strict) == ("", False)
+    assert again._spec.options.executors == frozenset()
+    for bad in ({"label": 3}, {"strict": "yes"}, {"sites": "x"}, {"cache": True}, {"container": "x"}):
+        with pytest.raises(ConfigError, match=next(iter(bad))):
+            scale.options(**bad)
+
+
+@needs_kernel
+def test_reserved_arguments_that_mean_nothing_are_refused() -> None:
+    with pytest.raises(AppTypeError, match="inputs"):
+        scale(1, inputs=[scale(2)])
+    for wrong in (0, [], {"label": "x"}, {"strict": True}):
+        with pytest.raises(AppTypeError, match="nbflow_resources"):
+            scale(1, nbflow_resources=wrong)
+    with pytest.raises(ConfigError, match="did you mean 'cores'"):
+        scale(1, nbflow_resources={"corse": 1})
+
+
+@needs_kernel
+def test_no_name_of_an_argument_is_taken_but_the_reserved_ones() -> None:
+    @nf.python_app
+    def names(self: int, fn: int, args: int) -> tuple[int, ...]:
+        return self, fn, args
+
+    assert names(self=1, fn=2, args=3).result(10) == (1, 2, 3)

@@ -229,6 +229,32 @@ class ExecutorContract:
         ends = [driver.run(generate), driver.run(compute), driver.run(stream)]
         assert [end.value for end in ends if isinstance(end, Returned)] == [[0, 1, 2], 4, [5]]
 
+    def test_what_is_lazy_or_only_a_view_becomes_a_list(self, driver: Driver) -> None:
+        kinds = [
+            lambda: map(abs, [-1]),
+            lambda: {1: 2}.keys(),
+            lambda: {2: 1}.values(),
+            lambda: zip([1], [2], strict=True),
+        ]
+        ends = [driver.run(kind) for kind in kinds]
+        assert [end.value for end in ends if isinstance(end, Returned)] == [[1], [1], [1], [(1, 2)]]
+
+    @pytest.mark.parametrize("name", ["__getattribute__", "__setattr__", "__reduce__", "__str__", "__repr__"])
+    @pytest.mark.parametrize("kind", [RuntimeError, SystemExit, KeyboardInterrupt])
+    def test_an_exception_whose_own_code_raises_is_told(
+        self, driver: Driver, name: str, kind: type[BaseException]
+    ) -> None:
+        def raise_odd() -> None:
+            def leave(*_: Any) -> Any:
+                raise kind
+
+            raise type("Odd", (Exception,), {name: leave})
+
+        end, after = driver.run(raise_odd), driver.run(lambda: "alive")
+        assert isinstance(end, TryFailed)
+        assert type(end.error).__name__ in ("Odd", "RemoteError")
+        assert isinstance(after, Returned)
+
     def test_prints_belong_to_their_call(self, driver: Driver) -> None:
         def speak(word: str) -> None:
             print(word)

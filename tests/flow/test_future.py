@@ -1,5 +1,6 @@
 import asyncio
 import concurrent.futures
+import pickle
 import threading
 import traceback
 from concurrent.futures import CancelledError
@@ -174,3 +175,8 @@ def test_a_callback_that_exits_does_not_keep_others_from_running() -> None:
     future.add_done_callback(lambda _: called.set())
     go.set()
     assert called.wait(10)
+
+
+def test_a_future_says_why_it_cannot_be_pickled() -> None:
+    with pytest.raises(TypeError, match=r"pass its result\(\)"):
+        pickle.dumps(double(1))

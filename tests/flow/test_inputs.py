@@ -1,5 +1,5 @@
 import threading
-from collections import namedtuple
+from collections import Counter, namedtuple
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import nbflow as nf
-from nbflow.errors import DependencyError
+from nbflow.errors import AppTypeError, DependencyError
 from nbflow.flow.inputs import replace_futures, walk_futures
 
 Pair = namedtuple("Pair", "left right")
@@ -118,3 +118,27 @@ def test_a_foreign_future_of_former_arguments_is_no_longer_heard() -> None:
     assert future.task.state == "waiting"
     wanted.set_result(7)
     assert future.result(10) == (7, 2)
+
+
+def test_subclasses_of_containers_stay_what_they_are() -> None:
+    class Row(list[Any]):
+        def __init__(self, one: Any) -> None:
+            super().__init__([one])
+
+    class Couple(tuple[Any, ...]):
+        def __new__(cls, left: Any, right: Any) -> "Couple":
+            return super().__new__(cls, (left, right))
+
+    row, couple, counter = replace_futures([Row(done(1)), Couple(done(2), 3), Counter({"a": done(4)})])
+    assert (type(row), row) == (Row, [1])
+    assert (type(couple), couple) == (Couple, (2, 3))
+    assert counter == Counter({"a": 4})
+
+
+@pytest.mark.usefixtures("kernel")
+def test_an_argument_that_is_nested_too_deeply_is_refused_where_it_is_given() -> None:
+    deep: list[Any] = [nf.python_app(abs)(-1)]
+    for _ in range(100_000):
+        deep = [deep]
+    with pytest.raises(AppTypeError, match="nested too deeply"):
+        nf.python_app(len)(deep)

@@ -6,8 +6,8 @@ import threading
 import numpy as np
 import pytest
 
-from nbflow.errors import NotPicklable
-from nbflow.wire.values import Definitions, NotReadable, decode, encode, is_plain
+from nbflow.errors import NotPicklable, NotReadable
+from nbflow.wire.values import Definitions, decode, encode, is_plain
 
 CLASSES = """
 import abc, dataclasses, enum, functools, typing
@@ -238,3 +238,39 @@ def test_arrays_come_back_writable(peer):
     back = peer.run(lambda a: a * 2, np.ones(1 << 18))
     back[0] = 7
     assert back[1] == 2
+
+
+@pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt, GeneratorExit, LookupError])
+def test_whatever_a_values_own_code_raises_becomes_an_error_of_its_call(kind):
+    class Sealed:
+        def __reduce__(self):
+            raise kind("sealed")
+
+    class Poisoned:
+        def __setstate__(self, state):
+            raise kind("poison")
+
+        def __getstate__(self):
+            return {"some": "state"}
+
+    with pytest.raises(NotPicklable, match="sealed"):
+        encode(Sealed(), what="result")
+    encoded = encode(Poisoned(), what="result", known=Definitions())
+    with pytest.raises(NotReadable, match="poison"):
+        decode(encoded.data, encoded.buffers, Definitions())
+
+
+def test_what_raises_as_it_is_looked_at_is_refused_as_a_whole():
+    class Shy:
+        __slots__ = ("part",)
+
+        def __reduce__(self):
+            raise LookupError("shy")
+
+        def __getattribute__(self, name):
+            if name == "part":
+                raise RuntimeError("do not look")
+            return super().__getattribute__(name)
+
+    with pytest.raises(NotPicklable, match="shy"):
+        encode([Shy()], what="args")
