@@ -337,10 +337,16 @@ class ExecutorContract:
             assert isinstance(driver.run(lambda line: line, line, directive=lenient), Returned)
             assert isinstance(driver.run(lambda line: line, line, directive=strict), TryFailed)
 
-    def test_bash_needs_a_command_line(self, driver: Driver) -> None:
-        end = driver.run(lambda: 7, directive=Directive(kind=Kind.BASH))
-        assert isinstance(end, TryFailed)
-        assert isinstance(end.error, AppTypeError)
+    def test_bash_needs_a_command_line_that_the_system_takes(self, driver: Driver) -> None:
+        for line in (7, None, b"true", "echo \0", f"echo {'x' * 200_000}"):
+            end = driver.run(lambda line: line, line, directive=Directive(kind=Kind.BASH))
+            assert isinstance(end, TryFailed)
+            assert isinstance(end.error, AppTypeError)
+
+    def test_bash_takes_quotes_newlines_and_any_character(self, driver: Driver, tmp_path: Path) -> None:
+        directive = Directive(kind=Kind.BASH, stdout=Stream(str(tmp_path / "out.txt")))
+        driver.run(lambda: 'echo "it\'s" \'"so"\'\necho ü €', directive=directive)
+        assert (tmp_path / "out.txt").read_text(encoding="utf-8") == 'it\'s "so"\nü €\n'
 
     def test_bash_is_stopped_at_its_walltime_with_what_it_started(self, driver: Driver, life: Life) -> None:
         directive = Directive(kind=Kind.BASH, walltime=0.2)
