@@ -80,7 +80,7 @@ class Repairs:
 
     def _definitions(self, wanted: set[AppId], *, is_remote: bool) -> dict[AppId, _Definition]:
         found: dict[AppId, _Definition] = {}
-        for app, spec in list(self._specs.items()):
+        for app, spec in self._specs.copy().items():  # others register apps meanwhile
             now = newest(spec)
             try:
                 function = now.portable.snapshot(encode=is_remote and now.kind is not Kind.JOIN)
