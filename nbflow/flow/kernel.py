@@ -142,12 +142,13 @@ class DataFlowKernel:
         function that cannot travel. Arguments are looked at when the task leaves.
         """
         event, foreign = self._prepare(spec, args, kwargs, options, directive, outputs)
+        future: AppFuture[Any] = event.node.future  # a task that is done lets go of it
         self._inbox.put(event)
         if not self._is_open:
             self._loop.sweep()
         if foreign:
             self._loop.watch_foreign(event.node, foreign)
-        return event.node.future  # type: ignore[no-any-return]
+        return future
 
     def submit_all(
         self, spec: AppSpec, calls: Iterable[tuple[Any, ...]], directive: Directive = PYTHON

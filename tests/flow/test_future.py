@@ -1,6 +1,7 @@
 import asyncio
 import concurrent.futures
 import pickle
+import sys
 import threading
 import traceback
 from concurrent.futures import CancelledError
@@ -180,3 +181,15 @@ def test_a_callback_that_exits_does_not_keep_others_from_running() -> None:
 def test_a_future_says_why_it_cannot_be_pickled() -> None:
     with pytest.raises(TypeError, match=r"pass its result\(\)"):
         pickle.dumps(double(1))
+
+
+def test_a_call_that_ends_at_once_is_seen_to_end_once() -> None:
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)  # whatever the loop's thread can do in between, it does
+    try:
+        for _ in range(50):
+            futures = [double(1) for _ in range(60)]
+            assert concurrent.futures.wait(futures[:30], 10).not_done == set()
+            assert len(list(concurrent.futures.as_completed(futures[30:], 10))) == 30
+    finally:
+        sys.setswitchinterval(interval)
