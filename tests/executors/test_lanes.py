@@ -175,6 +175,14 @@ def test_F6_a_short_silence_costs_nothing(lanes: Lanes) -> None:
     assert not lanes.happened(NodeDown)
 
 
+def test_F6_a_kernel_that_was_held_up_blames_nobody(lanes: Lanes) -> None:
+    lanes.executor.lanes._inbox.put(lambda: time.sleep(2.0))  # longer than a node may be silent
+    assert isinstance(lanes.driver.run(lambda: 1), Returned)
+    time.sleep(0.5)
+    lanes.driver.take_all()
+    assert not lanes.happened(NodeDown)
+
+
 def test_a_pilot_without_a_kernel_ends_by_itself(life: Life) -> None:
     lanes = Lanes(orphan=1.0)
     pilot = lanes.pilot

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Final, final
+from collections.abc import Sequence
+from typing import Any, Final, final
 
 import zmq
 from zmq.utils import z85
 
 from nbflow.worker.port import Port
 
-__all__ = ["Gate"]
+__all__ = ["Gate", "key_of"]
 
 ADDRESS: Final = "inproc://zeromq.zap.01"
 VERSION: Final = b"1.0"
@@ -57,3 +58,11 @@ class Gate:
             return ""
         key = z85.encode(credentials[0]).decode()
         return key if self.is_allowed(key) else ""
+
+
+def key_of(frames: Sequence[Any]) -> str:
+    """Return the key under which a message came; ZeroMQ says so of each."""
+    try:
+        return str(frames[0].get("User-Id"))
+    except (IndexError, zmq.ZMQError):
+        return ""

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, final
+from typing import Final, final
 
 import zmq
 
@@ -20,7 +20,7 @@ from nbflow.core.ids import ExecutorId, NodeId, SlotId
 from nbflow.core.states import Cause
 from nbflow.core.task import Resources
 from nbflow.errors import EnvMismatch
-from nbflow.executors.pilots.gate import Gate
+from nbflow.executors.pilots.gate import Gate, key_of
 from nbflow.executors.pilots.node import Node, Pass
 from nbflow.wire.lanes import Kind, Message, body_of, pack, text_of, unpack
 from nbflow.wire.messages import Call
@@ -47,6 +47,7 @@ __all__ = ["Lanes", "Patience", "Tell"]
 MESSAGES_A_TURN = 500
 MESSAGE_NBYTES = 1 << 38
 CLOSE_SECONDS = 5.0
+LATE_BEATS = 3
 
 Tell = Callable[[str, str, str], None]
 """Be told of a block what happened ("up", "down", "refused", "useless"), and the node, or why."""
@@ -190,6 +191,8 @@ class Lanes:
             while not self._is_over():
                 now = time.monotonic()
                 if due <= now:
+                    if now - due > LATE_BEATS * self._patience.beat:
+                        self._forgive(now)
                     due = now + self._patience.beat
                     self._look_after(now)
                 self._turn(selector, min(due, *(node.crew.next_due() for node in self.nodes()), math.inf))
@@ -268,7 +271,7 @@ class Lanes:
         heard: dict[str, Node] = {}
         now = time.monotonic()
         for route, *frames in self._port.receive(MESSAGES_A_TURN):
-            key = _key(frames)
+            key = key_of(frames)
             if not self._gate.is_allowed(key):
                 continue  # it was let in once, and is no longer
             try:
@@ -372,6 +375,12 @@ class Lanes:
             elif node.unreachable_since is not None and now - node.unreachable_since > self._patience.gone:
                 self._lose(node, Cause.LOST, "its connection broke, and it did not come back")
 
+    def _forgive(self, now: float) -> None:
+        """Blame no node for what was not heard: this process itself was stopped, or held up by C code."""
+        for node in self.nodes():
+            node.heard = now
+            node.unreachable_since = None
+
     def _shut_out(self, key: str, error: Exception) -> None:
         self._gate.forbid(key)
         if (node := self._nodes.get(key)) is not None:
@@ -387,11 +396,3 @@ class Lanes:
         self._nodes.pop(node.entry.key, None)
         self._slots = {slot: one for slot, one in self._slots.items() if one is not node}
         self._tell(node.entry.block, "down", node.name)
-
-
-def _key(frames: Sequence[Any]) -> str:
-    """Return the key under which a message came; ZeroMQ says so of each."""
-    try:
-        return str(frames[0].get("User-Id"))
-    except (IndexError, zmq.ZMQError):
-        return ""
