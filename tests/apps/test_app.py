@@ -208,7 +208,7 @@ def test_none_as_an_option_means_the_default() -> None:
     )
     assert (again._directive.label, again._directive.is_strict) == ("", False)
     assert again._spec.options.executors == frozenset()
-    for bad in ({"label": 3}, {"strict": "yes"}, {"sites": "x"}, {"cache": True}, {"container": "x"}):
+    for bad in ({"label": 3}, {"strict": "yes"}, {"sites": 3}, {"cache": "x"}, {"container": "x"}):
         with pytest.raises(ConfigError, match=next(iter(bad))):
             scale.options(**bad)
 

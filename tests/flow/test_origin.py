@@ -5,15 +5,8 @@ from pathlib import Path
 import pytest
 
 import nbflow as nf
-from nbflow.flow.origin import calling_line
 
 double = nf.python_app(lambda x: 2 * x)
-
-
-def test_the_line_that_calls_is_named() -> None:
-    here = calling_line()
-    assert here is not None
-    assert here.startswith("test_origin.py:")
 
 
 @pytest.mark.usefixtures("kernel")
