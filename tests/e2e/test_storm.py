@@ -45,8 +45,8 @@ spread = nf.join_app(lambda count, value: [add(number, value) for number in rang
 nested = nf.join_app(lambda count, value: box(add([spread(count, value)[0]])) if count else None)
 check = nf.bash_app(lambda value, code=0: f"test {value} -ge 0 && exit {code}")
 
-# NotLoaded: the body of a join app called another during a clear. TypeError: a retry gave a task what does not
-# fit it.
+# NotLoaded: the body of a join app called another during a clear. TypeError: a retry gave a task what does
+# not fit it.
 ENDS = (Asked, TaskError, NotLoaded, CancelledError, TypeError)
 
 
