@@ -137,13 +137,16 @@ class Capture:
     def drain(self) -> None:
         """Read what the pipes hold, without waiting."""
         with self._lock:
-            for reader, kept in zip(self.readers, self._kept, strict=True):
-                for _ in range(CHUNKS_PER_DRAIN):
-                    try:
-                        data = os.read(reader, CHUNK_NBYTES)
-                    except BlockingIOError:
-                        break
-                    kept.add(data)
+            self._drain()
+
+    def _drain(self) -> None:
+        for reader, kept in zip(self.readers, self._kept, strict=True):
+            for _ in range(CHUNKS_PER_DRAIN):
+                try:
+                    data = os.read(reader, CHUNK_NBYTES)
+                except BlockingIOError:
+                    break
+                kept.add(data)
 
     def flush(self) -> None:
         """Push Python's own buffers into the pipes; mend what a task closed or replaced."""
@@ -157,8 +160,9 @@ class Capture:
 
     def collect(self) -> Written | None:
         """Return what the call wrote; None when it was silent."""
-        if self._poll.poll(0):
-            self.drain()
+        with self._lock:  # the other thread may have read what it has not kept yet
+            if self._poll.poll(0):
+                self._drain()
         if self.stdout.nbytes or self.stderr.nbytes:
             return self.stdout.take(), self.stderr.take()
         return None
