@@ -11,7 +11,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence, Set
-from typing import Final, Protocol, final
+from typing import Final, final
 
 from nbflow.core.ids import ExecutorId, NodeId, SlotId
 from nbflow.core.states import Cause
@@ -20,33 +20,20 @@ from nbflow.wire.bundles import GivenBack, Outcome, Outcomes, Report
 from nbflow.wire.frames import Buffer
 from nbflow.wire.messages import Call
 from nbflow.worker.answers import answers_for, failures
-from nbflow.worker.child import Child
 from nbflow.worker.happenings import Exit, Happening, SlotDown, SlotUp, Try
+from nbflow.worker.host import Host
 from nbflow.worker.load import Load, Packers
 from nbflow.worker.losses import closed, never_started, reason_of, recalled
 from nbflow.worker.outcomes import failed_by, happenings_of
 from nbflow.worker.process import Ending, WorkerProcess
-from nbflow.worker.vacancy import STARTS, Vacancy, vacancy_after
+from nbflow.worker.vacancy import REST_SECONDS, STARTS, Vacancy, vacancy_after
 
-__all__ = ["Crew", "Host"]
+__all__ = ["Crew"]
 
 ANSWER_SECONDS = 0.3
 """How long a worker may take to answer a recall; one that is deep in C code does not answer at all."""
 GOODBYE_SECONDS = 2.0
 """How long a worker that was asked to stop may take: its exit handlers, its last threads."""
-
-
-class Host(Protocol):
-    """Where a crew's workers run."""
-
-    def launch(self, slot: SlotId) -> Child:
-        """Start a worker process. Raises OSError."""
-
-    def welcome(self, worker: WorkerProcess) -> None:
-        """Be told of a new worker: what it says is to be handed to `Crew.hear`, its end to `Crew.bury`."""
-
-    def watch(self, worker: WorkerProcess) -> None:
-        """Be told that a worker may have output left to send."""
 
 
 @final
@@ -75,7 +62,8 @@ class Crew:
         self._numbers = itertools.count(1)
         self._crew: dict[SlotId, WorkerProcess] = {}
         self._vacant: dict[SlotId, Vacancy] = {}
-        self._broken: dict[SlotId, tuple[str, str]] = {}
+        self._broken: dict[SlotId, tuple[str, str, float]] = {}
+        self._size = workers
         self._exit: Exit | None = None
         self.news: list[Happening] = []
         self.slots: Final = tuple(self._new_slot() for _ in range(workers))
@@ -120,7 +108,7 @@ class Crew:
         elif slot in self._vacant:
             self._vacant[slot].backlog.extend(calls)
         elif slot in self._broken:
-            self._refuse(slot, calls)
+            self._start_after_all(slot, calls)
         elif self._exit is not None:
             self._fail(calls, Cause.LOST, closed)
         else:  # it went down while they were on their way
@@ -256,7 +244,7 @@ class Crew:
         return True
 
     def _refuse(self, slot: SlotId, calls: Iterable[Call]) -> None:
-        reason, log = self._broken[slot]
+        reason, log, _ = self._broken[slot]
         self._fail(calls, Cause.LOST, lambda call: never_started(call, reason, starts=STARTS, log=log))
 
     def _fail(self, calls: Iterable[Call], cause: Cause, error: Callable[[Call], TaskError]) -> None:
@@ -278,6 +266,7 @@ class Crew:
     def _take(self, worker: WorkerProcess, report: Report) -> None:
         if not worker.is_ready:  # the first one says just this
             worker.get_ready()
+            self._fill_up()
         elif type(report) is Outcomes:
             for outcome in report.outcomes:
                 self._take_outcome(worker, outcome)
@@ -361,9 +350,12 @@ class Crew:
         self.news.extend(answers_for(worker, reason, log))
         self.news.append(SlotDown(worker.slot, reason))
         if self._exit is None:
-            slot = self._new_slot()
-            self.news.append(SlotUp(self._label, slot, self._node))
-            self._start(slot)
+            self._open()
+
+    def _open(self) -> None:
+        slot = self._new_slot()
+        self.news.append(SlotUp(self._label, slot, self._node))
+        self._start(slot)
 
     def _stay_vacant(self, slot: SlotId, calls: deque[Call], start: int, reason: str, log: str) -> None:
         """Try a place again later, or give it up; the last one stays, to answer each call with the reason."""
@@ -374,8 +366,21 @@ class Crew:
             self._fail(calls, Cause.RECALLED, recalled)
             self.news.append(SlotDown(slot, f"its worker cannot be started: {reason}"))
         else:
-            self._broken[slot] = reason, log
+            self._broken[slot] = reason, log, time.monotonic() + REST_SECONDS
             self._refuse(slot, calls)
+
+    def _start_after_all(self, slot: SlotId, calls: Sequence[Call]) -> None:
+        """Try a place that was given up once more, if that is a while ago: what broke it may be mended."""
+        if time.monotonic() < self._broken[slot][2]:
+            self._refuse(slot, calls)
+        else:
+            del self._broken[slot]
+            self._start(slot, calls, start=STARTS)
+
+    def _fill_up(self) -> None:
+        """Open places again that were given up: workers can be started, as one shows."""
+        while self._exit is None and len(self._crew) + len(self._vacant) < self._size:
+            self._open()
 
     def lose_all(self, cause: Cause, error: Callable[[Call], TaskError]) -> None:
         """Let go of everything that is left, with this answer for each call."""

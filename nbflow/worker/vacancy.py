@@ -8,11 +8,13 @@ from typing import final
 
 from nbflow.wire.messages import Call
 
-__all__ = ["STARTS", "Vacancy", "vacancy_after"]
+__all__ = ["REST_SECONDS", "STARTS", "Vacancy", "vacancy_after"]
 
 STARTS = 3
 """Tries to start a worker in one place before that place is given up."""
 START_DELAY_SECONDS = 0.2
+REST_SECONDS = 5.0
+"""How long a place that was given up refuses calls before it is tried once more."""
 
 
 @final

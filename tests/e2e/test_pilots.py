@@ -18,9 +18,9 @@ from nbflow.flow import current
 from nbflow.sites.model import LOCAL, BlockLimits, BlockShape, LauncherName, Login, Scheduler, Site
 from tests.e2e import victims
 from tests.e2e.nemesis import Nemesis, eventually, nemesis
-from tests.e2e.services import ROOT, Service, gridengine, slurm, sshd
+from tests.e2e.services import ROOT, Service
 
-__all__ = ["gridengine", "nemesis", "slurm", "sshd"]
+__all__ = ["nemesis"]
 
 pytest.importorskip("ipyparallel")
 

@@ -203,6 +203,20 @@ class TestProcessesExecutor(RemoteExecutorContract):
         assert "no module named nbflow" in str(end.error)
         driver.close()
 
+    def test_workers_that_could_not_start_are_started_once_that_is_mended(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        driver = Driver(ProcessesExecutor("processes", workers=2))
+        with monkeypatch.context() as broken:
+            broken.setattr("nbflow.worker.vacancy.START_DELAY_SECONDS", 0.001)
+            broken.setattr("nbflow.worker.crew.REST_SECONDS", 0.0)
+            broken.setattr("nbflow.worker.child.BOOT", "raise SystemExit('no module named nbflow')")
+            # While another place is still tried, a call is given back; then the last one refuses it.
+            driver.wait_until(lambda: getattr(driver.run(lambda: 1), "cause", None) is Cause.LOST)
+        assert isinstance(driver.run(lambda: 1), Returned)
+        driver.wait_until(lambda: len(driver.slots) == 2)
+        driver.close()
+
     def test_what_takes_long_to_pickle_holds_up_its_own_slot_alone(self) -> None:
         gate, driver = Gate(), Driver(ProcessesExecutor("processes", workers=2))
         first, second = driver.slots
