@@ -86,7 +86,8 @@ class Lane:
         socket.curve_publickey, socket.curve_secretkey = self._keys
         socket.curve_serverkey = self._where.server_key.encode()
         socket.setsockopt(zmq.RECONNECT_IVL, 200)
-        socket.setsockopt(zmq.RECONNECT_IVL_MAX, 5000)
+        # Back well before the kernel gives a node up whose connection broke: else its calls run twice.
+        socket.setsockopt(zmq.RECONNECT_IVL_MAX, 1000)
         port = Port(socket)
         socket.connect(self._where.address)
         return port

@@ -285,7 +285,7 @@ def test_pilots_over_ssh_come_through_a_relay(far: Site, tmp_path: Path) -> None
     assert [row.slots for row in nf.nodes()] == [2]
 
 
-def test_F7_a_relay_connection_that_breaks_loses_nothing(far: Site, marks: Nemesis, tmp_path: Path) -> None:
+def test_F7_a_relay_connection_that_breaks_costs_nothing(far: Site, marks: Nemesis, tmp_path: Path) -> None:
     nf.load(nf.Pilots(far, workers_per_node=1))
     patient = nf.python_app(victims.patient)
     for n in range(200):
@@ -294,8 +294,7 @@ def test_F7_a_relay_connection_that_breaks_loses_nothing(far: Site, marks: Nemes
     tunnel = executor()._tunnel
     tunnel._loop.call_soon_threadsafe(lambda: [task.cancel() for task in tunnel._tasks])
     marks.check()
-    # Only what was in the worker's hand may run again, when the way back took longer than a silence may last.
-    assert set(marks.runs().values()) <= {1, 2}
+    assert set(marks.runs().values()) == {1}
 
 
 def test_the_same_jobs_through_a_login_over_ssh(cluster: Site, far: Site, tmp_path: Path) -> None:
