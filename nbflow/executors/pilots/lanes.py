@@ -63,7 +63,7 @@ class Patience:
     """
 
     beat: float = 1.0
-    gone: float = 6.0
+    gone: float = 9.0
     silent: float = 30.0
     orphan: float = 600.0
 
