@@ -74,7 +74,15 @@ def tell_app(model: RunModel, scene: Scene, app: int) -> dict[str, Any]:
 
 
 def _urgency(state: int) -> int:
-    order = (State.FAILED, State.BACKOFF, State.PAUSED, State.UPSTREAM_FAILED, State.RUNNING, State.CANCELLED)
+    order = (
+        State.FAILED,
+        State.BACKOFF,
+        State.HELD,
+        State.PAUSED,
+        State.UPSTREAM_FAILED,
+        State.RUNNING,
+        State.CANCELLED,
+    )
     return order.index(State(state)) if state in order else len(order)
 
 
