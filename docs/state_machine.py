@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from nbflow.core.diagram import diagram
 from nbflow.core.events import DepFailed
 from nbflow.core.states import Cause, State
-from nbflow.core.transitions import TABLE, Row, diagram, stay
+from nbflow.core.transitions import TABLE, Row, stay
 
 HERE = Path(__file__).parent
 PAGE = HERE / "state-machine.md"

@@ -52,7 +52,7 @@ from nbflow.core.retry import NO_RETRY, decide
 from nbflow.core.states import DEATHS, FINAL, REOPENABLE, Cause, State
 from nbflow.core.task import Failure, Task
 
-__all__ = ["ON_ENTRY", "TABLE", "InvalidTransition", "Row", "diagram", "stay", "step"]
+__all__ = ["ON_ENTRY", "TABLE", "InvalidTransition", "Row", "stay", "step", "while_paused"]
 
 S = State
 DONE = State.DONE
@@ -384,19 +384,3 @@ def step(task: Task, event: Event, effects: list[Effect]) -> bool:
     if enter is not None and kind is not Resumed:
         effects.append(enter(task))
     return True
-
-
-def diagram() -> str:
-    """Return the table as a Mermaid state diagram; what can happen in any state is left to the text."""
-    aside = {CancelRequested, Paused, Resumed, Undone}
-    lines = ["stateDiagram-v2", "    [*] --> NEW"]
-    arrows: dict[tuple[State, State], list[str]] = {}
-    for row in TABLE:
-        if row.event in aside or row.rule in (stay, while_paused):
-            continue
-        for state in row.states:
-            for target in row.targets:
-                arrows.setdefault((state, target), []).append(row.event.__name__)
-    for (state, target), events in arrows.items():
-        lines.append(f"    {state.name} --> {target.name}: {', '.join(events)}")
-    return "\n".join(lines) + "\n"

@@ -145,7 +145,8 @@ class KernelFuture(concurrent.futures.Future[T], Generic[T]):
         try:
             with self._condition:
                 if not self._condition.wait_for(self.done, timeout):
-                    raise TimeoutError(f"task {self._task.id} is not done after {timeout} s; it goes on")
+                    stands = "is held" if self._task.state is State.HELD else "goes on"
+                    raise TimeoutError(f"task {self._task.id} is not done after {timeout} s; it {stands}")
         except KeyboardInterrupt:
             sys.stderr.write(self._kernel.interrupted() + "\n")
             raise

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from nbflow.core.diagram import diagram
 from nbflow.core.effects import Drop, Effect, WakeLater
 from nbflow.core.events import (
     TRY_EVENTS,
@@ -34,7 +35,7 @@ from nbflow.core.ids import TaskId, TryId
 from nbflow.core.retry import RetryPolicy
 from nbflow.core.states import FINAL, REOPENABLE, Cause, State
 from nbflow.core.task import Failure, Options, Task
-from nbflow.core.transitions import ON_ENTRY, TABLE, InvalidTransition, diagram, stay, step
+from nbflow.core.transitions import ON_ENTRY, TABLE, InvalidTransition, stay, step
 
 from .build import BOOM, SLOT, make_task, name
 

@@ -1,0 +1,26 @@
+"""Own the words for what keeps a task that could go on: no free slot, its user, a failure that holds it."""
+
+from __future__ import annotations
+
+from nbflow.core.placement import Placement
+from nbflow.core.states import State
+from nbflow.core.task import Task
+
+__all__ = ["explain_waiting"]
+
+
+def explain_waiting(placement: Placement, task: Task) -> str | None:
+    """Return what keeps a task that is queued, paused or held; None for any other."""
+    match task.state:
+        case State.QUEUED:
+            return f"task {task.id} is queued: {placement.explain(task)}"
+        case State.PAUSED:
+            return f"task {task.id} is paused; nbflow.resume() lets it go on"
+        case State.HELD:
+            root = task.failure.root if task.failure is not None else task.id
+            return (
+                f"task {task.id} is held: task {root} failed. Once that is retried it goes on; "
+                "nbflow.release() gives it up"
+            )
+        case _:
+            return None
