@@ -30,6 +30,7 @@ from nbflow.core.transitions import step
 __all__ = ["Graph", "waits_for"]
 
 Note = Callable[[Task, Event], None]
+NEW = State.NEW
 DONE = State.DONE
 HELD = State.HELD
 
@@ -104,13 +105,13 @@ class Graph:
         kind = type(event)
         if kind is Submitted:
             task = self._admit(event)  # type: ignore[arg-type]
-            before = task.state
+            before = NEW
         else:
             found = self.tasks.get(event.task)
             if found is None:
                 return ()
             task = found
-            before = task.state
+            before = found.state
             if kind is Spawned:
                 self._adopt(task, event)  # type: ignore[arg-type]
             elif (kind is DepDone or kind is DepFailed) and not _count(task, event):  # type: ignore[arg-type]
@@ -119,8 +120,9 @@ class Graph:
             return ()
         self._note(task, event)
         if task.state >= DONE:
-            is_over = before is HELD and task.state is not DONE
-            return self._released(task) if is_over else self._ended(task)
+            if before is HELD and task.state is not DONE:
+                return self._released(task)
+            return self._ended(task)
         if kind is Submitted:
             return _failed_already(task, task.parents) if task.parents else ()
         return _failed_already(task, task.children) if kind is Spawned else ()
