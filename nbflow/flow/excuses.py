@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
+
 from nbflow.core.placement import Placement
 from nbflow.core.states import State
 from nbflow.core.task import Task
 
-__all__ = ["explain_waiting"]
+__all__ = ["explain_standstill", "explain_waiting"]
 
 
 def explain_waiting(placement: Placement, task: Task) -> str | None:
@@ -24,3 +27,15 @@ def explain_waiting(placement: Placement, task: Task) -> str | None:
             )
         case _:
             return None
+
+
+def explain_standstill(tasks: Iterable[Task]) -> str | None:
+    """Return why nothing goes on before a person decides; None as long as anything does."""
+    counts = Counter(task.state for task in tasks if not task.state.is_final)
+    held, paused = counts[State.HELD], counts[State.PAUSED]
+    if not held + paused or counts.keys() - {State.HELD, State.PAUSED, State.WAITING}:
+        return None
+    return (
+        f"nothing goes on: {held} held, {paused} paused. Retry what failed, or give up with "
+        "nbflow.release(); nbflow.resume() lets go on what is paused. A terminal can do it too: nbflow --help"
+    )

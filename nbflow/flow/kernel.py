@@ -6,6 +6,7 @@ Everything here is called from users' threads. What concerns the graph is posted
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import wait
@@ -24,9 +25,9 @@ from nbflow.errors import ConfigError, InvalidResources, NotLoaded
 from nbflow.executors.protocol import Executor, Exit
 from nbflow.executors.threads import ThreadsExecutor
 from nbflow.flow.cancelling import cancel_tasks
-from nbflow.flow.describe import describe_value
-from nbflow.flow.excuses import explain_waiting
-from nbflow.flow.future import AppFuture, DataFuture, KernelFuture
+from nbflow.flow.describe import describe_arguments
+from nbflow.flow.excuses import explain_standstill, explain_waiting
+from nbflow.flow.future import LOOK_SECONDS, AppFuture, DataFuture, KernelFuture
 from nbflow.flow.handle import TaskHandle
 from nbflow.flow.inputs import Found, Invocation, are_atoms, find_futures, keep_arrangement
 from nbflow.flow.internal import DERIVATIONS
@@ -85,7 +86,7 @@ class DataFlowKernel:
         self._loop = FlowLoop(journal, self._usercode, lambda: Found(self))
         self._inbox = self._loop.inbox
         self._repairs = Repairs(self, self._loop, self._specs, self._known, self._admit)
-        self.pauses = Pauses(self._loop, self.app_name)
+        self.pauses = Pauses(self._loop, self._specs)
         self._executors: list[Executor] = []
         self._companions: list[Callable[[], object]] = []
         self._local = local
@@ -301,11 +302,7 @@ class DataFlowKernel:
 
     def inputs_of(self, task: Task) -> dict[str, str]:
         """Return a short picture of each argument; nothing once the task is done and they are let go."""
-        call = task.call
-        if call is None:
-            return {}
-        named = {str(place): describe_value(value) for place, value in enumerate(call.args)}
-        return named | {name: describe_value(value) for name, value in call.kwargs.items()}
+        return {} if task.call is None else describe_arguments(task.call.args, task.call.kwargs)
 
     def why_waiting(self, task: Task) -> str | None:
         """Return what keeps a task that is queued, paused or held; None for any other."""
@@ -370,8 +367,13 @@ class DataFlowKernel:
 
     def wait(self) -> None:
         """Wait until nothing is left to do."""
+        is_told = False
         while left := self.unfinished():
-            wait(left)
+            if not wait(left, LOOK_SECONDS).done and not is_told:
+                kept = self._ask(lambda: explain_standstill(self._loop.graph.tasks.values()))
+                if kept is not None:
+                    is_told = True
+                    sys.stderr.write(f"nbflow: {kept}\n")
 
     # The end
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Collection, Iterable
 from typing import Any, final
 
 from nbflow.core.effects import Enqueue
 from nbflow.core.events import Paused, Resumed, Submitted
-from nbflow.core.ids import ExecutorId, TaskId, TryId
+from nbflow.core.ids import AppId, ExecutorId, TaskId, TryId
 from nbflow.core.states import State
 from nbflow.core.task import Task
+from nbflow.errors import NbflowError
 from nbflow.flow.loop import FlowLoop
+from nbflow.flow.spec import AppSpec, defined_names
 
 __all__ = ["Pauses"]
 
@@ -23,9 +26,9 @@ class Pauses:
     another try of what runs, are kept back too. While nothing is kept back, it costs nothing.
     """
 
-    def __init__(self, loop: FlowLoop, app_name: Callable[[Task], str]) -> None:
+    def __init__(self, loop: FlowLoop, specs: dict[AppId, AppSpec]) -> None:
         self._loop = loop
-        self._app_name = app_name
+        self._specs = specs
         self._everything = False
         self._apps: dict[str, bool] = {}
         self._tasks: dict[TaskId, bool] = {}
@@ -34,12 +37,15 @@ class Pauses:
     def pause(self, *, app: str | None = None, tasks: Collection[Task] | None = None) -> int:
         """Let nothing more leave: nothing at all, nothing of one app, none of these tasks.
 
-        Returns how many tasks that could have left are kept back by it.
+        Returns how many tasks that could have left are kept back by it. Raises NbflowError for an app that
+        nobody has defined.
         """
+        self._check(app)
         return self._loop.ask(lambda: self._say(app, tasks, is_paused=True))
 
     def resume(self, *, app: str | None = None, tasks: Collection[Task] | None = None) -> int:
         """Let leave again what `pause` keeps back; return how many tasks could leave at once."""
+        self._check(app)
         return self._loop.ask(lambda: self._say(app, tasks, is_paused=False))
 
     def describe(self) -> dict[str, Any]:
@@ -49,6 +55,12 @@ class Pauses:
             "apps": sorted(app for app, is_paused in self._apps.items() if is_paused),
             "tasks": sorted(task for task, is_paused in self._tasks.items() if is_paused),
         }
+
+    def _check(self, app: str | None) -> None:
+        known = defined_names() | {spec.name for spec in self._specs.copy().values()}
+        if app is not None and app not in known:
+            near = difflib.get_close_matches(app, known, 1)
+            raise NbflowError(f"no app is called {app!r}{f'; did you mean {near[0]!r}?' if near else ''}")
 
     def _say(self, app: str | None, tasks: Collection[Task] | None, *, is_paused: bool) -> int:
         """Note what was said, in place of what was said before of the same tasks, and obey."""
@@ -84,7 +96,7 @@ class Pauses:
     def _keeps(self, task: Task) -> bool:
         word = self._tasks.get(task.id)
         if word is None:
-            word = self._apps.get(self._app_name(task), self._everything)
+            word = self._apps.get(self._specs[task.app].name, self._everything)
         return word
 
     def _recall(self, tasks: Iterable[Task]) -> None:

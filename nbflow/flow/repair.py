@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable
+from concurrent.futures import Future
 from dataclasses import replace
 from typing import Any, NamedTuple, final
 
@@ -18,7 +19,7 @@ from nbflow.core.task import Options, Task
 from nbflow.errors import NotPicklable
 from nbflow.flow.cancelling import spawned_by
 from nbflow.flow.describe import describe_value
-from nbflow.flow.inputs import Found, find_futures
+from nbflow.flow.inputs import find_futures
 from nbflow.flow.loop import FlowLoop
 from nbflow.flow.memory import Recipe
 from nbflow.flow.options import change_options
@@ -107,22 +108,15 @@ class Repairs:
 
         def put_back() -> int:
             formers, self._formers = self._formers, []
-            found = [self._found(former) for former in formers]
-            for former in formers:
-                if former.task.call is not None:
-                    former.task.call.watch = None
-            self._loop.perform(
-                self._loop.graph.undo(
-                    [
-                        replace(former, foreign=len(futures.foreign))
-                        for former, futures in zip(formers, found, strict=True)
-                    ],
-                    by,
-                )
-            )
-            for former, futures in zip(formers, found, strict=True):
-                self._loop.watch_foreign(former.task, futures.foreign)
-            self._cancel_spawned({former.task.id for former in formers})
+            foreign = {former.task: self._foreign(former) for former in formers}
+            for task in foreign:
+                if task.call is not None:
+                    task.call.watch = None
+            restored = [replace(former, foreign=len(foreign[former.task])) for former in formers]
+            self._loop.perform(self._loop.graph.undo(restored, by))
+            for task, futures in foreign.items():
+                self._loop.watch_foreign(task, futures)
+            self._cancel_spawned({task.id for task in foreign})
             return len(formers)
 
         return self._loop.ask(put_back)
@@ -213,9 +207,10 @@ class Repairs:
         self._loop.apply(event)
         self._loop.watch_foreign(task, foreign)
 
-    def _found(self, former: Former) -> Found:
-        """Return the futures among the arguments that a task had."""
-        return find_futures(self._owner, former.call.args, former.call.kwargs) or Found(self._owner)
+    def _foreign(self, former: Former) -> list[Future[Any]]:
+        """Return the futures of others among the arguments that a task had."""
+        found = find_futures(self._owner, former.call.args, former.call.kwargs)
+        return [] if found is None else found.foreign
 
     def _cancel_spawned(self, joins: set[Any]) -> None:
         """End what join tasks have started since their retry: nobody waits for it."""

@@ -134,8 +134,8 @@ def test_a_retry_with_options_is_undone_and_says_by_whom(client: Client) -> None
 def test_pausing_keeps_back_and_status_tells(client: Client) -> None:
     assert client.call("pause") == {"paused": 0}
     future = invert(1)
-    client.call("pause", app="other")
-    assert client.call("status")["paused"] == {"everything": True, "apps": ["other"], "tasks": []}
+    client.call("pause", app="invert")
+    assert client.call("status")["paused"] == {"everything": True, "apps": ["invert"], "tasks": []}
     assert client.call("resume", tasks=[future.task.id]) == {"resumed": 1}
     assert future.result(20) == 1
     assert client.call("resume") == {"resumed": 0}

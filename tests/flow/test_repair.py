@@ -1,13 +1,14 @@
 """Retries with changes, what is written down of them, their undoing, and what is held meanwhile."""
 
-from concurrent.futures import CancelledError
+import io
+from concurrent.futures import CancelledError, Future
 from threading import Event
 from typing import Any
 
 import pytest
 
 import nbflow as nf
-from nbflow.errors import ConfigError, DependencyError, InvalidResources, JoinError
+from nbflow.errors import ConfigError, DependencyError, InvalidResources, JoinError, NbflowError
 from nbflow.flow.current import current
 from nbflow.flow.kernel import DataFlowKernel
 from nbflow.journal.reader import open_run
@@ -24,6 +25,15 @@ def invert(x: float) -> float:
 @nf.python_app
 def double(x: float) -> float:
     return 2 * x
+
+
+class Ear(io.StringIO):
+    """Give up what is held as soon as it is told that something is."""
+
+    def write(self, text: str) -> int:
+        if "held" in text:
+            nf.release()
+        return super().write(text)
 
 
 def define(source: str, name: str, **names: Any) -> Any:
@@ -173,6 +183,20 @@ class TestUndo:
             holding.result(10)
         gate.set()
 
+    def test_a_future_of_others_among_the_former_arguments_is_waited_for_again(self) -> None:
+        foreign: Future[float] = Future()
+        waiting = double(foreign)
+        waiting.cancel()
+        waiting.task.retry(args=(1,))
+        assert waiting.result(10) == 2
+        nf.undo()
+        with pytest.raises(CancelledError):
+            waiting.result(10)
+        waiting.task.retry()
+        assert waiting.task.state == "waiting"
+        foreign.set_result(4)
+        assert waiting.result(10) == 8
+
     def test_what_waits_for_a_result_that_is_taken_back_fails_and_what_is_done_with_it_stays(self) -> None:
         gate = Event()
         bad = invert(0)
@@ -213,12 +237,25 @@ class TestHold:
         bad = invert.options(on_failure="hold")(0)
         after = double(double(bad))
         assert isinstance(bad.exception(10), ZeroDivisionError)
-        with pytest.raises(TimeoutError, match="is held"):
+        with pytest.raises(TimeoutError, match="is kept waiting"):
             after.result(0.2)
         assert [record.state.name for record in nf.tasks()] == ["FAILED", "HELD", "HELD"]
         assert f"held: task {bad.task.id} failed" in after.task.why()
         assert nf.retry(failed=True, fn=lambda x: 1) == 3
         assert after.result(10) == 4
+
+    def test_who_waits_for_what_is_held_is_told(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("sys.stderr", ear := Ear())
+        with pytest.raises(DependencyError):
+            double(invert.options(on_failure="hold")(0)).result(20)
+        assert "task 2 is held: task 1 failed" in ear.getvalue()
+
+    def test_a_block_that_waits_for_all_says_what_keeps_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        nf.clear()
+        monkeypatch.setattr("sys.stderr", ear := Ear())
+        with nf.load("threads", workers=1, on_failure="hold"):
+            double(invert(0))
+        assert "nothing goes on: 1 held, 0 paused" in ear.getvalue()
 
     def test_a_hold_is_given_up_for_some_or_all(self) -> None:
         hold = invert.options(on_failure="hold")
@@ -322,6 +359,11 @@ class TestPause:
         assert held.task.state == "paused"
         nf.resume()
         assert held.result(10) == 1
+
+    def test_an_app_that_nobody_defined_is_told(self) -> None:
+        for word in (nf.pause, nf.resume):
+            with pytest.raises(NbflowError, match="no app is called 'duoble'; did you mean 'double'"):
+                word(app="duoble")
 
     def test_a_paused_task_can_be_cancelled_and_a_retried_one_is_kept_back(self) -> None:
         bad = invert(0)
