@@ -13,11 +13,12 @@ from collections.abc import Callable, Iterable
 from types import NoneType, UnionType
 from typing import Any, Final, Union, cast, final, get_args, get_origin, get_type_hints
 
-from nbflow.core.states import REOPENABLE, State
-from nbflow.core.task import Task
+from nbflow.core.states import State
 from nbflow.errors import ConfigError, ControlError
 from nbflow.flow.kernel import DataFlowKernel
 from nbflow.flow.nodes import scale_kernel
+from nbflow.flow.request import Request
+from nbflow.flow.selection import choose, choose_failed, describe_choice
 from nbflow.journal.reader import Reader, open_run
 from nbflow.journal.rows import EventRow
 
@@ -26,6 +27,8 @@ __all__ = ["COMMANDS", "Desk", "News"]
 PROTOCOL: Final = 1
 MOST_ROWS = 1000
 FLUSH_SECONDS = 1.0
+STRANGER = "the control socket"
+"""Who asks, where a client does not say."""
 
 
 @final
@@ -99,6 +102,7 @@ def status(desk: Desk, *, count: bool = True) -> dict[str, Any]:
         "pid": os.getpid(),
         "executors": kernel.describe_executors(),
         "journal": str(journal.address),
+        "paused": kernel.pauses.describe(),
         "trouble": None if journal.trouble is None else str(journal.trouble),
         "tasks": _counts(reader) if count else None,
         # Of the graph itself: right also where the journal cannot be written.
@@ -117,25 +121,51 @@ def tasks(
 def cancel(desk: Desk, *, app: str | None = None, tasks: list[int] | None = None) -> dict[str, int]:
     """Cancel unfinished tasks: all, those of one app, or those with these numbers."""
     kernel = desk.kernel
-    wanted = _chosen(desk, app, tasks)
+    wanted = choose(kernel, app=app, numbers=tasks)
     return {"cancelled": kernel.cancel(task for task in wanted if not task.state.is_final)}
 
 
 def retry(
-    desk: Desk, *, app: str | None = None, tasks: list[int] | None = None, error: str | None = None
+    desk: Desk,
+    *,
+    app: str | None = None,
+    tasks: list[int] | None = None,
+    error: str | None = None,
+    options: dict[str, Any] | None = None,
+    by: str = STRANGER,
 ) -> dict[str, int]:
     """Run failed tasks again, and all that failed because of them: all, or those chosen.
 
-    `error` is the name of the exception's type, or of a class that it derives from. Tasks that were cancelled
-    are among them only where they are named by their numbers.
+    `error` is the name of the exception's type, or of a class that it derives from. `options` of an app are
+    changed for these tasks. Tasks that were cancelled or are held are among them only where they are named by
+    their numbers. `by` is who asks, for the journal.
     """
-    states = {State.FAILED} if tasks is None else REOPENABLE
-    wanted = [
-        task
-        for task in _chosen(desk, app, tasks)
-        if task.state in states and (error is None or error in _error_names(task))
-    ]
-    return {"reopened": desk.kernel.retry(wanted) if wanted else 0}
+    wanted = choose_failed(desk.kernel, app=app, numbers=tasks, error=error)
+    why = describe_choice(app=app, numbers=tasks, error=error)
+    return {"reopened": desk.kernel.retry(wanted, Request(options=options or {}, by=by, why=why))}
+
+
+def undo(desk: Desk, *, by: str = STRANGER) -> dict[str, int]:
+    """Take the last retry back: its tasks end as they had ended before it."""
+    return {"undone": desk.kernel.undo(by=by)}
+
+
+def release(desk: Desk, *, app: str | None = None, tasks: list[int] | None = None) -> dict[str, int]:
+    """Hold tasks no longer that wait for a failed one: all, those of one app, or those with these numbers."""
+    chosen = None if app is None and tasks is None else choose(desk.kernel, app=app, numbers=tasks)
+    return {"released": desk.kernel.release(chosen)}
+
+
+def pause(desk: Desk, *, app: str | None = None, tasks: list[int] | None = None) -> dict[str, int]:
+    """Start nothing more: nothing at all, nothing of one app, or none of the tasks with these numbers."""
+    chosen = None if tasks is None else choose(desk.kernel, app=app, numbers=tasks)
+    return {"paused": desk.kernel.pauses.pause(app=app, tasks=chosen)}
+
+
+def resume(desk: Desk, *, app: str | None = None, tasks: list[int] | None = None) -> dict[str, int]:
+    """Start again what is paused: everything, an app, or the tasks with these numbers."""
+    chosen = None if tasks is None else choose(desk.kernel, app=app, numbers=tasks)
+    return {"resumed": desk.kernel.pauses.resume(app=app, tasks=chosen)}
 
 
 def tail(desk: Desk, *, limit: int = 20, since: int | None = None) -> dict[str, Any]:
@@ -160,9 +190,8 @@ def subscribe(desk: Desk, *, since: int | None = None) -> dict[str, Any]:
     return status(desk)
 
 
-COMMANDS: dict[str, Callable[..., Any]] = {
-    function.__name__: function for function in (status, tasks, cancel, retry, tail, scale, subscribe)
-}
+ALL = (status, tasks, cancel, retry, undo, release, pause, resume, tail, scale, subscribe)
+COMMANDS: dict[str, Callable[..., Any]] = {function.__name__: function for function in ALL}
 
 
 def _counts(reader: Reader) -> dict[str, int]:
@@ -179,25 +208,6 @@ def _for_json(rows: Iterable[EventRow]) -> list[dict[str, Any]]:
             detail.pop("traceback", None)
         told.append(row._asdict() | {"state": State(row.state).name.lower(), "detail": detail})
     return told
-
-
-def _chosen(desk: Desk, app: str | None, numbers: list[int] | None) -> list[Task]:
-    known = desk.kernel.known_tasks()
-    if numbers is not None:
-        wanted = set(numbers)
-        known = [task for task in known if task.id in wanted]
-        missing = wanted.difference(task.id for task in known)
-        if missing:
-            # A task that is done has left the graph; one that never was is a mistake.
-            reader = desk.fresh
-            for number in missing:
-                reader.task(number)
-    return [task for task in known if app is None or desk.kernel.app_name(task) == app]
-
-
-def _error_names(task: Task) -> set[str]:
-    error = task.failure.error if task.failure is not None else None
-    return set() if error is None else {kind.__name__ for kind in type(error).__mro__}
 
 
 def _bounded(limit: int) -> int:
@@ -223,9 +233,11 @@ def _check(command: str, function: Callable[..., Any], arguments: dict[str, Any]
 
 
 def _fits(value: object, hint: Any) -> bool:
-    """Tell whether a value that came as JSON is of a type: a plain one, a list of one, or a union."""
+    """Tell whether a value that came as JSON is of a type: a plain one, a list of one, an object, a union."""
     if get_origin(hint) in (Union, UnionType):
         return any(_fits(value, one) for one in get_args(hint))
     if get_origin(hint) is list:
         return isinstance(value, list) and all(_fits(one, get_args(hint)[0]) for one in value)
+    if get_origin(hint) is dict:
+        return isinstance(value, dict)
     return type(value) is (NoneType if hint is None else cast("type", hint))

@@ -60,8 +60,11 @@ class CurrentRun:
 
     def retry(self, tasks: Collection[int] | None) -> int:
         """Run these failed tasks again, or all (None); return how many tasks reopened."""
-        failed = self._kernel.failed(lambda task: tasks is None or task.id in tasks)
-        return self._kernel.retry(failed)
+        from nbflow.flow.request import Request
+        from nbflow.flow.selection import choose_failed, describe_choice
+
+        request = Request(by="the panel", why=describe_choice(numbers=tasks))
+        return self._kernel.retry(choose_failed(self._kernel, numbers=tasks), request)
 
 
 def flush_journal() -> None:

@@ -120,6 +120,7 @@ export class Details {
       ['ran', story.seconds === null ? null : inWords(story.seconds)],
       ['on', story.slot],
       ['attempts', story.attempts.length || null],
+      ['repaired', story.repairs.join('; ') || null],
       ['called in', story.origin]
     ]);
   }
