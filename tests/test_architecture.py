@@ -37,6 +37,7 @@ PUBLIC = [
     "load",
     "memo_key",
     "nodes",
+    "plan",
     "progress",
     "python_app",
     "retry",

@@ -10,6 +10,7 @@ from nbflow.core.states import REOPENABLE
 from nbflow.core.task import Task
 from nbflow.errors import NbflowError
 from nbflow.flow.owner import Owner
+from nbflow.flow.why import Why
 
 if TYPE_CHECKING:
     from nbflow.journal.reader import Reader
@@ -68,13 +69,14 @@ class TaskHandle:
         with self._reader() as reader:
             return "".join(output.text for output in reader.outputs(self.id))
 
-    def why(self) -> str:
+    def why(self) -> Why:
         """Return why the latest try ran where it did, or what a queued task is waiting for.
 
-        For a task whose result is remembered: whether it was known, and if not what had changed.
+        For a task whose result is remembered: whether it was known, and if not what had changed, as a diff
+        of its code or arguments. It is a text, which a notebook shows in colour.
         """
         told = (self._kernel.why_remembered(self._task), self._why_there())
-        return "\n".join(filter(None, told))
+        return Why("\n".join(filter(None, told)))
 
     def _why_there(self) -> str | None:
         waits = self._kernel.why_queued(self._task)

@@ -34,6 +34,7 @@ from nbflow.flow.loop import FlowLoop
 from nbflow.flow.origin import calling_line
 from nbflow.flow.repair import Repairs
 from nbflow.flow.spec import AppSpec
+from nbflow.flow.standin import stand_in
 from nbflow.flow.usercode import UserCode
 from nbflow.journal.rows import CellRow
 from nbflow.journal.writer import Journal
@@ -80,6 +81,7 @@ class DataFlowKernel:
         self._usercode = UserCode()
         self._loop = FlowLoop(journal, self._usercode, lambda: Found(self))
         self._inbox = self._loop.inbox
+        self.memory = self._loop.memory
         self._repairs = Repairs(self, self._loop, self._specs, self._known)
         self._executors: list[Executor] = []
         self._companions: list[Callable[[], object]] = []
@@ -184,7 +186,7 @@ class DataFlowKernel:
         if not self._is_open:
             raise NotLoaded(CLOSED)
         app, usual = self._known(spec)
-        options = usual if options is None else self._admit(options)
+        options = usual if options is None else self.admit(options)
         travels = self.is_remote and spec.kind is not Kind.JOIN
         function = spec.portable.snapshot(encode=travels)
         is_simple = are_atoms(args, kwargs)
@@ -206,7 +208,7 @@ class DataFlowKernel:
         future: AppFuture[Any] = AppFuture(self, task)
         task.future = future
         if options.memoized:
-            self._loop.memory.open()
+            self.memory.open()
             call.recipe = spec.recipe(travels=travels)
         task.can_follow = travels and call.can_follow
         if outputs:
@@ -226,7 +228,7 @@ class DataFlowKernel:
     def _register(self, spec: AppSpec) -> tuple[AppId, Options]:
         if not self.is_open:
             raise NotLoaded(CLOSED)
-        options = self._admit(spec.options)
+        options = self.admit(spec.options)
         with self._registering:
             if spec.seen is None or spec.seen[0] is not self:
                 app = AppId(self._next_app())
@@ -235,7 +237,7 @@ class DataFlowKernel:
                 spec.seen = (self, app, options)
         return spec.seen[1:]
 
-    def _admit(self, given: Options) -> Options:
+    def admit(self, given: Options) -> Options:
         """Return options with this kernel's defaults filled in; refuse what no executor can meet."""
         options = self._admitted.get(given)
         if options is not None:
@@ -260,6 +262,8 @@ class DataFlowKernel:
 
     def derive(self, operation: str, future: AppFuture[Any], key: Any) -> AppFuture[Any]:
         """Submit a tiny task on a future's result, run in this process; `operation` is getitem or getattr."""
+        if (planner := stand_in()) is not None:
+            return planner.derive(operation, future, key)
         return self.submit(DERIVATIONS[operation], (future, key), {})
 
     # Asking and steering
@@ -317,7 +321,7 @@ class DataFlowKernel:
 
     def why_remembered(self, task: Task) -> str | None:
         """Return whether a remembered result was used, and if not why; None where none is wanted."""
-        return self._loop.memory.why(task)
+        return self.memory.why(task)
 
     def failed(self, match: Callable[[Task], bool]) -> list[Task]:
         """Return the tasks that failed by themselves and match."""
@@ -385,7 +389,7 @@ class DataFlowKernel:
         with ExitStack() as endings:
             endings.callback(self.journal.close, "finished")
             endings.callback(self._usercode.close, CLOSE_SECONDS)
-            endings.callback(self._loop.memory.close)
+            endings.callback(self.memory.close)
             endings.callback(self._loop.close)
             for executor in self._executors:
                 endings.callback(executor.close, Exit.STOP)

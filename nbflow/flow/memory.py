@@ -32,7 +32,7 @@ from nbflow.memo.why import Story, explain, recall
 from nbflow.wire.fingerprint import Fingerprinter
 from nbflow.wire.messages import Arguments
 
-__all__ = ["Kept", "Memory", "Recipe"]
+__all__ = ["Foresight", "Kept", "Memory", "Recipe", "cannot", "restore"]
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +40,7 @@ MOST_AT_ONCE = 1000
 """Requests are answered so many at once, so that workers have something to do meanwhile."""
 
 
+USUAL_SECONDS = "SELECT app, avg(seconds) FROM results JOIN codes ON codes.id = results.code GROUP BY app"
 HIT = "hit: the result of an equal call was remembered; nothing was run"
 FOLLOWS = "hit: an equal call was under way; it waits for that result"
 
@@ -123,6 +124,16 @@ class _Run:
 
 
 @final
+@dataclass(frozen=True, slots=True)
+class Foresight:
+    """Say which call was looked up, what is remembered of it, and whether an equal one is under way."""
+
+    story: Story
+    entry: Entry | None
+    is_under_way: bool
+
+
+@final
 class Memory:
     """Answer the look-ups of one dataflow kernel, through `post`; there is no thread before `open`."""
 
@@ -188,6 +199,26 @@ class Memory:
             "miss: what is remembered of it was forgotten" if story is None else explain(self._store, story)
         )
 
+    def foresee(self, call: Invocation) -> Foresight:
+        """Return what would be found if a call were looked up now; nothing changes. Raises NotMemoizable."""
+        self.open()
+        store: Store = self._store  # type: ignore[assignment]
+        args, kwargs = call()
+        key: Key = call.recipe.key(args, kwargs, written_by(call))
+        run = _Run(
+            TaskId(0), TryId(0), call.recipe, key, None if key.is_plain else (args, kwargs), time.time()
+        )
+        entry = store.find([key.digest], is_use=False).get(key.digest)
+        return Foresight(run.story(), entry, key.digest in self._following)
+
+    def explain(self, story: Story) -> str:
+        """Return why a call is not remembered."""
+        return "" if self._store is None else explain(self._store, story)
+
+    def usual_seconds(self) -> dict[str, float]:
+        """Return how long a call of each app ran, on average of those that are remembered."""
+        return dict(self._store.query(USUAL_SECONDS)) if self._store is not None else {}
+
     def close(self) -> None:
         """Keep what was handed over, bring the store below its limit, and end the thread."""
         store = self._store
@@ -248,7 +279,7 @@ class Memory:
                 args, kwargs = ask.call()
                 key = recipe.key(args, kwargs, written_by(ask.call))
             except (Exception, SystemExit) as error:  # noqa: BLE001 - a user's code may run here; the call is run then
-                self._stories[ask.task] = _cannot(error)
+                self._stories[ask.task] = cannot(error)
                 answers.append(MemoMissed(ask.task, ask.try_id))
             else:
                 changeable = None if key.is_plain else (args, kwargs)
@@ -287,7 +318,7 @@ class Memory:
                 try:
                     record = _record(run, event)
                 except (Exception, SystemExit) as error:  # noqa: BLE001 - a user's code may run here; it is not remembered
-                    self._stories[event.task] = _cannot(error)
+                    self._stories[event.task] = cannot(error)
                     answers += self._release_all([_Release(event.task)])
                 else:
                     records.append(record)
@@ -327,7 +358,8 @@ class Memory:
         return answers
 
 
-def _cannot(error: BaseException) -> str:
+def cannot(error: BaseException) -> str:
+    """Return why nothing is remembered of a call."""
     return f"not remembered: {error}" if isinstance(error, NotMemoizable) else f"not remembered: {error!r}"
 
 

@@ -113,10 +113,13 @@ class Store:
         self._connection: sqlite3.Connection | None = None
         self._has_warned = False
 
-    def find(self, keys: Iterable[bytes]) -> dict[bytes, Entry]:
-        """Return what is remembered of these calls; nothing that is damaged."""
+    def find(self, keys: Iterable[bytes], *, is_use: bool = True) -> dict[bytes, Entry]:
+        """Return what is remembered of these calls; nothing that is damaged.
+
+        Results that are used go last when the store is full; a mere look may say that it `is_use` not.
+        """
         wanted = list(keys)
-        return self._run(lambda: self._find(wanted), {}) if wanted else {}
+        return self._run(lambda: self._find(wanted, is_use=is_use), {}) if wanted else {}
 
     def add(self, records: Sequence[Record]) -> None:
         """Remember results; when this returns they outlive the process."""
@@ -187,7 +190,7 @@ class Store:
             self._has_warned = True
             log.warning("nbflow: the store of results in %s: %s", self.directory, why)
 
-    def _find(self, keys: list[bytes]) -> dict[bytes, Entry]:
+    def _find(self, keys: list[bytes], *, is_use: bool) -> dict[bytes, Entry]:
         found: dict[bytes, Entry] = {}
         stale: list[bytes] = []
         now = time.time()
@@ -200,7 +203,7 @@ class Store:
                     found[row[0]] = entry
                     if not isinstance(row[5], float) or now - row[5] > USED_SECONDS:
                         stale.append(row[0])
-        if stale:
+        if stale and is_use:
             with self._transaction() as connection:
                 connection.executemany(
                     "UPDATE results SET used = ? WHERE key = ?", [(now, key) for key in stale]

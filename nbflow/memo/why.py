@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import difflib
 import json
+import textwrap
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -132,7 +133,9 @@ def _changed_digests(old: dict[str, tuple[str, str]], new: dict[str, tuple[str, 
 
 
 def _diff(before: str, after: str) -> list[str]:
-    diff = difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=1)
+    # A function may stand deeper in another than it did: that is no change.
+    old, new = (textwrap.dedent(text).splitlines() for text in (before, after))
+    diff = difflib.unified_diff(old, new, lineterm="", n=1)
     return [f"    {line}" for line in list(diff)[2 : DIFF_LINES + 2]]
 
 
