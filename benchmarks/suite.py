@@ -17,6 +17,7 @@ STANDARD = ("standard-threads", "standard-processes")
 FAST = NBFLOW + STANDARD
 ENGINES = tuple(peer for peer in PEERS if peer not in FAST)
 EVERY = tuple(PEERS)
+MEMO = ("nbflow-threads", "nbflow-processes", "parsl-threads", "parsl-htex-tuned")
 
 
 @final
@@ -35,6 +36,10 @@ FULL = (
     Entry("latency", 300, EVERY),
     Entry("throughput", 10_000, EVERY),
     Entry("throughput-of-main", 10_000, FAST),
+    Entry("memo-first", 10_000, MEMO),
+    Entry("memo-again", 10_000, MEMO),
+    Entry("memo-again", 100_000, ("nbflow-processes",)),
+    Entry("fingerprint", 50, ("nbflow-processes",)),
     Entry("chain", 1_000, EVERY),
     Entry("map-reduce", 2_000, EVERY),
     Entry("fan-in", 10_000, EVERY),
@@ -55,6 +60,9 @@ QUICK = (
     Entry("latency", 100, EVERY),
     Entry("throughput", 1_000, ENGINES),
     Entry("throughput", 10_000, FAST),
+    Entry("memo-first", 10_000, ("nbflow-processes",)),
+    Entry("memo-again", 10_000, ("nbflow-processes",)),
+    Entry("fingerprint", 50, ("nbflow-processes",)),
     Entry("chain", 200, ENGINES),
     Entry("chain", 1_000, FAST),
     Entry("fan-in", 10_000, FAST),

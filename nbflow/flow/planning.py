@@ -205,4 +205,6 @@ def _place(trace: TracebackType | None) -> str:
     lines = [frame for frame in traceback.extract_tb(trace) if not frame.filename.startswith(_HERE)]
     if not lines or lines[-1].filename.startswith(sys.prefix):
         return ""
-    return f"{lines[-1].filename.rpartition('/')[2]}:{lines[-1].lineno}: "
+    name, line = lines[-1].filename, lines[-1].lineno
+    is_cell = name.startswith("<") or "ipykernel_" in name
+    return f"line {line} of the cell: " if is_cell else f"{name.rpartition('/')[2]}:{line}: "
