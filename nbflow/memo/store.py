@@ -50,9 +50,8 @@ PASSING = frozenset(
 )
 """What is wrong with the disk or for the moment, not with the database: next time it may work."""
 
-MOST_KEYS = 500
-MOST_ROWS = 1000
-"""Rows of one statement: Python's lock is let go of once for each, and waited for again."""
+MOST_VARIABLES = 12_000
+"""In one statement, where SQLite takes so many: Python's lock is let go of for each, and waited for again."""
 
 WIDTH = 12
 CACHE_KIB = 1 << 16
@@ -175,6 +174,9 @@ class Store:
             self._connection = connection
         return self._connection
 
+    def _most_variables(self) -> int:
+        return min(MOST_VARIABLES, self._open().getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER))
+
     def _set_aside(self, why: str) -> None:
         """Begin anew where a database cannot be read: what it held is recomputed."""
         self.close()
@@ -194,8 +196,9 @@ class Store:
         found: dict[bytes, Entry] = {}
         stale: list[bytes] = []
         now = time.time()
-        for start in range(0, len(keys), MOST_KEYS):
-            some = keys[start : start + MOST_KEYS]
+        step = self._most_variables()
+        for start in range(0, len(keys), step):
+            some = keys[start : start + step]
             marks = ", ".join("?" * len(some))
             for row in self._open().execute(f"SELECT {COLUMNS} FROM results WHERE key IN ({marks})", some):
                 entry = self._entry(row)
@@ -244,8 +247,9 @@ class Store:
         with self._transaction() as connection:
             ids = {key: _code_id(connection, code) for key, code in codes.items()}
             rows = [value for record in records for value in self._row(record, ids[id(record.code)], now)]
-            for start in range(0, len(rows), MOST_ROWS * WIDTH):
-                some = rows[start : start + MOST_ROWS * WIDTH]
+            step = self._most_variables() // WIDTH * WIDTH
+            for start in range(0, len(rows), step):
+                some = rows[start : start + step]
                 marks = ", ".join((f"({', '.join('?' * WIDTH)})",) * (len(some) // WIDTH))
                 connection.execute(f"INSERT OR REPLACE INTO results VALUES {marks}", some)
 

@@ -52,6 +52,12 @@ def test_what_was_added_is_found_by_others(store: Store, tmp_path: Path) -> None
     }
 
 
+def test_an_old_sqlite_takes_fewer_values_at_once(store: Store) -> None:
+    store._open().setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 30)
+    store.add([record(number, number) for number in range(100)])
+    assert values(store, *range(100)) == {number: number for number in range(100)}
+
+
 def test_only_the_user_can_look_inside(store: Store) -> None:
     store.add([record(1, "x" * LARGE)])
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in store.directory.rglob("*")}
