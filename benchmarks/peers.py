@@ -43,6 +43,10 @@ class Peer(ABC):
         """Return the same for calls whose arguments may be futures of earlier calls."""
         return self.independent(function)
 
+    def remembered(self, function: Call) -> Call:
+        """Return the same for a function whose results are remembered."""
+        raise NotImplementedError(f"{type(self).__name__} remembers no results")
+
     def gather(self, futures: Sequence[Any]) -> list[Any]:
         """Wait for `futures` and return their results in order."""
         return [future.result() for future in futures]
@@ -71,6 +75,11 @@ class Nbflow(Peer):
     def independent(self, function: Call) -> Call:
         """Return `function` as a python app."""
         app: Call = self._nbflow.python_app(function)
+        return app
+
+    def remembered(self, function: Call) -> Call:
+        """Return `function` as a python app with a cache."""
+        app: Call = self._nbflow.python_app(function, cache=True)
         return app
 
     def gather(self, futures: Sequence[Any]) -> list[Any]:
@@ -194,6 +203,11 @@ class Parsl(Peer):
     def independent(self, function: Call) -> Call:
         """Return `function` as a Parsl app."""
         app: Call = self._parsl.python_app(function)
+        return app
+
+    def remembered(self, function: Call) -> Call:
+        """Return `function` as a Parsl app with its memo."""
+        app: Call = self._parsl.python_app(function, cache=True)
         return app
 
     def close(self) -> None:

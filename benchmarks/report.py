@@ -41,6 +41,14 @@ TABLES: dict[str, tuple[Column, ...]] = {
         Column("import, ms", "import", "import_milliseconds"),
         Column("start to first result, s", "start-up", "first_result_seconds", 2),
     ),
+    "Results that are remembered": (
+        Column("first calls, tasks/s", "memo-first", RATE),
+        Column("equal calls, tasks/s", "memo-again", RATE, size=10_000),
+        Column("an equal call, µs", "memo-again", "hit_microseconds", 1, size=10_000),
+        Column("of 100,000, µs", "memo-again", "hit_microseconds", 1, size=100_000),
+        Column("50 helpers, first look, ms", "fingerprint", "first_milliseconds", 1),
+        Column("further looks, µs", "fingerprint", "again_microseconds", 1),
+    ),
     "Dependencies, in tasks/s": (
         Column("chain", "chain", RATE),
         Column("map-reduce", "map-reduce", RATE),

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from nbflow.flow.load import load as load
     from nbflow.flow.nodes import nodes as nodes
     from nbflow.flow.nodes import scale as scale
+    from nbflow.flow.planning import plan as plan
     from nbflow.flow.steering import attr as attr
     from nbflow.flow.steering import cancel as cancel
     from nbflow.flow.steering import events as events
@@ -85,6 +86,7 @@ _HOMES = {
     "load": "flow.load",
     "memo_key": "wire.canonical",
     "nodes": "flow.nodes",
+    "plan": "flow.planning",
     "progress": "live",
     "python_app": "apps.decorators",
     "pause": "flow.steering",

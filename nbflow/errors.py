@@ -14,6 +14,7 @@
     ├── ProviderError              a batch system that refused, or whose answer cannot be read
     │   └── SubmitUncertain        a job that may or may not have been accepted
     ├── NotMemoizable              a value that has no canonical form, so that equal ones could be told
+    ├── NotPlannable               a result that only running gives, asked for inside nbflow.plan
     └── TaskError                  something happened to one task; all its errors carry `.task`
         ├── AppTimeout             its walltime ended
         ├── AppExited              it called sys.exit or raised a BaseException
@@ -52,6 +53,7 @@ __all__ = [
     "NotLoaded",
     "NotMemoizable",
     "NotPicklable",
+    "NotPlannable",
     "NotReadable",
     "ProviderError",
     "RemoteError",
@@ -139,6 +141,11 @@ class NotMemoizable(NbflowError, TypeError):
 
     def __str__(self) -> str:
         return f"{self.path}: {self.args[0]}" if self.path else str(self.args[0])
+
+
+@final
+class NotPlannable(NbflowError):
+    """Say that code asks for what only running its calls can give, while nbflow.plan runs none."""
 
 
 class TaskError(NbflowError):

@@ -38,6 +38,7 @@ PUBLIC = [
     "memo_key",
     "nodes",
     "pause",
+    "plan",
     "progress",
     "python_app",
     "release",

@@ -14,12 +14,12 @@ from nbflow.apps.signature import RESERVED, AppSignature
 from nbflow.core.task import Options
 from nbflow.data.file import File
 from nbflow.errors import AppTypeError, ConfigError
-from nbflow.flow.current import current
+from nbflow.flow.current import taker
 from nbflow.flow.future import AppFuture
 from nbflow.flow.internal import LOCAL_OPTIONS
-from nbflow.flow.kernel import DataFlowKernel
 from nbflow.flow.options import change_options, check_walltime, ignored
 from nbflow.flow.spec import AppSpec
+from nbflow.flow.standin import Taker, stand_in
 from nbflow.wire.functions import Portable
 from nbflow.wire.messages import Directive, Kind
 
@@ -75,12 +75,12 @@ class AppFunction(Generic[P, R]):
         kernel.
         """
         if kwargs or not self._fewest <= len(args) <= self._most:
-            return self._call_with_care(current(), args, kwargs)
-        return current().submit(self._spec, args, kwargs, directive=self._directive)
+            return self._call_with_care(taker(), args, kwargs)
+        return taker().submit(self._spec, args, kwargs, directive=self._directive)
 
     def map(self, *iterables: Iterable[Any]) -> list[AppFuture[R]]:
         """Submit one call for each set of arguments, as the built-in `map` does; return their futures."""
-        kernel = current()
+        kernel = taker()
         if not iterables:
             raise AppTypeError(f"{self._spec.name}.map(): give at least one iterable")
         if self._fewest <= len(iterables) <= self._most:
@@ -106,12 +106,11 @@ class AppFunction(Generic[P, R]):
         )
 
     def publish(self) -> None:
-        """Make this the definition that retries use."""
-        self._spec.publish()
+        """Make this the definition that retries use; not one that a plan makes."""
+        if stand_in() is None:
+            self._spec.publish()
 
-    def _call_with_care(
-        self, kernel: DataFlowKernel, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> AppFuture[R]:
+    def _call_with_care(self, kernel: Taker, args: tuple[Any, ...], kwargs: dict[str, Any]) -> AppFuture[R]:
         """Submit a call with keyword arguments, of which some may be nbflow's own."""
         signature = self._signature
         given = {name: kwargs[name] for name in RESERVED if name in kwargs}

@@ -9,8 +9,9 @@ import threading
 
 from nbflow.errors import NotLoaded
 from nbflow.flow.kernel import DataFlowKernel
+from nbflow.flow.standin import STAND_INS, Taker, stand_in
 
-__all__ = ["clear", "current", "is_loaded", "use"]
+__all__ = ["clear", "current", "is_loaded", "taker", "use"]
 
 _current: DataFlowKernel | None = None
 _changing = threading.RLock()
@@ -22,6 +23,14 @@ def current() -> DataFlowKernel:
     if kernel is None:
         raise NotLoaded(_why_not())
     return kernel
+
+
+def taker() -> Taker:
+    """Return who takes calls in this thread: the loaded dataflow kernel, or who plans in its place.
+
+    Raises NotLoaded when there is none.
+    """
+    return (stand_in() if STAND_INS else None) or _current or current()
 
 
 def is_loaded() -> bool:

@@ -11,6 +11,7 @@ from nbflow.core.task import Task
 from nbflow.errors import NbflowError
 from nbflow.flow.owner import Owner
 from nbflow.flow.request import Request
+from nbflow.flow.why import Why
 
 if TYPE_CHECKING:
     from nbflow.journal.reader import Reader
@@ -69,17 +70,18 @@ class TaskHandle:
         with self._reader() as reader:
             return "".join(output.text for output in reader.outputs(self.id))
 
-    def why(self) -> str:
+    def why(self) -> Why:
         """Return why the latest try ran where it did, or what keeps a task that is queued, paused or held.
 
         For a task that was retried by hand: who asked for it, and whether its code is another one. For a task
-        whose result is remembered: whether it was known, and if not what had changed.
+        whose result is remembered: whether it was known, and if not what had changed, as a diff of its code or
+        arguments. It is a text, which a notebook shows in colour.
         """
         with self._reader() as reader:
             repairs = reader.repairs(self.id)
         repaired = str(repairs[-1]) if repairs else None
         told = (self._kernel.why_remembered(self._task), repaired, self._why_there())
-        return "\n".join(filter(None, told))
+        return Why("\n".join(filter(None, told)))
 
     def _why_there(self) -> str | None:
         waits = self._kernel.why_waiting(self._task)

@@ -37,6 +37,7 @@ from nbflow.flow.pausing import Pauses
 from nbflow.flow.repair import Repairs
 from nbflow.flow.request import AS_IT_IS, Request
 from nbflow.flow.spec import AppSpec
+from nbflow.flow.standin import stand_in
 from nbflow.flow.usercode import UserCode
 from nbflow.journal.rows import CellRow
 from nbflow.journal.writer import Journal
@@ -85,7 +86,8 @@ class DataFlowKernel:
         self._usercode = UserCode()
         self._loop = FlowLoop(journal, self._usercode, lambda: Found(self))
         self._inbox = self._loop.inbox
-        self._repairs = Repairs(self, self._loop, self._specs, self._known, self._admit)
+        self.memory = self._loop.memory
+        self._repairs = Repairs(self, self._loop, self._specs, self._known, self.admit)
         self.pauses = Pauses(self._loop, self._specs)
         self._executors: list[Executor] = []
         self._companions: list[Callable[[], object]] = []
@@ -190,7 +192,7 @@ class DataFlowKernel:
         if not self._is_open:
             raise NotLoaded(CLOSED)
         app, usual = self._known(spec)
-        options = usual if options is None else self._admit(options)
+        options = usual if options is None else self.admit(options)
         travels = self.is_remote and spec.kind is not Kind.JOIN
         function = spec.portable.snapshot(encode=travels)
         is_simple = are_atoms(args, kwargs)
@@ -212,7 +214,7 @@ class DataFlowKernel:
         future: AppFuture[Any] = AppFuture(self, task)
         task.future = future
         if options.memoized:
-            self._loop.memory.open()
+            self.memory.open()
             call.recipe = spec.recipe(travels=travels)
         task.can_follow = travels and call.can_follow
         if outputs:
@@ -231,7 +233,7 @@ class DataFlowKernel:
 
     def _register(self, spec: AppSpec) -> tuple[AppId, Options]:
         self._check_open()
-        options = self._admit(spec.options)
+        options = self.admit(spec.options)
         with self._registering:
             if spec.seen is None or spec.seen[0] is not self:
                 app = AppId(self._next_app())
@@ -240,7 +242,7 @@ class DataFlowKernel:
                 spec.seen = (self, app, options)
         return spec.seen[1:]
 
-    def _admit(self, given: Options) -> Options:
+    def admit(self, given: Options) -> Options:
         """Return options with this kernel's defaults filled in; refuse what no executor can meet."""
         options = self._admitted.get(given)
         if options is not None:
@@ -267,6 +269,8 @@ class DataFlowKernel:
 
     def derive(self, operation: str, future: AppFuture[Any], key: Any) -> AppFuture[Any]:
         """Submit a tiny task on a future's result, run in this process; `operation` is getitem or getattr."""
+        if (planner := stand_in()) is not None:
+            return planner.derive(operation, future, key)
         return self.submit(DERIVATIONS[operation], (future, key), {})
 
     # Asking and steering
@@ -319,7 +323,7 @@ class DataFlowKernel:
 
     def why_remembered(self, task: Task) -> str | None:
         """Return whether a remembered result was used, and if not why; None where none is wanted."""
-        return self._loop.memory.why(task)
+        return self.memory.why(task)
 
     def retry(self, tasks: Iterable[Task], request: Request = AS_IT_IS) -> int:
         """Run failed or cancelled tasks again, and what failed because of them; return how many reopened.
@@ -390,7 +394,7 @@ class DataFlowKernel:
         with ExitStack() as endings:
             endings.callback(self.journal.close, "finished")
             endings.callback(self._usercode.close, CLOSE_SECONDS)
-            endings.callback(self._loop.memory.close)
+            endings.callback(self.memory.close)
             endings.callback(self._loop.close)
             for executor in self._executors:
                 endings.callback(executor.close, Exit.STOP)
