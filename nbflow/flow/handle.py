@@ -74,8 +74,8 @@ class TaskHandle:
         """Return why the latest try ran where it did, or what keeps a task that is queued, paused or held.
 
         For a task that was retried by hand: who asked for it, and whether its code is another one. For a task
-        whose result is remembered: whether it was known, and if not what had changed, as a diff of its code or
-        arguments. It is a text, which a notebook shows in colour.
+        whose result is remembered: whether it was known, and if not what had changed, as a diff of its code
+        or arguments. It is a text, which a notebook shows in colour.
         """
         with self._reader() as reader:
             repairs = reader.repairs(self.id)
