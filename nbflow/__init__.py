@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from nbflow.config.model import Pilots as Pilots
     from nbflow.config.model import Processes as Processes
     from nbflow.config.model import Threads as Threads
+    from nbflow.config.sites import job_script as job_script
     from nbflow.core.retry import Decision as Decision
     from nbflow.core.retry import RetryPolicy as RetryPolicy
     from nbflow.data.file import File as File
@@ -77,6 +78,7 @@ _HOMES = {
     "events": "flow.steering",
     "forget": "flow.steering",
     "gather": "flow.waiting",
+    "job_script": "config.sites",
     "join_app": "apps.decorators",
     "load": "flow.load",
     "memo_key": "wire.canonical",

@@ -33,6 +33,7 @@ PUBLIC = [
     "events",
     "forget",
     "gather",
+    "job_script",
     "join_app",
     "load",
     "memo_key",

@@ -18,7 +18,7 @@ from nbflow.sites.opening import open_session
 from nbflow.sites.reader import suggestion
 from nbflow.worker.facts import AUTO, own_address
 
-__all__ = ["build_pilots"]
+__all__ = ["ask", "build_pilots", "shaped"]
 
 LOOPBACK = "127.0.0.1"
 
@@ -36,7 +36,7 @@ def build_pilots(spec: Pilots) -> Executor:
         idle_seconds=spec.idle_seconds,
         patience=Patience(silent=spec.silent_seconds, orphan=spec.orphan_seconds),
     )
-    built: Executor = executor(spec.label, plan, lambda: open_session(site, _ask))
+    built: Executor = executor(spec.label, plan, lambda: open_session(site, ask))
     return built
 
 
@@ -89,6 +89,6 @@ def _address(site: Site) -> str:
         ) from error
 
 
-def _ask(prompt: str, is_secret: bool) -> str:  # noqa: FBT001 - sessions call it so
+def ask(prompt: str, is_secret: bool) -> str:  # noqa: FBT001 - sessions call it so
     """Ask the person at the keyboard, or in front of the notebook."""
     return getpass.getpass(prompt) if is_secret else input(prompt)

@@ -35,6 +35,7 @@ class BatchProvider:
         self,
         system: BatchSystem,
         session: Session,
+        before: tuple[str, ...] = (),
         *,
         clock: Callable[[], float] = time.monotonic,
         pause: Callable[[float], None] = time.sleep,
@@ -42,6 +43,7 @@ class BatchProvider:
         self.trouble = ""
         self._system = system
         self._session = session
+        self._before = before
         self._clock = clock
         self._pause = pause
         self._tracks: dict[JobId, Track] = {}
@@ -153,7 +155,7 @@ class BatchProvider:
         return query.parse(answer) if answer or done.exit_code == 0 else {}
 
     def _run(self, argv: tuple[str, ...], content: bytes = b"") -> Completed:
-        return self._session.run(argv, input=content, timeout_seconds=COMMAND_SECONDS)
+        return self._session.run((*self._before, *argv), input=content, timeout_seconds=COMMAND_SECONDS)
 
 
 def _answer(done: Completed, source: Query | Find) -> str:

@@ -16,6 +16,7 @@ from nbflow.executors.pilots.foreman import Foreman
 from nbflow.executors.pilots.plan import Plan
 from nbflow.providers.job import EndCause, JobId, JobSpec, JobState, JobStatus
 from nbflow.sites.model import LOCAL, BlockLimits, BlockShape, Scheduler
+from nbflow.sites.setup import in_setup
 
 WORK = Outlook((Queued(ONE_CORE, 100, 0.0, 0.0, 100),), 0, None)
 
@@ -194,16 +195,10 @@ def test_the_job_of_a_block_says_no_key_and_whose_it_is() -> None:
 
 def test_set_up_lines_run_before_what_is_started_at_a_site() -> None:
     site = replace(LOCAL, setup=("module load python",), python="python3.11")
-    assert Plan(site=site).module("there", "word") == (
-        "bash",
-        "-c",
-        'module load python\nexec "$@"',
-        "bash",
-        "python3.11",
-        "-m",
-        "there",
-        "word",
-    )
+    plan = Plan(site=site)
+    assert plan.module("there", "word") == (*in_setup(site), "python3.11", "-m", "there", "word")
+    assert plan.before_commands == in_setup(site)
+    assert Plan(site=LOCAL).before_commands == ()
 
 
 def test_a_name_that_nobody_knows_is_told_with_what_there_is() -> None:

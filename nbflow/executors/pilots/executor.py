@@ -48,15 +48,14 @@ class PilotsExecutor:
 
     def start(self, post: Post) -> Capacity:
         """Log in, start what pilots register with, and ask for the first blocks; slots come with them."""
-        plan = self._plan
         _need_ipyparallel()
         with ExitStack() as endings:
             session = self._open_session()
             endings.callback(session.close)
+            plan = self._plan.on(session)
             directory = f"{session.resolve(plan.site.working_directory)}/pilots/{secrets.token_hex(6)}"
-            foreman = Foreman(
-                self.label, plan, open_provider(plan.site.scheduler, session), self._the_lanes, directory
-            )
+            provider = open_provider(plan.site.scheduler, session, plan.before_commands)
+            foreman = Foreman(self.label, plan, provider, self._the_lanes, directory)
             lanes = self._lanes = Lanes(self.label, post, foreman.tell, plan.patience)
             port, server_key = lanes.start(plan.address if plan.is_here else LOOPBACK)
             endings.callback(lanes.close, Exit.STOP)

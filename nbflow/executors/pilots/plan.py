@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, final
 
@@ -15,6 +15,9 @@ from nbflow.executors.pilots.agent import ENGINE_FILE
 from nbflow.executors.pilots.lanes import Patience
 from nbflow.providers.job import JobSpec
 from nbflow.sites.model import LauncherName, Scheduler, Site
+from nbflow.sites.opening import interpreter
+from nbflow.sites.session import Session
+from nbflow.sites.setup import in_setup
 from nbflow.worker.cores import available_cores
 from nbflow.worker.facts import BLOCK
 
@@ -39,6 +42,10 @@ class Plan:
     idle_seconds: float = 120.0
     poll_seconds: float = 1.0
     patience: Patience = field(default_factory=Patience)
+
+    def on(self, session: Session) -> Plan:
+        """Return the plan with the Python that is meant by `~` or a variable at the site."""
+        return replace(self, site=replace(self.site, python=interpreter(self.site, session)))
 
     @property
     def is_here(self) -> bool:
@@ -83,16 +90,16 @@ class Plan:
         return self.is_here and self.site.python == "python3" and not self.site.setup
 
     def module(self, name: str, *words: str) -> tuple[str, ...]:
-        """Return the argv that runs a module at the site, from where this process has it if it is there.
-
-        The site's set-up lines run before it.
-        """
+        """Return the argv that runs a module at the site, from where this process has it if it is there."""
         argv = (self.python, "-m", name, *words)
         if self.is_this:
             argv = ("env", f"PYTHONPATH={_import_path()}", *argv)
-        if not self.site.setup:
-            return argv
-        return ("bash", "-c", "\n".join((*self.site.setup, 'exec "$@"')), "bash", *argv)
+        return (*self.before_commands, *argv)
+
+    @property
+    def before_commands(self) -> tuple[str, ...]:
+        """Return the words that give a command the environment of the site's jobs, where that differs."""
+        return () if self.is_here and not self.site.setup else in_setup(self.site)
 
     def job(self, name: str, directory: str) -> JobSpec:
         """Return the job of one block, whose engines find the controller through files in `directory`."""
