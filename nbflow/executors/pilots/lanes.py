@@ -11,21 +11,20 @@ import selectors
 import threading
 import time
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, final
 
 import zmq
 
 from nbflow.core.ids import ExecutorId, NodeId, SlotId
 from nbflow.core.states import Cause
-from nbflow.core.task import Resources
 from nbflow.errors import EnvMismatch
 from nbflow.executors.pilots.gate import Gate, key_of
 from nbflow.executors.pilots.node import Node, Pass
 from nbflow.wire.lanes import Kind, Message, body_of, pack, text_of, unpack
 from nbflow.wire.messages import Call
 from nbflow.worker.answers import failures
-from nbflow.worker.facts import facts, mismatches, sees_the_same_files
+from nbflow.worker.facts import facts, mismatches, offer_of, owner_of, sees_the_same_files
 from nbflow.worker.happenings import (
     Exit,
     Happening,
@@ -312,11 +311,15 @@ class Lanes:
                 )
             )
             self._tell(entry.block, "refused", why)
-            self._reply(route, Message(Kind.REFUSE, message.epoch, frames=[text_of({"why": why})]))
+            self._refuse(route, message.epoch, why)
+            return None
+        host, has = offer_of(theirs)
+        if not self._gate.claim(key, owner_of(theirs)):
+            self._refuse(route, message.epoch, "this key is that of another process")
             return None
         if (before := self._nodes.get(key)) is not None:
             self._lose(before, Cause.LOST, "it began anew")
-        name = NodeId(f"{theirs['host']}-{next(self._numbers)}")
+        name = NodeId(f"{host}-{next(self._numbers)}")
         node = Node(
             self._label,
             name,
@@ -332,21 +335,21 @@ class Lanes:
         self._welcome(node)
         node.crew.start()
         self._slots.update(dict.fromkeys(node.crew.slots, node))
-        total = Resources(
-            max(int(theirs["cores"]), entry.workers), int(theirs["memory"]), int(theirs["gpus"])
-        )
         self._news.append(
             NodeUp(
                 executor=self._label,
                 node=name,
                 block=entry.block,
                 slots=node.crew.slots,
-                total=total,
+                total=replace(has, cores=max(has.cores, entry.workers)),
                 until=self._until.get(entry.block),
             )
         )
         self._tell(entry.block, "up", name)
         return node
+
+    def _refuse(self, route: bytes, epoch: int, why: str) -> None:
+        self._reply(route, Message(Kind.REFUSE, epoch, frames=[text_of({"why": why})]))
 
     def _welcome(self, node: Node) -> None:
         self._send(
