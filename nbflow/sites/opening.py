@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 
 from nbflow.errors import SiteError
@@ -33,4 +34,6 @@ def open_session(site: Site, ask: Ask | None = None) -> Session:
 
 def interpreter(site: Site, session: Session) -> str:
     """Return the site's Python as a command there: with `~` and variables expanded, or a name to look for."""
+    if site.has_this_python:
+        return sys.executable
     return session.resolve(site.python) if site.python.startswith(("~", "$")) else site.python

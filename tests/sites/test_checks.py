@@ -62,6 +62,10 @@ def test_setup_lines_run_before_everything(site: Site, tmp_path: Path) -> None:
     assert checks["Python"].is_ok
 
 
+def test_a_site_that_names_no_python_is_checked_for_that_of_this_process(site: Site) -> None:
+    assert sys.executable in checked(replace(site, python="python3"))["Python"].found
+
+
 def test_an_interpreter_that_is_not_there(site: Site) -> None:
     checks = checked(replace(site, python="/no/such/python"))
     assert not checks["Python"].is_ok

@@ -82,17 +82,12 @@ class Plan:
     @property
     def python(self) -> str:
         """Return the interpreter that engines run: this one, unless the site says otherwise."""
-        return sys.executable if self.is_this else self.site.python
-
-    @property
-    def is_this(self) -> bool:
-        """Tell whether engines run the Python environment of this process."""
-        return self.is_here and self.site.python == "python3" and not self.site.setup
+        return sys.executable if self.site.has_this_python else self.site.python
 
     def module(self, name: str, *words: str) -> tuple[str, ...]:
         """Return the argv that runs a module at the site, from where this process has it if it is there."""
         argv = (self.python, "-m", name, *words)
-        if self.is_this:
+        if self.site.has_this_python:
             argv = ("env", f"PYTHONPATH={_import_path()}", *argv)
         return (*self.before_commands, *argv)
 
@@ -105,7 +100,7 @@ class Plan:
         """Return the job of one block, whose engines find the controller through files in `directory`."""
         site, block = self.site, self.site.block
         environment = {**site.environment, BLOCK: name, "IPYTHONDIR": directory}
-        if self.is_this:
+        if self.site.has_this_python:
             environment["PYTHONPATH"] = _import_path()
         launcher = site.launcher
         if block.nodes > 1 and launcher is LauncherName.SINGLE and site.scheduler is Scheduler.SLURM:
