@@ -42,6 +42,7 @@ class Recruiter:
         admit: Callable[[str, str], Pass | None],
         tell: Tell,
     ) -> None:
+        self._label = label
         self._session = session
         self._argv = argv
         self._where = where
@@ -61,8 +62,8 @@ class Recruiter:
         if not self._is_ready:
             self.close()
             raise SiteError(
-                f"ipyparallel's controller did not start within {START_SECONDS:g} s: run "
-                f"`{' '.join(self._argv)}` there to see why. Is jupyter-nbflow[pilots] installed?"
+                f"ipyparallel's controller at {self._label} did not start within {START_SECONDS:g} s: "
+                f"`nbflow doctor {self._label}` says why"
             )
 
     def close(self) -> None:

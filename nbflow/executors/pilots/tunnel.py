@@ -38,7 +38,7 @@ class Tunnel:
         if said is None:
             self._channel.close()
             self._loop.close()
-            raise SiteError(f"the relay did not start: run `{' '.join(argv)}` on the site to see why")
+            raise SiteError(f"the relay at {label} did not start: `nbflow doctor {label}` says why")
         self.address = str(said["address"])
         self._token = str(said["token"]).encode()
         self._forward: Forward = session.forward(LOOPBACK, int(said["port"]))
