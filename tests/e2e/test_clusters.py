@@ -1,5 +1,7 @@
 """Pilots in the jobs of real batch systems: Slurm, the same through a login over SSH, Grid Engine."""
 
+import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -125,6 +127,77 @@ def test_F2_F10_the_same_on_grid_engine(
     with nothing_left(tmp_path, GRIDENGINE_JOBS):
         # It does not tell a job that was cancelled from one that was killed.
         a_thousand_tasks_survive(cancel="qdel", told="signal 9")
+
+
+def test_A10_no_key_is_in_what_slurm_tells(cluster: Site, tmp_path: Path) -> None:
+    nf.load(nf.Pilots(cluster, address="127.0.0.1"))
+    with nothing_left(tmp_path, SLURM_JOBS):
+        eventually(lambda: len(up()) == 2)
+        (config,) = (tmp_path / "work" / "pilots").glob("*/ipcontroller_config.py")
+        keys = [
+            line.split("b'")[1].rstrip("'") for line in config.read_text().splitlines() if "curve_" in line
+        ]
+        assert len(keys) == 2
+        for block in up():
+            for words in (("show", "job", "-d", block.job), ("write", "batch_script", block.job, "-")):
+                told = subprocess.run(["scontrol", *words], capture_output=True, text=True, check=True).stdout
+                assert block.name in told
+                assert not [key for key in keys if key in told]
+            for process in processes_of(block.name):
+                assert not [key for key in keys if key in f"{process.info['environ']} {process.cmdline()}"]
+
+
+LIES = """#!/bin/bash
+# Stands before the real command of its name, and sees to it that not all of its answers arrive.
+name=$(basename "$0")
+exec 9>>"$0.calls"
+flock 9
+echo >&9
+number=$(wc -l <"$0.calls")
+if [ "$name" = sbatch ]; then
+    answer=$(REAL/sbatch "$@") || exit
+    echo "$answer" >>"$0.taken"
+    [ "$number" -gt 1 ] && echo "$answer" && exit
+    echo "sbatch: error: Batch job submission failed: Socket timed out on send/recv operation" >&2
+    exit 1
+fi
+case $((number % 4)) in
+0) ;;
+1) echo "slurm_load_jobs error: Unable to contact slurm controller (connect failure)" >&2; exit 1 ;;
+2) REAL/squeue "$@" | head -c 7 ;;
+3) REAL/squeue "$@" ;;
+esac
+"""
+
+
+def test_F15_a_batch_system_that_loses_its_answers_gets_no_job_twice_and_no_task_is_lost(
+    cluster: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "lies"
+    folder.mkdir()
+    real = Path(shutil.which("squeue") or "").parent
+    for name in ("sbatch", "squeue"):
+        (folder / name).write_text(LIES.replace("REAL", str(real)))
+        (folder / name).chmod(0o700)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    nf.load(nf.Pilots(cluster, address="127.0.0.1"), retries=0)
+
+    @nf.python_app
+    def mark(n: int, path: str) -> int:
+        import time
+
+        time.sleep(0.1)
+        with Path(path).open("a") as file:
+            file.write(f"{n}\n")
+        return n
+
+    with nothing_left(tmp_path, (str(real / "squeue"), "-h", "-o", "%i")):
+        eventually(lambda: len(up()) == 2)
+        marks = tmp_path / "marks"
+        assert nf.gather([mark(n, str(marks)) for n in range(200)]) == list(range(200))
+        assert sorted(map(int, marks.read_text().split())) == list(range(200)), "a task ran twice"
+        taken = (folder / "sbatch.taken").read_text().split()
+        assert len(taken) == len(executor().blocks()) == 2
 
 
 def test_a_block_of_two_nodes(cluster: Site, tmp_path: Path) -> None:
