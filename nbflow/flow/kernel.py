@@ -22,7 +22,7 @@ from nbflow.core.states import State
 from nbflow.core.task import Options, Task
 from nbflow.data.file import File
 from nbflow.errors import ConfigError, InvalidResources, NotLoaded
-from nbflow.executors.protocol import Executor, Exit
+from nbflow.executors.protocol import Durable, Executor, Exit
 from nbflow.executors.threads import ThreadsExecutor
 from nbflow.flow.cancelling import cancel_tasks
 from nbflow.flow.describe import describe_value
@@ -35,6 +35,7 @@ from nbflow.flow.origin import calling_line
 from nbflow.flow.repair import Repairs
 from nbflow.flow.spec import AppSpec
 from nbflow.flow.usercode import UserCode
+from nbflow.journal.places import notebook
 from nbflow.journal.rows import CellRow
 from nbflow.journal.writer import Journal
 from nbflow.wire.messages import PYTHON, Directive, Kind
@@ -97,6 +98,8 @@ class DataFlowKernel:
 
     def _open(self, executor: Executor, *, is_default: bool) -> None:
         self._executors.append(executor)
+        if isinstance(executor, Durable):
+            executor.belong(self.run_id, notebook())
         capacity = executor.start(self._inbox.put)
         self._loop.ask(lambda: self._loop.open_executor(executor, capacity, is_default=is_default))
 

@@ -52,6 +52,8 @@ from nbflow.executors.protocol import (
     NodeDraining,
     NodeUp,
     Printed,
+    Receipt,
+    Recovered,
     SlotDown,
     SlotUp,
 )
@@ -131,6 +133,8 @@ class FlowLoop:
             NodeUp: self._node_up,
             NodeDraining: lambda one: self.placement.drain_node(one.executor, one.node),
             NodeDown: lambda one: self.placement.close_node(one.executor, one.node),
+            Recovered: lambda one: None,
+            Receipt: lambda receipt: journal.when_written(receipt.sign),
             _Ask: self._answer,
         }
         self._effects: dict[type[Any], Callable[[Any], None]] = {
