@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import wait
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar, final
@@ -374,6 +375,24 @@ class DataFlowKernel:
             wait(left)
 
     # The end
+
+    def leave(self) -> None:
+        """End what is in this process, for the next one of this notebook: nothing is cancelled.
+
+        What durable executors run goes on, and its tasks stay as they are in the journal.
+        """
+        self._is_open = False
+        with ExitStack() as endings:
+            endings.callback(self.journal.close, "left")
+            endings.callback(self._loop.memory.close)
+            for executor in self._executors:
+                leave = (
+                    executor.leave if isinstance(executor, Durable) else partial(executor.close, Exit.STOP)
+                )
+                endings.callback(leave)
+            endings.callback(self._loop.leave)
+            for close in self._companions:
+                endings.callback(close)
 
     def close(self) -> int:
         """Cancel what is unfinished, end processes, threads and journal; return how many were cancelled.

@@ -113,6 +113,7 @@ class FlowLoop:
         self._timers = Timers()
         self._now = 0.0
         self._is_open = True
+        self._is_left = False
         self._sweeping = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="nbflow-flow", daemon=True)
         self._handlers: dict[type[Any], Callable[[Any], None]] = {
@@ -174,6 +175,11 @@ class FlowLoop:
         self.ask(stop)
         self.sweep()
 
+    def leave(self) -> None:
+        """End the thread; what is left stays as it is, for the next process."""
+        self._is_left = True
+        self.close()
+
     def sweep(self) -> None:
         """Cancel all that is left, and what was posted too late; wait for the thread's end before.
 
@@ -182,6 +188,8 @@ class FlowLoop:
         if threading.current_thread() is self._thread:
             return
         self._thread.join()
+        if self._is_left:
+            return
         with self._sweeping:
             while not self.inbox.empty():
                 self._handle_all([self.inbox.get()])

@@ -382,6 +382,11 @@ class Crew:
         while self._exit is None and len(self._crew) + len(self._vacant) < self._size:
             self._open()
 
+    def grow(self) -> None:
+        """Open one more place than there were."""
+        self._size += 1
+        self._open()
+
     def lose_all(self, cause: Cause, error: Callable[[Call], TaskError]) -> None:
         """Let go of everything that is left, with this answer for each call."""
         self._exit = Exit.STOP

@@ -136,7 +136,7 @@ class Receipt:
     Until then whoever sent it keeps it, for the case that this process dies.
     """
 
-    sign: Callable[[], None]
+    sign: Callable[[], object]
 
 
 Happening = (

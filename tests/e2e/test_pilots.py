@@ -131,7 +131,7 @@ def test_an_agent_that_is_killed_comes_back_with_its_controller(here: Site, tmp_
     nf.load(nf.Pilots(here, workers_per_node=1, max_blocks=2))
     one = nf.python_app(lambda: 1)
     assert one().result(60) == 1
-    (agent,) = processes(tmp_path, "nbflow.executors.pilots.agent")
+    (agent,) = processes(tmp_path, "-m nbflow.executors.pilots.agent")
     agent.kill()
     assert one().result(60) == 1
     executor().scale(2)

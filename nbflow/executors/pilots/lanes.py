@@ -20,6 +20,7 @@ from nbflow.core.ids import ExecutorId, NodeId, SlotId
 from nbflow.core.states import Cause
 from nbflow.core.task import Resources
 from nbflow.errors import EnvMismatch
+from nbflow.executors.pilots.former import Taken
 from nbflow.executors.pilots.gate import Gate, key_of
 from nbflow.executors.pilots.node import Node, Pass
 from nbflow.wire.lanes import Kind, Message, body_of, pack, text_of, unpack
@@ -29,17 +30,20 @@ from nbflow.worker.facts import facts, mismatches, sees_the_same_files
 from nbflow.worker.happenings import (
     Exit,
     Happening,
+    Held,
     NodeDown,
     NodeDraining,
     NodeUp,
     Post,
+    Receipt,
+    Recovered,
     SlotDown,
     SlotUp,
     Try,
 )
 from nbflow.worker.inbox import Inbox
 from nbflow.worker.load import Packers
-from nbflow.worker.losses import closed, lost_with_node, recalled
+from nbflow.worker.losses import closed, lost_with_kernel, lost_with_node, recalled
 from nbflow.worker.port import Port, content
 
 __all__ = ["Lanes", "Patience", "Tell"]
@@ -75,8 +79,11 @@ class Lanes:
     Methods may be called from any thread and never wait, but for `close`.
     """
 
-    def __init__(self, label: ExecutorId, post: Post, tell: Tell, patience: Patience) -> None:
+    def __init__(
+        self, label: ExecutorId, post: Post, tell: Tell, patience: Patience, *, run: str = ""
+    ) -> None:
         self._label = label
+        self._run_id = run
         self._post = post
         self._tell = tell
         self._patience = patience
@@ -86,6 +93,11 @@ class Lanes:
         self._nodes: dict[str, Node] = {}
         self._slots: dict[SlotId, Node] = {}
         self._passes: dict[str, Pass] = {}
+        # Keys of lanes that worked for another kernel, and have not come back yet.
+        self._absent: set[str] = set()
+        self._has_come_back = threading.Condition()
+        self._is_receipt_out = False
+        self._is_left = False
         self._until: dict[str, float] = {}
         self._over: set[int] = set()
         self._numbers = itertools.count(1)
@@ -93,9 +105,13 @@ class Lanes:
         self._exit: Exit | None = None
         self._thread = threading.Thread(target=self._run, name=f"nbflow-lanes-{label}", daemon=True)
 
-    def start(self, host: str) -> tuple[int, str]:
-        """Listen on an address of this machine; return the port and the public key."""
-        public, secret = zmq.curve_keypair()
+    def start(self, host: str, port: int = 0, secret: bytes = b"") -> tuple[int, str]:
+        """Listen on an address of this machine; return the port and the public key.
+
+        On a `port`, and under a `secret` key, that lanes know already, where they are given. Raises
+        zmq.ZMQError when the port is taken.
+        """
+        secret = secret or zmq.curve_keypair()[1]
         self._context = zmq.Context()
         self._gate = Gate(self._context)
         socket = self._context.socket(zmq.ROUTER)
@@ -104,9 +120,18 @@ class Lanes:
         socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
         socket.setsockopt(zmq.MAXMSGSIZE, MESSAGE_NBYTES)
         self._port = Port(socket)
-        port = socket.bind_to_random_port(f"tcp://{host}")
+        try:
+            if port:
+                socket.bind(f"tcp://{host}:{port}")
+            else:
+                port = socket.bind_to_random_port(f"tcp://{host}")
+        except zmq.ZMQError:
+            self._port.close()
+            self._gate.port.close()
+            self._context.term()
+            raise
         self._thread.start()
-        return port, public.decode()
+        return port, zmq.curve_public(secret).decode()
 
     def nodes(self) -> list[Node]:
         """Return the nodes that are there now."""
@@ -122,6 +147,16 @@ class Lanes:
             self._passes[entry.key] = entry
 
         self._inbox.put(allow)
+
+    def allow_back(self, entry: Pass) -> None:
+        """Let a lane in that worked for another kernel."""
+        self._absent.add(entry.key)
+        self.allow(entry)
+
+    def await_back(self, seconds: float) -> None:
+        """Wait until all lanes of another kernel have come back, but no longer than so many seconds."""
+        with self._has_come_back:
+            self._has_come_back.wait_for(lambda: not self._absent, seconds)
 
     def expect_end(self, block: str, until: float) -> None:
         """Note when the walltime of a block ends (monotonic clock); to be called before its nodes come."""
@@ -162,11 +197,48 @@ class Lanes:
 
     def drop(self, tries: Collection[Try]) -> None:
         """Stop these tries; nothing is reported for them."""
-        self._inbox.put(lambda: self._each(lambda node: node.crew.drop(tries)))
+
+        def drop(node: Node) -> None:
+            node.crew.drop(tries)
+            node.estate.drop(tries)
+
+        self._inbox.put(lambda: self._each(drop))
 
     def recall(self, tries: Collection[Try]) -> None:
         """Give back those of the tries that have not started."""
         self._inbox.put(lambda: self._each(lambda node: node.crew.recall(tries)))
+
+    # What former kernels left
+
+    def held(self) -> list[Held]:
+        """Return the slots of former runs that are held here."""
+        return [held for node in self.nodes() for held in node.estate.held()]
+
+    def adopt(self, held: Held, former: Try, call: Call) -> None:
+        """Have what becomes of a former try reported as that of a call."""
+
+        def adopt() -> None:
+            if not any(node.estate.adopt(held, former, call) for node in self.nodes()):
+                self._news += failures([call], Cause.EXPIRED, lost_with_kernel)
+
+        if not self._inbox.put(adopt):
+            self._post(list(failures([call], Cause.LOST, closed)))
+
+    def disown(self, run: str) -> None:
+        """Stop what runs for a former run, and let its results go, but for what was adopted."""
+        self._inbox.put(lambda: self._each(lambda node: node.estate.disown(run)))
+
+    def leave(self) -> None:
+        """End the thread, and leave all lanes to the next kernel."""
+
+        def leave() -> None:
+            self._is_left = True
+            self._exit = Exit.STOP
+            self._close_by = 0.0
+
+        self._inbox.put(leave)
+        if self._thread.is_alive():
+            self._thread.join()
 
     def close(self, how: Exit) -> None:
         """End all crews and the thread, and wait for it."""
@@ -221,10 +293,11 @@ class Lanes:
     def _finish(self) -> None:
         """Answer for all that is left, and let the lanes go."""
         self._inbox.close()
-        for node in self.nodes():
+        for node in self.nodes() if not self._is_left else ():
             self._send(node, Message(Kind.LEAVE, node.epoch))
             node.crew.lose_all(Cause.LOST, closed)
-            self._news += node.crew.take_news()
+            node.estate.lose_all(Cause.LOST, closed)
+            self._collect(node)
         self._nodes.clear()
         self._slots.clear()
         for order in self._inbox.take():
@@ -238,9 +311,21 @@ class Lanes:
     def _publish(self) -> None:
         for node in self.nodes():
             self._collect(node)
+        if not self._is_receipt_out and any(node.owes for node in self.nodes()):
+            self._is_receipt_out = True
+            marks = [(node, node.heard_number, node.estate.take_settled()) for node in self.nodes()]
+            self._news.append(Receipt(lambda: self._inbox.put(lambda: self._sign(marks))))
         if self._news:
             news, self._news = self._news, []
             self._post(news)
+
+    def _sign(self, marks: list[tuple[Node, int, list[Taken]]]) -> None:
+        """Let lanes forget what is on disk."""
+        self._is_receipt_out = False
+        for node, number, settled in marks:
+            if self._nodes.get(node.entry.key) is node:
+                node.estate.forget(settled)
+                node.acknowledge(number)
 
     def _collect(self, node: Node) -> None:
         for one in node.crew.take_news():
@@ -249,6 +334,8 @@ class Lanes:
             elif type(one) is SlotDown:
                 self._slots.pop(one.slot, None)
             self._news.append(one)
+        left, node.estate.news = node.estate.news, []
+        self._news += left
 
     def _give(self, slot: SlotId, calls: Sequence[Call]) -> None:
         node = self._slots.get(slot)
@@ -268,7 +355,6 @@ class Lanes:
     # What lanes say
 
     def _hear(self) -> None:
-        heard: dict[str, Node] = {}
         now = time.monotonic()
         for route, *frames in self._port.receive(MESSAGES_A_TURN):
             key = key_of(frames)
@@ -283,10 +369,6 @@ class Lanes:
             if node is not None:
                 node.heard = now
                 node.unreachable_since = None
-                if message.kind.is_numbered:
-                    heard[key] = node
-        for node in heard.values():
-            node.beat()
 
     def _take(self, key: str, route: bytes, message: Message) -> Node | None:
         node = self._nodes.get(key)
@@ -299,7 +381,8 @@ class Lanes:
             return node
         if message.kind is Kind.REGISTER and message.epoch not in self._over:
             return self._register(key, route, message)
-        self._reply(route, Message(Kind.RESET, message.epoch))
+        is_anothers = key in self._absent and message.epoch not in self._over
+        self._reply(route, Message(Kind.HAND_OVER if is_anothers else Kind.RESET, message.epoch))
         return None
 
     def _register(self, key: str, route: bytes, message: Message) -> Node | None:
@@ -325,11 +408,13 @@ class Lanes:
             theirs,
             self._send,
             self._packers,
+            run=self._run_id,
             shares_files=sees_the_same_files(self._facts, theirs),
         )
         self._nodes[key] = node
         node.route = route
         self._welcome(node)
+        node.estate.ask_to_end()
         node.crew.start()
         self._slots.update(dict.fromkeys(node.crew.slots, node))
         total = Resources(
@@ -345,7 +430,12 @@ class Lanes:
                 until=self._until.get(entry.block),
             )
         )
+        if held := tuple(node.estate.held()):
+            self._news.append(Recovered(self._label, name, held))
         self._tell(entry.block, "up", name)
+        with self._has_come_back:
+            self._absent.discard(key)
+            self._has_come_back.notify_all()
         return node
 
     def _welcome(self, node: Node) -> None:
@@ -391,7 +481,8 @@ class Lanes:
         self._collect(node)
         self._over.add(node.epoch)
         node.crew.lose_all(cause, lambda call: lost_with_node(call, node.name, reason))
-        self._news += node.crew.take_news()
+        node.estate.lose_all(cause, lambda call: lost_with_node(call, node.name, reason))
+        self._collect(node)
         self._news.append(NodeDown(self._label, node.name, reason))
         self._nodes.pop(node.entry.key, None)
         self._slots = {slot: one for slot, one in self._slots.items() if one is not node}
