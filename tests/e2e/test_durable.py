@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 import subprocess
 import sys
 import time
@@ -20,21 +21,19 @@ from nbflow.core.ids import SlotId, TaskId, TryId
 from nbflow.executors.pilots.executor import PilotsExecutor
 from nbflow.executors.protocol import Held
 from nbflow.journal.reader import open_run
-from nbflow.sites.model import LOCAL
+from nbflow.sites.model import LOCAL, Login
 from tests.contracts.executors import Driver
 from tests.e2e.nemesis import eventually
-from tests.e2e.services import ROOT
+from tests.e2e.services import ROOT, Service
 from tests.e2e.test_pilots import processes
 
 pytest.importorskip("ipyparallel")
 
 NOTEBOOK = """
-import sys, time
-from dataclasses import replace
+import pickle, sys, time
 import nbflow as nf
-from nbflow.sites.model import LOCAL
 
-site = replace(LOCAL, working_directory={work!r})
+site = pickle.loads({site!r})
 run = nf.load(nf.Pilots(site, workers_per_node=2, orphan_seconds={orphan}))
 
 @nf.python_app
@@ -66,7 +65,7 @@ class Notebook:
         monkeypatch.setenv("PYTHONPATH", str(ROOT))
 
     def source(self, orphan: float = 60.0) -> str:
-        return NOTEBOOK.format(work=str(self.folder / "work"), go=str(self.go), orphan=orphan)
+        return NOTEBOOK.format(site=pickle.dumps(self.site), go=str(self.go), orphan=orphan)
 
     def run_and_die(self, orphan: float = 60.0, **environment: str) -> str:
         """Run the cells in a kernel, have its calls start, and kill it; return the name of its run."""
@@ -113,8 +112,8 @@ def slot_of(run: str, task: int) -> SlotId:
     return SlotId(attempt.slot)
 
 
-def test_F4_calls_outlive_a_kernel_that_is_killed_and_run_once(notebook: Notebook) -> None:
-    run = notebook.run_and_die()
+def take_over(notebook: Notebook, run: str) -> None:
+    """Be the next kernel, and have the results of the calls that run."""
     before = {process.pid for process in processes(notebook.folder, "ipyparallel.engine")}
     began = time.monotonic()
     driver = open_next(notebook)
@@ -135,9 +134,24 @@ def test_F4_calls_outlive_a_kernel_that_is_killed_and_run_once(notebook: Noteboo
         assert isinstance(driver.run(lambda: 1), Returned)
         assert notebook.starts() == (1, 1)
         assert {one.pid for one in processes(notebook.folder, "ipyparallel.engine")} == before
-        assert [block.stage for block in executor.blocks()] == ["active"]
+        eventually(lambda: [block.stage for block in executor.blocks()] == ["active"])
     finally:
         driver.close()
+
+
+def test_F4_calls_outlive_a_kernel_that_is_killed_and_run_once(notebook: Notebook) -> None:
+    take_over(notebook, notebook.run_and_die())
+
+
+def test_F4_the_same_through_the_relay_of_a_login_over_ssh(notebook: Notebook, sshd: Service) -> None:
+    notebook.site = replace(
+        notebook.site,
+        name="far",
+        login=Login(host="nbflow-self", ssh_config=sshd.env["NBFLOW_SSH_CONFIG"]),
+        python=sys.executable,
+        setup=(f"export PYTHONPATH={ROOT}", f"export HOME={notebook.folder / 'home'}"),
+    )
+    take_over(notebook, notebook.run_and_die())
 
 
 def test_A10_what_the_next_kernel_needs_is_for_this_user_only(notebook: Notebook) -> None:
