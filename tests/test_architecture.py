@@ -41,6 +41,7 @@ PUBLIC = [
     "python_app",
     "retry",
     "scale",
+    "sessions",
     "tasks",
     "wait",
     "watch",

@@ -20,7 +20,7 @@ from nbflow.sites.opening import open_session
 from nbflow.sites.reader import suggestion
 from nbflow.worker.facts import AUTO, own_address
 
-__all__ = ["berths_dir", "build_pilots"]
+__all__ = ["ask", "berths_dir", "build_pilots", "find_site"]
 
 LOOPBACK = "127.0.0.1"
 
@@ -39,7 +39,7 @@ def build_pilots(spec: Pilots) -> Executor:
         keeps_pilots=spec.keep,
         patience=Patience(silent=spec.silent_seconds, orphan=spec.orphan_seconds),
     )
-    built: Executor = executor(spec.label, plan, lambda: open_session(site, _ask), berths_dir())
+    built: Executor = executor(spec.label, plan, lambda: open_session(site, ask), berths_dir())
     return built
 
 
@@ -50,7 +50,7 @@ def berths_dir() -> Path:
 
 def shaped(spec: Pilots) -> Site:
     """Return the site with what the description says otherwise."""
-    site = _find(spec.site)
+    site = find_site(spec.site)
     if site.scheduler is Scheduler.LOCAL:  # nobody waits for this machine
         site = replace(site, block=replace(site.block, walltime_seconds=math.inf))
     block = replace(
@@ -69,7 +69,8 @@ def _given(**values: Any) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _find(site: str | Site) -> Site:
+def find_site(site: str | Site) -> Site:
+    """Return a site by its name. Raises ConfigError for one that nobody described."""
     if isinstance(site, Site):
         return site
     catalogue = load_catalogue()
@@ -97,6 +98,6 @@ def _address(site: Site) -> str:
         ) from error
 
 
-def _ask(prompt: str, is_secret: bool) -> str:  # noqa: FBT001 - sessions call it so
+def ask(prompt: str, is_secret: bool) -> str:  # noqa: FBT001 - sessions call it so
     """Ask the person at the keyboard, or in front of the notebook."""
     return getpass.getpass(prompt) if is_secret else input(prompt)

@@ -11,6 +11,7 @@ from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_magic, magics_class, no_var_expand
 
 from nbflow import live
+from nbflow.config.sessions import sessions, stop_session
 from nbflow.core.states import State
 from nbflow.flow import current
 from nbflow.flow.load import load
@@ -55,6 +56,8 @@ class LineMagics(Magics):
             %nbflow retry                      run all failed tasks again, and what waits for them
             %nbflow nodes                      list blocks and nodes, and what runs where
             %nbflow scale 4                    have four blocks (`scale 4 mycluster` among several sites)
+            %nbflow sites                      list pilots, also those that a kernel left
+            %nbflow sites stop NAME            end those that no kernel uses
             %nbflow cancel train               cancel the unfinished tasks of an app; without a name, all
             %nbflow clear                      end the run: cancel what is unfinished, stop all processes
 
@@ -131,6 +134,16 @@ def _scale(words: list[str]) -> Any:
     return nodes()
 
 
+def _sites(words: list[str]) -> Any:
+    parser = _Parser(prog="%nbflow sites", add_help=False)
+    parser.add_argument("action", nargs="?", choices=["stop"])
+    parser.add_argument("session", nargs="?")
+    given = parser.parse_args(words)
+    if given.action is not None:
+        stop_session(given.session or "")
+    return sessions()
+
+
 def _clear(words: list[str]) -> None:
     _take(words, 0)
     current.clear()
@@ -145,6 +158,7 @@ _COMMANDS: dict[str, Callable[[list[str]], Any]] = {
     "cancel": _cancel,
     "nodes": _nodes,
     "scale": _scale,
+    "sites": _sites,
     "load": _load,
     "clear": _clear,
 }

@@ -15,7 +15,9 @@ import pytest
 from jupyter_client.manager import start_new_kernel
 
 import nbflow as nf
+from nbflow.cli import main
 from nbflow.config.pilots import berths_dir, build_pilots
+from nbflow.config.sessions import stop_session
 from nbflow.core.events import Returned
 from nbflow.core.ids import SlotId, TaskId, TryId
 from nbflow.executors.pilots.executor import PilotsExecutor
@@ -165,6 +167,28 @@ def test_A10_what_the_next_kernel_needs_is_for_this_user_only(notebook: Notebook
         assert secret not in f"{process.info['cmdline']} {process.info['environ']}"
     open_next(notebook).close()
     assert list(berths_dir().iterdir()) == []
+
+
+def test_pilots_that_a_kernel_left_are_listed_and_stopped(
+    notebook: Notebook, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = notebook.run_and_die()
+    (session,) = nf.sessions()
+    assert (session.run, session.site, session.blocks) == (run, "local", 1)
+    assert session.state.startswith("left, until")
+    with pytest.raises(nf.errors.ConfigError, match=session.name):
+        stop_session("another")
+    driver = open_next(notebook)
+    assert nf.sessions()[0].state == "used by run next"
+    with pytest.raises(nf.errors.ConfigError, match="a kernel uses"):
+        stop_session(session.name)
+    assert isinstance(driver.executor, PilotsExecutor)
+    driver.executor.leave()
+    assert main(["sites", "sessions"]) == 0
+    assert str(notebook.folder / "notebook.ipynb") in capsys.readouterr().out
+    assert main(["sites", "stop", session.name]) == 0
+    assert "no pilots" in capsys.readouterr().out
+    eventually(lambda: not processes(notebook.folder))
 
 
 def test_pilots_that_nobody_comes_for_end_with_all_that_served_them(notebook: Notebook) -> None:

@@ -8,7 +8,7 @@ import platform
 import secrets
 import time
 from collections.abc import Callable, Collection, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Final, final
 
@@ -70,6 +70,8 @@ class PilotsExecutor:
     def belong(self, run: str, notebook: str) -> None:
         """Be told in which run it serves, and by which name the next kernel will ask for its pilots."""
         self._run = run
+        with suppress(FileNotFoundError):  # the directory of this process was removed
+            notebook = str(Path(notebook).absolute())
         self._notebook = notebook
 
     def start(self, post: Post) -> Capacity:
