@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from nbflow.config.model import Pilots as Pilots
     from nbflow.config.model import Processes as Processes
     from nbflow.config.model import Threads as Threads
+    from nbflow.config.sessions import sessions as sessions
     from nbflow.config.sites import job_script as job_script
     from nbflow.core.retry import Decision as Decision
     from nbflow.core.retry import RetryPolicy as RetryPolicy
@@ -87,6 +88,7 @@ _HOMES = {
     "python_app": "apps.decorators",
     "retry": "flow.steering",
     "scale": "flow.nodes",
+    "sessions": "config.sessions",
     "tasks": "flow.steering",
     "wait": "flow.waiting",
     "watch": "live",

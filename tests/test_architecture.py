@@ -42,6 +42,7 @@ PUBLIC = [
     "python_app",
     "retry",
     "scale",
+    "sessions",
     "tasks",
     "wait",
     "watch",

@@ -52,7 +52,8 @@ class BatchProvider:
     def submit(self, spec: JobSpec) -> JobId:
         """Have a job queued, and return its id; see Provider for what is raised."""
         script = self._system.render(spec).encode("utf-8", "surrogateescape")
-        job = self._look_for(spec.name) if spec.name in self._uncertain else None
+        may_exist = spec.may_exist or spec.name in self._uncertain
+        job = self._look_for(spec.name) if may_exist else None
         if job is None:
             self._uncertain.add(spec.name)  # until an answer came; an interrupt may fall in between
             job = self._hand_in(spec, script)

@@ -110,7 +110,7 @@ def test_an_agent_that_is_killed_comes_back_with_its_controller(here: Site, tmp_
     nf.load(nf.Pilots(here, workers_per_node=1, max_blocks=2))
     one = nf.python_app(lambda: 1)
     assert one().result(60) == 1
-    (agent,) = processes(tmp_path, "nbflow.executors.pilots.agent")
+    (agent,) = processes(tmp_path, "-m nbflow.executors.pilots.agent")
     agent.kill()
     assert one().result(60) == 1
     executor().scale(2)
@@ -176,5 +176,25 @@ def test_F7_a_relay_connection_that_breaks_costs_nothing(far: Site, marks: Nemes
     eventually(lambda: sum(marks.runs().values()) > 20)
     tunnel = executor()._tunnel
     tunnel._loop.call_soon_threadsafe(lambda: [task.cancel() for task in tunnel._tasks])
+    marks.check()
+    assert set(marks.runs().values()) == {1}
+
+
+def test_F16_a_login_that_is_lost_is_made_again_and_nothing_runs_twice(far: Site, marks: Nemesis) -> None:
+    nf.load(nf.Pilots(far, workers_per_node=1))
+    patient = nf.python_app(victims.patient)
+    for n in range(300):
+        marks.submit(patient, f"call{n}", n, expect=2 * n)
+    eventually(lambda: sum(marks.runs().values()) > 20)
+    me = psutil.Process()
+    ours = {one.laddr for one in me.net_connections("tcp") if one.raddr}
+    servers = {
+        one.pid
+        for one in psutil.net_connections("tcp")
+        if one.raddr in ours and one.pid not in (None, me.pid) and "sshd" in psutil.Process(one.pid).name()
+    }
+    assert servers
+    for pid in servers:
+        psutil.Process(pid).kill()
     marks.check()
     assert set(marks.runs().values()) == {1}

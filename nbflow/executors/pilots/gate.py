@@ -30,7 +30,6 @@ class Gate:
         self.port = Port(context.socket(zmq.REP))
         self.port.socket.bind(ADDRESS)
         self._allowed: set[str] = set()
-        self._owners: dict[str, tuple[Any, ...]] = {}
 
     def allow(self, key: str) -> None:
         """Let this public key (in Z85) in from now on."""
@@ -39,15 +38,10 @@ class Gate:
     def forbid(self, key: str) -> None:
         """Let it in no longer."""
         self._allowed.discard(key)
-        self._owners.pop(key, None)
 
     def is_allowed(self, key: str) -> bool:
         """Tell whether this key is let in."""
         return key in self._allowed
-
-    def claim(self, key: str, owner: tuple[Any, ...]) -> bool:
-        """Tell whether a key is shown by the process that showed it first, which it never leaves."""
-        return self._owners.setdefault(key, owner) == owner
 
     def serve(self) -> None:
         """Answer the questions that are there."""

@@ -34,13 +34,14 @@ class Plan:
 
     `address` is that of this machine as the site's nodes reach it, or of the login node for a site behind one
     (`auto` for what its own name resolves to). A block that is idle for `idle_seconds` is
-    given back.
+    given back. `keeps_pilots` leaves them to the next kernel however this one ends.
     """
 
     site: Site
     address: str = LOOPBACK
     idle_seconds: float = 120.0
     poll_seconds: float = 1.0
+    keeps_pilots: bool = False
     patience: Patience = field(default_factory=Patience)
 
     def on(self, session: Session) -> Plan:

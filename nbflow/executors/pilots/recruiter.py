@@ -15,6 +15,7 @@ from nbflow.errors import NbflowError, SiteError
 from nbflow.executors.pilots.lanes import Tell
 from nbflow.executors.pilots.node import Pass
 from nbflow.sites.session import Channel, Session
+from nbflow.worker.standby import LEAVE
 
 __all__ = ["Recruiter"]
 
@@ -71,8 +72,14 @@ class Recruiter:
         self._is_open = False
         if self._channel is not None:
             with suppress(SiteError):  # it has ended
-                self._send({"leave": True})
+                self._channel.send(LEAVE)
             self._thread.join(GOODBYE_SECONDS)
+            self.leave()
+
+    def leave(self) -> None:
+        """Leave the agent to the next kernel, and wait for the thread."""
+        self._is_open = False
+        if self._channel is not None:
             self._channel.close()
             self._thread.join()
 
