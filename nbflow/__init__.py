@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from nbflow.config.model import Pilots as Pilots
     from nbflow.config.model import Processes as Processes
     from nbflow.config.model import Threads as Threads
+    from nbflow.config.sessions import sessions as sessions
+    from nbflow.config.sites import job_script as job_script
     from nbflow.core.retry import Decision as Decision
     from nbflow.core.retry import RetryPolicy as RetryPolicy
     from nbflow.data.file import File as File
@@ -82,6 +84,7 @@ _HOMES = {
     "events": "flow.steering",
     "forget": "flow.steering",
     "gather": "flow.waiting",
+    "job_script": "config.sites",
     "join_app": "apps.decorators",
     "load": "flow.load",
     "memo_key": "wire.canonical",
@@ -95,6 +98,7 @@ _HOMES = {
     "undo": "flow.steering",
     "retry": "flow.steering",
     "scale": "flow.nodes",
+    "sessions": "config.sessions",
     "tasks": "flow.steering",
     "wait": "flow.waiting",
     "watch": "live",

@@ -89,7 +89,8 @@ class Pilots:
     `site` is a name or a Site. What is not given is as the site has it: workers and whatever a block asks
     for, the numbers of blocks at the start, at least and at most. A block that was idle for `idle_seconds` is
     given back. `address` is that of this machine as the site's nodes reach it; a node that says nothing for
-    `silent_seconds` is lost, one without a kernel for `orphan_seconds` ends by itself.
+    `silent_seconds` is lost, one without a kernel for `orphan_seconds` ends by itself. A kernel that dies or
+    is restarted leaves its pilots to the next one of its notebook; with `keep` it does so however it ends.
     """
 
     site: str | Site = field(default="local", kw_only=False)
@@ -105,6 +106,7 @@ class Pilots:
     address: str | None = None
     silent_seconds: float = 30.0
     orphan_seconds: float = 600.0
+    keep: bool = False
     label: str = ""
 
     def __post_init__(self) -> None:

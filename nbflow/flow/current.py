@@ -68,6 +68,9 @@ def _at_exit() -> None:
     kernel = _current
     if kernel is None or not kernel.is_open:
         return
+    if _is_restarting():
+        kernel.leave()
+        return
     left = len(kernel.unfinished())
     clear()
     if left:
@@ -75,6 +78,14 @@ def _at_exit() -> None:
             f"nbflow: {left} unfinished tasks were cancelled at exit; wait for them with "
             "nbflow.gather(futures), or use `with nbflow.load():`\n"
         )
+
+
+def _is_restarting() -> bool:
+    """Tell whether this is a Jupyter kernel that ends because it was asked to start anew."""
+    ipykernel = sys.modules.get("ipykernel.kernelapp")
+    app = None if ipykernel is None else ipykernel.IPKernelApp._instance
+    said = getattr(getattr(app, "kernel", None), "_shutdown_message", None)
+    return bool(said and said["content"].get("restart"))
 
 
 def _forget() -> None:

@@ -10,7 +10,6 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import wait
-from contextlib import ExitStack
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -22,10 +21,11 @@ from nbflow.core.retry import RetryPolicy
 from nbflow.core.task import Options, Task
 from nbflow.data.file import File
 from nbflow.errors import ConfigError, InvalidResources, NotLoaded
-from nbflow.executors.protocol import Executor, Exit
+from nbflow.executors.protocol import Durable, Executor
 from nbflow.executors.threads import ThreadsExecutor
 from nbflow.flow.cancelling import cancel_tasks
 from nbflow.flow.describe import describe_arguments
+from nbflow.flow.ending import close_all, leave_all
 from nbflow.flow.excuses import explain_standstill, explain_waiting
 from nbflow.flow.future import LOOK_SECONDS, AppFuture, DataFuture, KernelFuture
 from nbflow.flow.handle import TaskHandle
@@ -39,6 +39,7 @@ from nbflow.flow.request import AS_IT_IS, Request
 from nbflow.flow.spec import AppSpec
 from nbflow.flow.standin import stand_in
 from nbflow.flow.usercode import UserCode
+from nbflow.journal.places import notebook
 from nbflow.journal.rows import CellRow
 from nbflow.journal.writer import Journal
 from nbflow.wire.messages import PYTHON, Directive, Kind
@@ -47,7 +48,6 @@ __all__ = ["DataFlowKernel"]
 
 T = TypeVar("T")
 
-CLOSE_SECONDS = 5.0
 CLOSED = "this dataflow kernel is closed; call nbflow.load() to start one"
 
 
@@ -105,6 +105,8 @@ class DataFlowKernel:
 
     def _open(self, executor: Executor, *, is_default: bool) -> None:
         self._executors.append(executor)
+        if isinstance(executor, Durable):
+            executor.belong(self.run_id, notebook())
         capacity = executor.start(self._inbox.put)
         self._loop.ask(lambda: self._loop.open_executor(executor, capacity, is_default=is_default))
 
@@ -381,6 +383,14 @@ class DataFlowKernel:
 
     # The end
 
+    def leave(self) -> None:
+        """End what is in this process, for the next one of this notebook: nothing is cancelled.
+
+        What durable executors run goes on, and its tasks stay as they are in the journal.
+        """
+        self._is_open = False
+        leave_all(self._companions, self._executors, self._loop, self.journal)
+
     def close(self) -> int:
         """Cancel what is unfinished, end processes, threads and journal; return how many were cancelled.
 
@@ -390,14 +400,6 @@ class DataFlowKernel:
             self._is_open = False
             return 0
         self._is_open = False
-        # Each of these happens whatever another raises: a driver that fails to close keeps nothing else open.
-        with ExitStack() as endings:
-            endings.callback(self.journal.close, "finished")
-            endings.callback(self._usercode.close, CLOSE_SECONDS)
-            endings.callback(self.memory.close)
-            endings.callback(self._loop.close)
-            for executor in self._executors:
-                endings.callback(executor.close, Exit.STOP)
-            for close in self._companions:
-                endings.callback(close)
-            return self.cancel_all()
+        return close_all(
+            self.cancel_all, self._companions, self._executors, self._loop, self._usercode, self.journal
+        )

@@ -53,6 +53,8 @@ from nbflow.executors.protocol import (
     NodeDraining,
     NodeUp,
     Printed,
+    Receipt,
+    Recovered,
     SlotDown,
     SlotUp,
 )
@@ -112,6 +114,7 @@ class FlowLoop:
         self._timers = Timers()
         self._now = 0.0
         self._is_open = True
+        self._is_left = False
         self._sweeping = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="nbflow-flow", daemon=True)
         self._handlers: dict[type[Any], Callable[[Any], None]] = {
@@ -132,6 +135,8 @@ class FlowLoop:
             NodeUp: self._node_up,
             NodeDraining: lambda one: self.placement.drain_node(one.executor, one.node),
             NodeDown: lambda one: self.placement.close_node(one.executor, one.node),
+            Recovered: lambda one: None,
+            Receipt: lambda receipt: journal.when_written(receipt.sign),
             _Ask: self._answer,
         }
         self._effects: dict[type[Any], Callable[[Any], None]] = {
@@ -171,6 +176,11 @@ class FlowLoop:
         self.ask(stop)
         self.sweep()
 
+    def leave(self) -> None:
+        """End the thread; what is left stays as it is, for the next process."""
+        self._is_left = True
+        self.close()
+
     def sweep(self) -> None:
         """Cancel all that is left, and what was posted too late; wait for the thread's end before.
 
@@ -179,6 +189,8 @@ class FlowLoop:
         if threading.current_thread() is self._thread:
             return
         self._thread.join()
+        if self._is_left:
+            return
         with self._sweeping:
             while not self.inbox.empty():
                 self._handle_all([self.inbox.get()])

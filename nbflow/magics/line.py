@@ -11,6 +11,8 @@ from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_magic, magics_class, no_var_expand
 
 from nbflow import live
+from nbflow.config.sessions import sessions, stop_session
+from nbflow.config.sites import check_named, job_script, site_rows
 from nbflow.control.words import add_changes, add_choice, changes, told
 from nbflow.core.states import State
 from nbflow.flow import current
@@ -64,6 +66,11 @@ class LineMagics(Magics):
             %nbflow resume                     start again what is paused
             %nbflow nodes                      list blocks and nodes, and what runs where
             %nbflow scale 4                    have four blocks (`scale 4 mycluster` among several sites)
+            %nbflow sites                      list the sites that are described
+            %nbflow sites check mycluster      log in to one and look at what work needs there
+            %nbflow sites render mycluster     show the job script that it would be sent
+            %nbflow sites sessions             list pilots, also those that a kernel left
+            %nbflow sites stop NAME            end those that no kernel uses
             %nbflow cancel train               cancel the unfinished tasks of an app; without a name, all
             %nbflow clear                      end the run: cancel what is unfinished, stop all processes
 
@@ -181,6 +188,27 @@ def _scale(words: list[str]) -> Any:
     return nodes()
 
 
+def _sites(words: list[str]) -> Any:
+    match words:
+        case []:
+            rows = site_rows()
+            width = max(len(row.site) for row in rows)
+            return Said("\n".join(f"{row.site:<{width}}  {row.title or row.problem}" for row in rows))
+        case ["check", name]:
+            return Said("\n".join(map(str, check_named(name))))
+        case ["render", name]:
+            return Said(job_script(name))
+        case ["stop", name]:
+            stop_session(name)
+            return sessions()
+        case ["sessions"]:
+            return sessions()
+        case _:
+            raise UsageError(
+                "%nbflow sites: alone, or with `check NAME`, `render NAME`, `sessions`, `stop NAME`"
+            )
+
+
 def _clear(words: list[str]) -> None:
     _take(words, 0)
     current.clear()
@@ -199,6 +227,7 @@ _COMMANDS: dict[str, Callable[[list[str]], Any]] = {
     "cancel": _cancel,
     "nodes": _nodes,
     "scale": _scale,
+    "sites": _sites,
     "load": _load,
     "clear": _clear,
 }

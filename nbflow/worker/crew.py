@@ -213,8 +213,7 @@ class Crew:
         if worker.is_closing:  # it is likely to end, and may live on: then all is packed again
             worker.unload()
             return
-        for call, reason in load.refused:
-            self.news.append(failed_by(call, reason))
+        self.news += [failed_by(call, reason) for call, reason in load.refused]
         worker.send_load(load)
         self._host.watch(worker)
         self._go_on(worker)
@@ -340,17 +339,21 @@ class Crew:
         worker.is_over = True
         worker.unload()
         remains = worker.child.bury()
-        log = remains.log
         del self._crew[worker.slot]
         reason = worker.ending.value if worker.ending else reason_of(remains.status, is_oom=remains.is_oom)
         if not worker.is_ready and worker.ending is None:
             calls = deque([*worker.hand.values(), *worker.backlog])
-            self._stay_vacant(worker.slot, calls, worker.start, reason, log)
+            self._stay_vacant(worker.slot, calls, worker.start, reason, remains.log)
             return
-        self.news.extend(answers_for(worker, reason, log))
+        self.news.extend(answers_for(worker, reason, remains.log))
         self.news.append(SlotDown(worker.slot, reason))
         if self._exit is None:
             self._open()
+
+    def grow(self) -> None:
+        """Open one more place than there were."""
+        self._size += 1
+        self._open()
 
     def _open(self) -> None:
         slot = self._new_slot()

@@ -16,6 +16,7 @@ __all__ = [
     "OomWatch",
     "closed",
     "lost",
+    "lost_with_kernel",
     "lost_with_node",
     "never_started",
     "reason_of",
@@ -115,6 +116,15 @@ def lost_with_node(call: Call, node: str, reason: str) -> WorkerLost:
         f"{title(call.directive, call.task)} was lost with its node, {node}: {reason}. "
         "nbflow.nodes() shows what is left, and how each block ended.",
         reason=reason,
+        task=call.task,
+    )
+
+
+def lost_with_kernel(call: Call) -> WorkerLost:
+    """Return the error of a call of which a former process left nothing that can be used; it runs anew."""
+    return WorkerLost(
+        f"{title(call.directive, call.task)} was lost with the Jupyter kernel, or process, that sent it off",
+        reason="its kernel ended",
         task=call.task,
     )
 

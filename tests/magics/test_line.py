@@ -80,7 +80,16 @@ def test_the_run_can_be_ended_and_loaded(say: Any) -> None:
     assert current.is_loaded()
 
 
-@pytest.mark.parametrize("line", ["fly", "status now", "load --speed 3"])
+def test_sites_are_listed_checked_and_rendered(
+    say: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert "LUMI, CSC (untested)" in repr(say("sites"))
+    assert "✓ clock" in repr(say("sites check local"))
+    assert "#SBATCH --partition=small" in repr(say("sites render lumi"))
+
+
+@pytest.mark.parametrize("line", ["fly", "sites burn", "status now", "load --speed 3"])
 def test_what_is_not_understood_says_so(say: Any, line: str) -> None:
     with pytest.raises(UsageError, match="%nbflow"):
         say(line)
