@@ -12,7 +12,7 @@ could run beside it is held up.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from heapq import heappop, heappush
 from itertools import count
 from typing import final
@@ -39,8 +39,8 @@ STALL_SECONDS = 0.5
 class Assignment:
     """Send these tasks to this slot, in this order.
 
-    `grant` names what a single task may use, when it needs more than a core; `why` says what there was to
-    choose from, when there was a choice among executors.
+    `grant` names what a single task has for itself, when it needs more than a core, or a worker; `why` says
+    what there was to choose from, when there was a choice among executors.
     """
 
     executor: ExecutorId
@@ -232,7 +232,8 @@ class Placement:
                 lane.reserved = []
                 slot, taken = found
                 tasks = self._fill(slot, taken, lane, now)
-                out.append(Assignment(slot.node.pool.id, slot.id, tasks, slot.grant, why))
+                grant = replace(slot.grant or Grant(), is_alone=True) if task.alone else slot.grant
+                out.append(Assignment(slot.node.pool.id, slot.id, tasks, grant, why))
                 self._relist(lane)
         for lane, task in waiting:
             self._list(lane, task)

@@ -39,17 +39,18 @@ ONE_CORE = Resources()
 @final
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """Name what a call may use, where a number does not tell.
+    """Name what a call may use, where a number does not tell; it has a worker process for itself.
 
-    `nodes` are those of a call on several, the one that it is sent to first. `gpus` and `cores` count from 0
-    on its node: the third core is the third of those that the node's pool may use, whatever the system calls
-    it.
+    `is_alone` tells that this is all: it was lost with others, and is tried by itself. `nodes` are those of a
+    call on several, the one that it is sent to first. `gpus` and `cores` count from 0 on its node: the third
+    core is the third of those that the node's pool may use, whatever the system calls it.
     """
 
     nodes: tuple[NodeId, ...] = ()
     gpus: tuple[int, ...] = ()
     cores: tuple[int, ...] = ()
     ranks_per_node: int = 1
+    is_alone: bool = False
 
 
 @final

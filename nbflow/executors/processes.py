@@ -19,15 +19,17 @@ __all__ = ["ProcessesExecutor"]
 
 @final
 class ProcessesExecutor:
-    """Run calls in `workers` processes (as many as there are cores when not given)."""
+    """Run calls in `workers` processes (as many as there are cores when not given), in threads of each."""
 
     is_remote = True
 
-    def __init__(self, label: str = "processes", workers: int | None = None) -> None:
+    def __init__(
+        self, label: str = "processes", workers: int | None = None, threads_per_worker: int = 1
+    ) -> None:
         if workers is not None and workers < 1:
             raise ConfigError(f"executor {label!r}: workers={workers}, but it takes at least 1")
         self.label = ExecutorId(label)
-        self._pool = Pool(self.label, workers or available_cores())
+        self._pool = Pool(self.label, workers or available_cores(), threads_per_worker)
 
     def start(self, post: Post) -> Capacity:
         """Start the processes and return their slots, which take calls at once."""

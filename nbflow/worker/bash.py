@@ -57,15 +57,17 @@ class Command:
         finally:
             self.stop()
             process.wait()
+            self._process = None  # its number may be given to another
             drain.join(DRAIN_SECONDS)
         return code if code >= 0 else 128 - code
 
     def stop(self) -> None:
         """Kill the command with its whole process group, or keep it from starting to do anything."""
         self._is_stopped = True
-        if self._process is not None:
+        process = self._process
+        if process is not None:
             with suppress(ProcessLookupError, PermissionError):  # nothing is left to be killed
-                os.killpg(self._process.pid, signal.SIGKILL)
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 def _drain(pipes: list[tuple[IO[bytes] | None, Kept]]) -> None:

@@ -148,7 +148,7 @@ class Lane:
             case Arrival.EARLY:
                 self._send(Message(Kind.MISSING, self._epoch))
             case Arrival.NEXT if message.kind is Kind.START:
-                self._start(message.worker)
+                self._start(message.worker, int(body_of(message)["threads"]))
             case Arrival.NEXT if (child := self._children.get(message.worker)) is not None:
                 if message.kind is Kind.KILL:
                     child.kill()
@@ -166,9 +166,9 @@ class Lane:
 
     # The workers
 
-    def _start(self, number: int) -> None:
+    def _start(self, number: int, threads: int) -> None:
         try:
-            child = ChildProcess(self._oom, environment_for(self._where.workers))
+            child = ChildProcess(self._oom, environment_for(self._where.workers), threads)
         except OSError as error:
             self._say(Kind.ENDED, number, [text_of({"status": 1, "log": str(error), "is_oom": False})])
             return

@@ -197,6 +197,12 @@ class WorkerProcess:
         """Return what a message of it says."""
         return decode_report(frames, self._definitions)
 
+    def why_due(self) -> Ending:
+        """Return why it has to end when its deadline is over."""
+        if self.is_stopping:
+            return Ending.CLOSED
+        return Ending.DROPPED if self.dropped else Ending.TIMEOUT
+
     def end(self, ending: Ending) -> None:
         """Have it killed with all that descends from it."""
         if self.ending is None:

@@ -90,7 +90,7 @@ class Foreman:
             # It was not seen to start yet, though it did lately.
             late = min(SLOW_POLL_SECONDS, block.walltime / 10)
             self._lanes().expect_end(name, time.monotonic() + block.walltime - late)
-        entry = Pass(key, name, self._plan.workers)
+        entry = Pass(key, name, self._plan.workers, self._plan.site.block.threads_per_worker)
         self._lanes().allow(entry)
         return entry
 

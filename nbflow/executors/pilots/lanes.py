@@ -332,9 +332,7 @@ class Lanes:
         self._welcome(node)
         node.crew.start()
         self._slots.update(dict.fromkeys(node.crew.slots, node))
-        total = Resources(
-            max(int(theirs["cores"]), entry.workers), int(theirs["memory"]), int(theirs["gpus"])
-        )
+        total = Resources(max(int(theirs["cores"]), entry.slots), int(theirs["memory"]), int(theirs["gpus"]))
         self._news.append(
             NodeUp(
                 executor=self._label,

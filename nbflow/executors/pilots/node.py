@@ -10,11 +10,11 @@ from typing import Any, Final, final
 
 from nbflow.core.ids import ExecutorId, NodeId, SlotId
 from nbflow.wire.frames import Buffer
-from nbflow.wire.lanes import Arrival, Incoming, Kind, Message, Outgoing, body_of
+from nbflow.wire.lanes import Arrival, Incoming, Kind, Message, Outgoing, body_of, text_of
 from nbflow.worker.child import Remains
 from nbflow.worker.crew import Crew
+from nbflow.worker.host import Hosted
 from nbflow.worker.load import Packers
-from nbflow.worker.process import WorkerProcess
 
 __all__ = ["Node", "Pass"]
 
@@ -24,11 +24,17 @@ LOG_CHARACTERS = 8_192
 @final
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """Say for what a key was let in: a lane of this block, with so many workers."""
+    """Say for what a key was let in: a lane of this block, with so many workers of so many threads."""
 
     key: str
     block: str
     workers: int
+    threads: int = 1
+
+    @property
+    def slots(self) -> int:
+        """Return how many calls run at a time."""
+        return self.workers * self.threads
 
 
 @final
@@ -108,22 +114,30 @@ class Node:
         self._outgoing = Outgoing()
         self._incoming = Incoming()
         self._numbers = itertools.count(1)
-        self._workers: dict[int, WorkerProcess] = {}
-        self.crew: Final = Crew(label, entry.workers, self, packers, place=f"{label}/{name}", node=name)
+        self._workers: dict[int, Hosted] = {}
+        self.crew: Final = Crew(
+            label,
+            entry.workers,
+            self,
+            packers,
+            place=f"{label}/{name}",
+            node=name,
+            threads=entry.threads,
+        )
 
     # What the crew asks for
 
-    def launch(self, slot: SlotId) -> _DistantWorker:
+    def launch(self, slot: SlotId, threads: int) -> _DistantWorker:
         """Have a worker started there."""
         number = next(self._numbers)
-        self.say(Kind.START, number)
+        self.say(Kind.START, number, [text_of({"threads": threads})])
         return _DistantWorker(self, number)
 
-    def welcome(self, worker: WorkerProcess) -> None:
+    def welcome(self, worker: Hosted) -> None:
         """Know a worker by the number that it was started with."""
         self._workers[_child(worker)._number] = worker
 
-    def watch(self, worker: WorkerProcess) -> None:
+    def watch(self, worker: Hosted) -> None:
         """Do nothing: nothing waits here to be sent."""
 
     # The lane
@@ -163,16 +177,16 @@ class Node:
         if worker is None:
             return
         if message.kind is Kind.FRAMES:
-            self.crew.hear(worker, [message.frames])
+            self.crew.front.hear(worker, [message.frames])
         elif message.kind is Kind.PROCESS:
             _child(worker).pid = int(body_of(message).get("pid", 0))
         else:
             _child(worker).end(body_of(message))
             del self._workers[message.worker]
             worker.is_over = True
-            self.crew.bury(worker)
+            self.crew.front.bury(worker)
 
 
-def _child(worker: WorkerProcess) -> _DistantWorker:
+def _child(worker: Hosted) -> _DistantWorker:
     assert isinstance(worker.child, _DistantWorker)
     return worker.child

@@ -67,10 +67,11 @@ class Plan:
     def shape(self) -> Shape:
         """Return what one block offers."""
         block = self.site.block
+        slots = self.workers * block.threads_per_worker
         memory = block.memory_nbytes if block.memory_nbytes is not None else 1 << 62
-        total = Resources(max(self.workers, block.cores_per_node or 0), memory, block.gpus_per_node)
+        total = Resources(max(slots, block.cores_per_node or 0), memory, block.gpus_per_node)
         seconds = block.walltime_seconds
-        return Shape(block.nodes, self.workers, total, None if seconds == math.inf else seconds)
+        return Shape(block.nodes, slots, total, None if seconds == math.inf else seconds)
 
     @property
     def python(self) -> str:
