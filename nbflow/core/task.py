@@ -43,7 +43,8 @@ class Grant:
 
     `is_alone` tells that this is all: it was lost with others, and is tried by itself. `nodes` are those of a
     call on several, the one that it is sent to first. `gpus` and `cores` count from 0 on its node: the third
-    core is the third of those that the node's pool may use, whatever the system calls it.
+    core is the third of those that the node's pool may use, whatever the system calls it. `launch` are the
+    words that start a command as so many processes on so many nodes: the executor adds them.
     """
 
     nodes: tuple[NodeId, ...] = ()
@@ -51,6 +52,7 @@ class Grant:
     cores: tuple[int, ...] = ()
     ranks_per_node: int = 1
     is_alone: bool = False
+    launch: tuple[str, ...] = ()
 
 
 @final

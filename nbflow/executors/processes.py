@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Collection, Sequence
 from typing import final
 
@@ -9,6 +10,7 @@ from nbflow.core.ids import ExecutorId, SlotId
 from nbflow.core.placement import Capacity
 from nbflow.errors import ConfigError
 from nbflow.executors.capacity import capacity_for
+from nbflow.executors.launching import Place, equip
 from nbflow.executors.protocol import Exit, Post, Try
 from nbflow.wire.messages import Call
 from nbflow.worker.cores import available_cores
@@ -37,6 +39,7 @@ class ProcessesExecutor:
 
     def send(self, slot: SlotId, calls: Sequence[Call]) -> None:
         """Take calls for a slot, after those that it has."""
+        equip(calls, "single", lambda _: Place([platform.node()], available_cores()))
         self._pool.send(slot, calls)
 
     def drop(self, tries: Collection[Try]) -> None:

@@ -121,7 +121,10 @@ class Desk:
         except BaseException as error:  # noqa: BLE001 - it becomes the call's outcome
             return Outcome(task, try_id, None, error)
         run = partial(attempt, fn, args, kwargs, parcel.directive, self._output, task=task, watch=self._watch)
-        value, failure, seconds = run() if parcel.grant is None else granted(parcel.grant, run)
+        grant = parcel.grant
+        value, failure, seconds = (
+            run() if grant is None else granted(grant, partial(run, launch=grant.launch))
+        )
         self._output.flush()
         if os.getpid() != self._pid:  # a child that the call forked, and that came out of it
             os._exit(1 if failure else 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
@@ -14,6 +15,8 @@ Result = TypeVar("Result")
 
 GPUS: Final = "CUDA_VISIBLE_DEVICES"
 THREADS: Final = "OMP_NUM_THREADS"
+LAUNCH: Final = "NBFLOW_LAUNCH"
+"""The words, quoted for a shell, that start a command on all that a call has."""
 
 
 def granted(grant: Grant, run: Callable[[], Result]) -> Result:
@@ -27,6 +30,8 @@ def granted(grant: Grant, run: Callable[[], Result]) -> Result:
         changes[GPUS] = _gpus(grant.gpus)
     if grant.cores:
         changes[THREADS] = str(len(grant.cores))
+    if grant.launch:
+        changes[LAUNCH] = shlex.join(grant.launch)
     before = {name: os.environ.get(name) for name in changes}
     cores = _bind(grant.cores)
     os.environ.update(changes)

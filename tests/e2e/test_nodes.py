@@ -1,18 +1,21 @@
 """What runs on the nodes of pilots: threads in a worker, commands on several nodes, limits of all kinds."""
 
 import os
+import subprocess
 import time
+from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 import nbflow as nf
-from nbflow.sites.model import Site
+from nbflow.sites.model import BlockLimits, LauncherName, Site
 from tests.e2e import victims
-from tests.e2e.nemesis import Nemesis, nemesis
-from tests.e2e.test_pilots import here, marks
+from tests.e2e.nemesis import Nemesis, eventually, nemesis
+from tests.e2e.test_pilots import cluster, executor, here, marks
 
-__all__ = ["here", "marks", "nemesis"]
+__all__ = ["cluster", "here", "marks", "nemesis"]
 
 pytest.importorskip("ipyparallel")
 
@@ -60,3 +63,87 @@ def test_a_walltime_in_a_thread_ends_the_waiting_and_harms_no_sibling(here: Site
     assert isinstance(late.exception(60), nf.errors.AppTimeout)
     marks.check()
     assert set(marks.runs().values()) == {1}
+
+
+@pytest.fixture(scope="session")
+def openmpi() -> None:
+    """Have Open MPI's mpiexec."""
+    said = subprocess.run(["sh", "-c", "mpiexec --version"], capture_output=True, text=True, check=False)
+    if "OpenRTE" not in said.stdout and "Open MPI" not in said.stdout:  # its names in version 4 and 5
+        pytest.skip("no Open MPI: apt-get install openmpi-bin")
+
+
+ROOT_MAY = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
+
+
+@pytest.mark.parametrize("launcher", [LauncherName.SINGLE, LauncherName.OPENMPI])
+def test_a_command_is_started_as_several_processes_by_open_mpi(
+    openmpi: None, here: Site, tmp_path: Path, launcher: LauncherName
+) -> None:
+    nf.load(nf.Pilots(replace(here, launcher=launcher, environment=ROOT_MAY), workers_per_node=2))
+
+    @nf.bash_app(ranks_per_node=2)
+    def ranks(folder: str) -> str:
+        return f"echo $OMPI_COMM_WORLD_SIZE > {folder}/rank$OMPI_COMM_WORLD_RANK; echo said"
+
+    future = ranks(str(tmp_path))
+    assert future.result(60) == 0
+    assert [(tmp_path / f"rank{number}").read_text() for number in range(2)] == ["2\n", "2\n"]
+    assert future.task.logs() == "said\nsaid\n"
+
+
+def test_a_failing_process_of_several_fails_the_call(openmpi: None, here: Site) -> None:
+    nf.load(nf.Pilots(replace(here, environment=ROOT_MAY), workers_per_node=2))
+
+    @nf.bash_app(ranks_per_node=2)
+    def fail() -> str:
+        return "exit $OMPI_COMM_WORLD_RANK"
+
+    assert isinstance(fail().exception(60), nf.errors.BashExitFailure)
+
+
+def test_F2_a_command_over_two_nodes_of_slurm_is_lost_with_one_of_them_and_runs_again(
+    cluster: Site, tmp_path: Path
+) -> None:
+    pairs = replace(cluster, block=replace(cluster.block, nodes=2), limits=BlockLimits(max_blocks=1))
+    nf.load(nf.Pilots(pairs, address="127.0.0.1"), retries=1)
+
+    @nf.bash_app(nodes=2, ranks_per_node=2)
+    def everywhere(folder: str) -> str:
+        first = f"echo $SLURMD_NODENAME >> {folder}/$SLURM_PROCID"
+        return f"{first}; while [ ! -e {folder}/go ]; do sleep 0.1; done; echo $SLURMD_NODENAME"
+
+    @nf.python_app(nodes=2)
+    def by_hand() -> str:
+        command = f"{os.environ['NBFLOW_LAUNCH']} printenv SLURMD_NODENAME"
+        return subprocess.run(command, shell=True, capture_output=True, text=True, check=True).stdout
+
+    assert sorted(by_hand().result(120).split()) == ["nb1", "nb2"]
+    future = everywhere(str(tmp_path))
+    eventually(lambda: len(list(tmp_path.glob("[0-3]"))) == 4)
+    (block,) = (block for block in executor().blocks() if block.nodes)
+    slot, second = block.nodes
+    if not slot.slots[0].tasks and not slot.slots[-1].tasks:
+        slot, second = second, slot
+    (engine,) = engines(block.name, second.host)
+    engine.kill()
+    eventually(lambda: len(future.task.attempts) == 2, seconds=90)
+    lost = future.task.attempts[0].detail
+    assert (lost.cause, lost.error) == ("lost", "WorkerLost")
+    assert second.name in (lost.message or "")
+    (tmp_path / "go").touch()
+    assert future.result(120) == 0
+    assert sorted(future.task.logs().split()) == ["nb1", "nb1", "nb2", "nb2"]
+    left = subprocess.run(["pgrep", "-f", f"{tmp_path}/go"], capture_output=True, text=True, check=False)
+    assert left.stdout == ""
+
+
+def engines(block: str, host: str) -> list[psutil.Process]:
+    """Return the engines of a block on one of its nodes."""
+    found = []
+    for process in psutil.process_iter(["environ", "cmdline"]):
+        environ = process.info["environ"] or {}
+        is_there = environ.get("NBFLOW_BLOCK") == block and environ.get("SLURMD_NODENAME") == host
+        if is_there and "ipyparallel.engine" in (process.info["cmdline"] or []):
+            found.append(process)
+    return found

@@ -152,6 +152,10 @@ class Foreman:
                 block.nodes.append(news.detail)
             case "down":
                 block.nodes = [name for name in block.nodes if name != news.detail]
+                if block.nodes and block.stage is Stage.ACTIVE:
+                    # It is no longer what was asked for: a task on all of its nodes would wait for ever.
+                    block.enter(Stage.DRAINING, f"it lost {news.detail}", time.monotonic())
+                    self._lanes().drain(block.name)
             case "useless":
                 self._cancel([block])
                 self._fail(block, news.detail)

@@ -393,4 +393,8 @@ class Lanes:
         self._news.append(NodeDown(self._label, node.name, reason))
         self._nodes.pop(node.entry.key, None)
         self._slots = {slot: one for slot, one in self._slots.items() if one is not node}
+        for other in self.nodes():
+            torn = other.calls_over(node.name)
+            self._news += failures(torn, cause, lambda call: lost_with_node(call, node.name, reason))
+            other.crew.drop([(call.task, call.try_id) for call in torn])
         self._tell(node.entry.block, "down", node.name)

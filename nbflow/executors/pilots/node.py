@@ -11,6 +11,7 @@ from typing import Any, Final, final
 from nbflow.core.ids import ExecutorId, NodeId, SlotId
 from nbflow.wire.frames import Buffer
 from nbflow.wire.lanes import Arrival, Incoming, Kind, Message, Outgoing, body_of, text_of
+from nbflow.wire.messages import Call
 from nbflow.worker.child import Remains
 from nbflow.worker.crew import Crew
 from nbflow.worker.host import Hosted
@@ -124,6 +125,11 @@ class Node:
             node=name,
             threads=entry.threads,
         )
+
+    def calls_over(self, other: NodeId) -> list[Call]:
+        """Return the calls of its workers that have the other node as well."""
+        calls = (call for worker in self.crew.workers for call in (*worker.hand.values(), *worker.backlog))
+        return [call for call in calls if call.grant is not None and other in call.grant.nodes]
 
     # What the crew asks for
 

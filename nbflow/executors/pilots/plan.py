@@ -58,6 +58,14 @@ class Plan:
         return cores or (available_cores() if self.site.scheduler is Scheduler.LOCAL else 1)
 
     @property
+    def launcher(self) -> LauncherName:
+        """Return what starts a command on several nodes: the site's, and where it names none Slurm's own."""
+        site = self.site
+        if site.launcher is LauncherName.SINGLE and site.scheduler is Scheduler.SLURM:
+            return LauncherName.SRUN
+        return site.launcher
+
+    @property
     def limits(self) -> Limits:
         """Return how many blocks there may be."""
         given = self.site.limits
@@ -101,13 +109,10 @@ class Plan:
         environment = {**site.environment, BLOCK: name, "IPYTHONDIR": directory}
         if self.is_this:
             environment["PYTHONPATH"] = _import_path()
-        launcher = site.launcher
-        if block.nodes > 1 and launcher is LauncherName.SINGLE and site.scheduler is Scheduler.SLURM:
-            launcher = LauncherName.SRUN
         return JobSpec(
             name=name,
             command=(self.python, "-m", "ipyparallel.engine", f"--file={directory}/{ENGINE_FILE}"),
-            launcher=launcher,
+            launcher=self.launcher if block.nodes > 1 else site.launcher,
             nodes=block.nodes,
             cores_per_node=block.cores_per_node or self.workers,
             memory_nbytes=block.memory_nbytes,
