@@ -205,6 +205,11 @@ class Placement:
         slot = self._held.get((task, try_id))
         return None if slot is None else slot.node.pool.id
 
+    def time_had(self, task: TaskId, try_id: TryId, now: float) -> tuple[float, float] | None:
+        """Return how long a try had, and its node in all, if that ends now by its walltime."""
+        slot = self._held.get((task, try_id))
+        return None if slot is None else slot.time_had(now)
+
     def is_busy(self) -> bool:
         """Tell whether any slot has a try in hand."""
         return bool(self._held)

@@ -19,9 +19,9 @@ __all__ = ["Command"]
 DRAIN_SECONDS = 1.0
 """How long output is awaited from a process that left the command's process group and lives on."""
 
-OF_LAUNCHERS = tuple(
-    "OMPI_UNIVERSE_ OMPI_COMM OMPI_APP_ OMPI_NUM_ OMPI_FIRST_ OMPI_ARGV OMPI_FILE_ OMPI_MCA_orte_ OMPI_MCA_ess "
-    "OMPI_MCA_pmix OMPI_MCA_rmaps_ PMIX_ PMI_ HYDI_".split()
+OF_LAUNCHERS = (
+    *("OMPI_UNIVERSE_", "OMPI_COMM", "OMPI_APP_", "OMPI_NUM_", "OMPI_FIRST_", "OMPI_ARGV", "OMPI_FILE_"),
+    *("OMPI_MCA_orte_", "OMPI_MCA_ess", "OMPI_MCA_pmix", "OMPI_MCA_rmaps_", "PMIX_", "PMI_", "HYDI_"),
 )
 """What the names of variables begin with that a launcher sets for what it starts."""
 LAUNCHER_SECONDS = 3.0

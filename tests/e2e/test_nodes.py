@@ -43,14 +43,14 @@ def test_F1_a_poison_call_in_a_thread_is_found_and_its_siblings_pay_nothing(
     here: Site, marks: Nemesis
 ) -> None:
     nf.load(nf.Pilots(here, workers_per_node=1, threads_per_worker=4))
-    slow, poison = nf.python_app(victims.slow), nf.python_app(retries=100)(victims.poison)
+    slow, poison = nf.python_app(victims.slow), nf.python_app(retries=100)(victims.deadly)
     for n in range(8):
         marks.submit(slow, f"before{n}", n, expect=2 * n)
     bad = marks.submit(poison, "poison", expect=nf.errors.WorkerLost)
     for n in range(8):
         marks.submit(slow, f"after{n}", n, expect=2 * n)
     marks.check()
-    assert "SIGSEGV" in str(bad.exception())
+    assert "exit code 7" in str(bad.exception())
     assert marks.runs()["poison"] <= 4
 
 
@@ -63,6 +63,22 @@ def test_a_walltime_in_a_thread_ends_the_waiting_and_harms_no_sibling(here: Site
     assert isinstance(late.exception(60), nf.errors.AppTimeout)
     marks.check()
     assert set(marks.runs().values()) == {1}
+
+
+def test_F10_a_task_that_no_block_is_long_enough_for_fails_and_says_so(here: Site, tmp_path: Path) -> None:
+    nf.load(nf.Pilots(here, workers_per_node=1, walltime=9), retries=100)
+
+    @nf.python_app
+    def endless(log: str) -> None:
+        with Path(log).open("a") as file:
+            file.write("started\n")
+        time.sleep(600)
+
+    error = endless(str(tmp_path / "log")).exception(60)
+    assert isinstance(error, nf.errors.BlockTooShort)
+    assert error.seconds > 0.8 * error.lifetime
+    assert "walltime=" in str(error)
+    assert (tmp_path / "log").read_text().count("started") <= 3
 
 
 @pytest.fixture(scope="session")
