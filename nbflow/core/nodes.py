@@ -176,13 +176,14 @@ class Node:
                 fitting.pop(self.id, None)
 
     def give(self, need: Resources) -> Grant | None:
-        """Choose the very cores and GPUs of a call that needs more than a core."""
-        if need.cores == need.ranks_per_node == 1 and not need.gpus:
+        """Choose the very cores and GPUs of a call that needs more than a core, or says how much memory."""
+        if need.cores == need.ranks_per_node == 1 and not need.gpus and not need.memory:
             return None
         cores = need.cores if need.cores > 1 else 0
         grant = Grant(
             gpus=tuple(self.spare_gpus[: need.gpus]),
             cores=tuple(self.spare_cores[:cores]),
+            memory=need.memory,
             ranks_per_node=need.ranks_per_node,
         )
         del self.spare_gpus[: need.gpus], self.spare_cores[:cores]

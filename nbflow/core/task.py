@@ -43,13 +43,15 @@ class Grant:
 
     `is_alone` tells that this is all: it was lost with others, and is tried by itself. `nodes` are those of a
     call on several, the one that it is sent to first. `gpus` and `cores` count from 0 on its node: the third
-    core is the third of those that the node's pool may use, whatever the system calls it. `launch` are the
-    words that start a command as so many processes on so many nodes: the executor adds them.
+    core is the third of those that the node's pool may use, whatever the system calls it. `memory` (bytes) is
+    all that it may hold. `launch` are the words that start a command as so many processes on so many nodes:
+    the executor adds them.
     """
 
     nodes: tuple[NodeId, ...] = ()
     gpus: tuple[int, ...] = ()
     cores: tuple[int, ...] = ()
+    memory: int = 0
     ranks_per_node: int = 1
     is_alone: bool = False
     launch: tuple[str, ...] = ()

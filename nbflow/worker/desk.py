@@ -11,7 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
-from typing import Protocol, final
+from typing import Protocol, TextIO, final
 
 from nbflow.core.ids import TaskId, TryId
 from nbflow.errors import NbflowError
@@ -55,9 +55,9 @@ class Recorder(Output, Protocol):
 class Desk:
     """Run the calls of one connection, in order. `obey` and `send_done` may be called from other threads.
 
-    `post` is given what there is to run, None for the end; `send` sends one message. `watch` is shown the
-    commands of bash apps before they start. Results are held back for `hold_seconds`, so
-    that many go at once.
+    `post` is given what there is to run, None for the end; `send` sends one message. `log` is read when the
+    process has died. `watch` is shown the commands of bash apps before they start. Results are held back for
+    `hold_seconds`, so that many go at once.
     """
 
     def __init__(
@@ -65,12 +65,14 @@ class Desk:
         output: Recorder,
         post: Callable[[Work | None], object],
         send: Callable[[Sequence[Buffer]], None],
+        log: TextIO,
         watch: Watch | None = None,
         hold_seconds: float = HOLD_SECONDS,
     ) -> None:
         self._output = output
         self._post = post
         self._send = send
+        self._log = log
         self._watch = watch
         self._hold_seconds = hold_seconds
         self._pid = os.getpid()
@@ -123,7 +125,7 @@ class Desk:
         run = partial(attempt, fn, args, kwargs, parcel.directive, self._output, task=task, watch=self._watch)
         grant = parcel.grant
         value, failure, seconds = (
-            run() if grant is None else granted(grant, partial(run, launch=grant.launch))
+            run() if grant is None else granted(grant, partial(run, launch=grant.launch), self._log)
         )
         self._output.flush()
         if os.getpid() != self._pid:  # a child that the call forked, and that came out of it

@@ -24,12 +24,11 @@ from nbflow.wire.bundles import Place
 from nbflow.wire.frames import Buffer, Inbound, Outbound
 from nbflow.worker.capture import Capture
 from nbflow.worker.desk import Desk, Work
+from nbflow.worker.exits import EXIT_BROKEN
 from nbflow.worker.inbox import Inbox
 from nbflow.worker.lookout import Lookout
 
-__all__ = ["EXIT_BROKEN", "Sender", "Worker", "settle_down", "survive"]
-
-EXIT_BROKEN = 70
+__all__ = ["Sender", "Worker", "settle_down", "survive"]
 
 
 @final
@@ -63,7 +62,7 @@ class Worker:
         self._capture = Capture()
         self._inbound = Inbound()
         self._orders: Inbox[Work | None] = Inbox()
-        self._desk = Desk(self._capture, self._orders.put, Sender(sock).send)
+        self._desk = Desk(self._capture, self._orders.put, Sender(sock).send, log)
         self._reading = threading.Lock()
         self._lookout = Lookout(sock, self._capture.readers)
 

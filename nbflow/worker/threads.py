@@ -22,8 +22,9 @@ from typing import Final, TextIO, final
 from nbflow.wire.frames import Buffer, Inbound
 from nbflow.worker.bash import Command
 from nbflow.worker.desk import Desk, Work
+from nbflow.worker.exits import EXIT_BROKEN
 from nbflow.worker.inbox import Inbox
-from nbflow.worker.loop import EXIT_BROKEN, Sender, settle_down, survive
+from nbflow.worker.loop import Sender, settle_down, survive
 from nbflow.worker.streams import ThreadOutput, captured_threads
 
 __all__ = ["LEAVE", "ThreadedWorker", "number_of", "tagged"]
@@ -61,7 +62,10 @@ class _Thread:
         born: SimpleQueue[Desk] = SimpleQueue()
         # A daemon: a call that was given up must not keep the process from ending.
         threading.Thread(
-            target=survive, args=(partial(self._run, born), log), name=f"nbflow-call-{number}", daemon=True
+            target=survive,
+            args=(partial(self._run, born, log), log),
+            name=f"nbflow-call-{number}",
+            daemon=True,
         ).start()
         self.desk = born.get()
 
@@ -73,9 +77,9 @@ class _Thread:
             self._command.stop()
         self._works.put(None)
 
-    def _run(self, born: SimpleQueue[Desk]) -> None:
+    def _run(self, born: SimpleQueue[Desk], log: TextIO) -> None:
         output = ThreadOutput()
-        desk = Desk(output, self._works.put, self._say, watch=self._note_command, hold_seconds=0.0)
+        desk = Desk(output, self._works.put, self._say, log, watch=self._note_command, hold_seconds=0.0)
         born.put(desk)
         desk.give_back(())
         while (work := self._works.get()) is not None:

@@ -81,6 +81,34 @@ def test_F10_a_task_that_no_block_is_long_enough_for_fails_and_says_so(here: Sit
     assert (tmp_path / "log").read_text().count("started") <= 3
 
 
+def test_F11_a_call_that_holds_more_than_its_memory_is_ended_and_its_siblings_are_not(
+    here: Site, marks: Nemesis
+) -> None:
+    nf.load(nf.Pilots(here, workers_per_node=2))
+
+    @nf.python_app(memory="200 MB", retries=1)
+    def hoard(mark: str) -> None:
+        victims.mark(mark)
+        held = []
+        for _ in range(40):
+            held.append(bytearray(os.urandom(1 << 20) * 10))
+            time.sleep(0.02)
+
+    slow, modest = nf.python_app(victims.slow), nf.python_app(memory="200 MB")(victims.patient)
+    bad = marks.submit(hoard, "hoard", expect=nf.errors.WorkerLost)
+    for n in range(10):
+        marks.submit(slow, f"sibling{n}", n, expect=2 * n)
+        marks.submit(modest, f"modest{n}", n, expect=2 * n)
+    marks.check()
+    error = bad.exception()
+    assert isinstance(error, nf.errors.WorkerLost)
+    assert error.reason == "out of memory"
+    assert "its memory= is 200 MB" in str(error)
+    runs = marks.runs()
+    assert runs.pop("hoard") == 2
+    assert set(runs.values()) == {1}
+
+
 @pytest.fixture(scope="session")
 def openmpi() -> None:
     """Have Open MPI's mpiexec."""
