@@ -42,6 +42,7 @@ class Command:
         self._directive = directive
         self._process: subprocess.Popen[bytes] | None = None
         self._is_stopped = False
+        self.is_over = False
 
     def run(self, stdout: Kept, stderr: Kept) -> int:
         """Run the command to its end and return its exit code, 128 + n when signal n ended it.
@@ -76,6 +77,7 @@ class Command:
             self.stop()
             process.wait()
             self._process = None  # its number may be given to another
+            self.is_over = True
             drain.join(DRAIN_SECONDS)
         return code if code >= 0 else 128 - code
 

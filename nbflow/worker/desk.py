@@ -10,6 +10,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Protocol, TextIO, final
 
@@ -171,6 +172,8 @@ class Desk:
                 parcels = deque(order.parcels)
                 self._bundles.append(parcels)
                 self._post((self._place, parcels))
+                if self._place is not None and self._place.reloads:
+                    self._place = replace(self._place, reloads=())
             case Place():
                 self._place = order
             case Recall():

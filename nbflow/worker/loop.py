@@ -134,3 +134,16 @@ def settle_down(place: Place | None) -> None:
     if sys.path != place.import_paths:
         sys.path[:] = place.import_paths
         importlib.invalidate_caches()
+    for name in place.reloads:
+        _load_anew(name)
+
+
+def _load_anew(name: str) -> None:
+    """Do with a module what its user did; where that fails, the call that needs it shall meet the reason."""
+    module = sys.modules.get(name)
+    if module is None:
+        return
+    try:
+        importlib.reload(module)
+    except BaseException:  # noqa: BLE001 - the module's own code raised it, and will again as it is imported
+        sys.modules.pop(name, None)
