@@ -17,6 +17,7 @@
     ├── NotPlannable               a result that only running gives, asked for inside nbflow.plan
     └── TaskError                  something happened to one task; all its errors carry `.task`
         ├── AppTimeout             its walltime ended
+        ├── BlockTooShort          it ran as long as a block lasts, and was not through
         ├── AppExited              it called sys.exit or raised a BaseException
         ├── BashExitFailure        its command ended with a non-zero exit code
         ├── MissingOutputs         it ended without the files that it promised
@@ -41,6 +42,7 @@ __all__ = [
     "AppTypeError",
     "AuthExpired",
     "BashExitFailure",
+    "BlockTooShort",
     "ConfigError",
     "ControlError",
     "DependencyError",
@@ -186,6 +188,18 @@ class BashExitFailure(TaskError):
     def __init__(self, message: str = "", *, exit_code: int, task: int = 0) -> None:
         super().__init__(message, task=task)
         self.exit_code = exit_code
+
+
+@final
+class BlockTooShort(TaskError):
+    """Say how long a task ran, and that no block lasts longer (`seconds`, `lifetime`)."""
+
+    def __init__(
+        self, message: str = "", *, seconds: float = 0.0, lifetime: float = 0.0, task: int = 0
+    ) -> None:
+        super().__init__(message, task=task)
+        self.seconds = seconds
+        self.lifetime = lifetime
 
 
 @final

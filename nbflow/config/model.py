@@ -40,16 +40,27 @@ def _check(owner: str, label: str, workers: int | None) -> None:
         )
 
 
+def _check_threads(owner: str, threads: int | None) -> None:
+    if threads is not None and (type(threads) is not int or not 1 <= threads <= 10_000):
+        raise ConfigError(f"{owner}(threads_per_worker={threads!r}): give a whole number from 1 to 10000")
+
+
 @final
 @dataclass(frozen=True, slots=True)
 class Processes:
-    """Run tasks in worker processes on this machine; `workers` defaults to the cores it may use."""
+    """Run tasks in worker processes on this machine; `workers` defaults to the cores it may use.
+
+    Each runs `threads_per_worker` tasks at a time: more than one is for tasks that wait, for disks and
+    networks.
+    """
 
     workers: int | None = None
     label: str = "processes"
+    threads_per_worker: int = 1
 
     def __post_init__(self) -> None:
         _check("Processes", self.label, self.workers)
+        _check_threads("Processes", self.threads_per_worker)
 
 
 @final
@@ -86,15 +97,17 @@ class Futures:
 class Pilots:
     """Run tasks on pilots: worker processes in batch jobs at a site, or on this machine for "local".
 
-    `site` is a name or a Site. What is not given is as the site has it: workers and whatever a block asks
-    for, the numbers of blocks at the start, at least and at most. A block that was idle for `idle_seconds` is
-    given back. `address` is that of this machine as the site's nodes reach it; a node that says nothing for
-    `silent_seconds` is lost, one without a kernel for `orphan_seconds` ends by itself. A kernel that dies or
-    is restarted leaves its pilots to the next one of its notebook; with `keep` it does so however it ends.
+    `site` is a name or a Site. What is not given is as the site has it: workers, the threads of each in which
+    tasks that only wait run side by side, whatever a block asks for, the numbers of blocks at the start, at
+    least and at most. A block that was idle for `idle_seconds` is given back. `address` is that of this
+    machine as the site's nodes reach it; a node that says nothing for `silent_seconds` is lost, one without a
+    kernel for `orphan_seconds` ends by itself. A kernel that dies or is restarted leaves its pilots to the
+    next one of its notebook; with `keep` it does so however it ends.
     """
 
     site: str | Site = field(default="local", kw_only=False)
     workers_per_node: int | None = None
+    threads_per_worker: int | None = None
     nodes: int | None = None
     walltime: float | None = None
     partition: str | None = None
@@ -114,6 +127,7 @@ class Pilots:
         if not self.label:
             object.__setattr__(self, "label", name)
         _check("Pilots", self.label, self.workers_per_node)
+        _check_threads("Pilots", self.threads_per_worker)
         for counted, least in (("nodes", 1), ("init_blocks", 0), ("min_blocks", 0), ("max_blocks", 0)):
             count = getattr(self, counted)
             if count is not None and (type(count) is not int or count < least):

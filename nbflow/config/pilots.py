@@ -55,7 +55,12 @@ def shaped(spec: Pilots) -> Site:
         site = replace(site, block=replace(site.block, walltime_seconds=math.inf))
     block = replace(
         site.block,
-        **_given(workers_per_node=spec.workers_per_node, nodes=spec.nodes, walltime_seconds=spec.walltime),
+        **_given(
+            workers_per_node=spec.workers_per_node,
+            threads_per_worker=spec.threads_per_worker,
+            nodes=spec.nodes,
+            walltime_seconds=spec.walltime,
+        ),
     )
     limits = replace(
         site.limits,

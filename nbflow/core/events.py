@@ -157,7 +157,8 @@ class TryFailed:
     """The try ended without a result.
 
     `alone` tells that no other call shared its bundle; `verdict` is the word of the user's retry handler;
-    `traceback` is for people, where the error does not carry one as text.
+    `traceback` is for people, where the error does not carry one as text. `lifetime` is given when the
+    walltime of a block ended: how long (seconds) its node was there.
     """
 
     task: TaskId
@@ -168,6 +169,7 @@ class TryFailed:
     seconds: float = 0.0
     verdict: Verdict | None = None
     traceback: str | None = None
+    lifetime: float | None = None
 
 
 @final

@@ -24,6 +24,9 @@ MARGIN = 1.2
 FRESH = 0.9
 """A node with this share of its time left takes any task: another would not have more."""
 
+EARLY_SECONDS = 1.0
+"""How long before the end of a node's time it may be ended for that."""
+
 INDEX_LIMIT = 16
 SAMPLE = 100
 
@@ -85,6 +88,11 @@ class Slot:
     def seconds_left(self, now: float) -> float:
         """Return when the slot is expected to be idle; what is overdue, or unknown, takes as long again."""
         return abs(self.seconds - (now - self.touched))
+
+    def time_had(self, now: float) -> tuple[float, float] | None:
+        """Return how long the call in hand had, and the node in all, if its time ends now."""
+        node = self.node
+        return None if now < node.until - EARLY_SECONDS else (now - self.touched, node.lifetime)
 
 
 @final
@@ -168,13 +176,14 @@ class Node:
                 fitting.pop(self.id, None)
 
     def give(self, need: Resources) -> Grant | None:
-        """Choose the very cores and GPUs of a call that needs more than a core."""
-        if need.cores == need.ranks_per_node == 1 and not need.gpus:
+        """Choose the very cores and GPUs of a call that needs more than a core, or says how much memory."""
+        if need.cores == need.ranks_per_node == 1 and not need.gpus and not need.memory:
             return None
         cores = need.cores if need.cores > 1 else 0
         grant = Grant(
             gpus=tuple(self.spare_gpus[: need.gpus]),
             cores=tuple(self.spare_cores[:cores]),
+            memory=need.memory,
             ranks_per_node=need.ranks_per_node,
         )
         del self.spare_gpus[: need.gpus], self.spare_cores[:cores]

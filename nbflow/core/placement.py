@@ -12,7 +12,7 @@ could run beside it is held up.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from heapq import heappop, heappush
 from itertools import count
 from typing import final
@@ -39,8 +39,8 @@ STALL_SECONDS = 0.5
 class Assignment:
     """Send these tasks to this slot, in this order.
 
-    `grant` names what a single task may use, when it needs more than a core; `why` says what there was to
-    choose from, when there was a choice among executors.
+    `grant` names what a single task has for itself, when it needs more than a core, or a worker; `why` says
+    what there was to choose from, when there was a choice among executors.
     """
 
     executor: ExecutorId
@@ -205,6 +205,11 @@ class Placement:
         slot = self._held.get((task, try_id))
         return None if slot is None else slot.node.pool.id
 
+    def time_had(self, task: TaskId, try_id: TryId, now: float) -> tuple[float, float] | None:
+        """Return how long a try had, and its node in all, if that ends now by its walltime."""
+        slot = self._held.get((task, try_id))
+        return None if slot is None else slot.time_had(now)
+
     def is_busy(self) -> bool:
         """Tell whether any slot has a try in hand."""
         return bool(self._held)
@@ -232,7 +237,8 @@ class Placement:
                 lane.reserved = []
                 slot, taken = found
                 tasks = self._fill(slot, taken, lane, now)
-                out.append(Assignment(slot.node.pool.id, slot.id, tasks, slot.grant, why))
+                grant = replace(slot.grant or Grant(), is_alone=True) if task.alone else slot.grant
+                out.append(Assignment(slot.node.pool.id, slot.id, tasks, grant, why))
                 self._relist(lane)
         for lane, task in waiting:
             self._list(lane, task)

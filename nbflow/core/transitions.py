@@ -47,6 +47,7 @@ from nbflow.core.events import (
     TryFailed,
     Undone,
 )
+from nbflow.core.expiry import is_too_long, outlived
 from nbflow.core.ids import TryId
 from nbflow.core.retry import NO_RETRY, decide
 from nbflow.core.states import DEATHS, FINAL, REOPENABLE, Cause, State
@@ -179,6 +180,11 @@ def _try_again(task: Task, event: TryFailed) -> State:
     """Return where a failed try leaves its task, as the retry policy decides."""
     if event.cause in DEATHS:
         task.losses += event.alone
+    if event.lifetime is not None:
+        task.cut = max(task.cut, event.seconds)
+        if is_too_long(event.seconds, event.lifetime):
+            task.failure = Failure(event.cause, outlived(task.id, event.seconds, event.lifetime), task.id)
+            return S.FAILED
     choice = decide(
         task.options.retry or NO_RETRY,
         cause=event.cause,
@@ -254,6 +260,7 @@ def retry_requested(task: Task, event: RetryRequested, effects: list[Effect]) ->
     task.failure = None
     task.spent = 0.0
     task.losses = 0
+    task.cut = 0.0
     if task.children:
         # Its own body is done; only children are missing.
         return S.JOINING if task.awaiting else _done(task, effects)

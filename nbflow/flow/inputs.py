@@ -16,9 +16,10 @@ from typing import Any, final
 
 from nbflow.core.ids import TaskId, TryId
 from nbflow.core.task import Task
-from nbflow.errors import AppTypeError
+from nbflow.errors import AppTypeError, DependencyError
 from nbflow.flow.future import AppFuture, DataFuture, KernelFuture
 from nbflow.flow.owner import Owner
+from nbflow.wire.blame import message_of
 from nbflow.wire.functions import Function
 from nbflow.wire.messages import Arguments, Call, Directive, Upstream
 
@@ -112,7 +113,7 @@ def are_atoms(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
 def replace_futures(value: Any) -> Any:
     """Return `value` with every future replaced by its result; all of them must be done.
 
-    What holds no future is returned as it is, not copied. Raises what a foreign future raised.
+    What holds no future is returned as it is, not copied. Raises DependencyError for one that failed.
     """
     return _with_futures(value, _result, {})
 
@@ -132,7 +133,16 @@ def keep_arrangement(value: Any) -> Any:
 
 
 def _result(future: Future[Any]) -> Any:
-    return future.file if isinstance(future, DataFuture) else future.result()
+    if isinstance(future, DataFuture):
+        return future.file
+    try:
+        return future.result()
+    except BaseException as error:
+        raise DependencyError(
+            f"a future given as an argument failed: {type(error).__name__}: {message_of(error)[:200]}. "
+            "nbflow cannot run that again; give another in its place: future.task.retry(args=...)",
+            root=error,
+        ) from error
 
 
 def _itself(future: Future[Any]) -> Any:

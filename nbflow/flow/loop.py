@@ -311,6 +311,10 @@ class FlowLoop:
             self._apply(event)
 
     def _try_failed(self, event: TryFailed) -> None:
+        if event.cause is Cause.EXPIRED and (
+            had := self.placement.time_had(event.task, event.try_id, self._now)
+        ):
+            event.seconds, event.lifetime = had
         self.placement.release(event.task, event.try_id, self._now)
         task = self.graph.tasks.get(event.task)
         policy = task.options.retry if task is not None and _counts(task, event) else None

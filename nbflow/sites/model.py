@@ -36,11 +36,12 @@ class Scheduler(StrEnum):
 
 @final
 class LauncherName(StrEnum):
-    """Name what starts a command on every node of a job."""
+    """Name what starts a command on every node of a job; `mpiexec` is that of MPICH and its kin."""
 
     SINGLE = "single"
     SRUN = "srun"
     MPIEXEC = "mpiexec"
+    OPENMPI = "openmpi"
 
 
 @final

@@ -155,10 +155,14 @@ class Recall:
 @final
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Run what comes from here on in this directory, importing from these paths."""
+    """Run what comes from here on in this directory, importing from these paths.
+
+    `reloads` are modules to be loaded anew before that, where they are loaded.
+    """
 
     directory: str
     import_paths: Sequence[str]
+    reloads: Sequence[str] = ()
 
 
 @final
@@ -237,7 +241,7 @@ def encode_recall(tries: Collection[Try]) -> Frames:
 
 def encode_place(place: Place) -> Frames:
     """Encode where the calls of later bundles run."""
-    return _frames((_TAGS[Place], place.directory, place.import_paths))
+    return _frames((_TAGS[Place], place.directory, place.import_paths, place.reloads))
 
 
 def encode_stop() -> Frames:
@@ -334,6 +338,8 @@ def _pack_call(call: Call, luggage: Luggage) -> Any:
     """Return the arguments as they are when they are plain, else encoded. Raises NbflowError."""
     try:
         arguments = call.arguments()
+    except NbflowError:
+        raise
     except Exception as error:
         raise NotPicklable(f"the arguments could not be put together: {error!r}", path="args") from error
     if call.function.token not in luggage.known:

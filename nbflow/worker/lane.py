@@ -212,7 +212,7 @@ class Lane:
         self._own.add(number)
         self._origins[number] = origin
         try:
-            child = ChildProcess(self._oom, environment_for(self._where.workers))
+            child = ChildProcess(self._oom, environment_for(self._where.workers), int(origin["threads"]))
         except OSError as error:
             self._say(Kind.ENDED, number, [text_of({"status": 1, "log": str(error), "is_oom": False})])
             return

@@ -10,6 +10,7 @@ from typing import Final, final
 from nbflow.errors import TaskError, WorkerLost
 from nbflow.wire.messages import Call
 from nbflow.worker.call import title
+from nbflow.worker.exits import EXIT_MEMORY
 
 __all__ = [
     "OUT_OF_MEMORY",
@@ -76,6 +77,8 @@ class OomWatch:
 
 def reason_of(status: int, *, is_oom: bool = False) -> str:
     """Return in words how the process with this `os.wait` status ended."""
+    if os.WIFEXITED(status) and os.WEXITSTATUS(status) == EXIT_MEMORY:
+        return OUT_OF_MEMORY
     if not os.WIFSIGNALED(status):
         return f"exit code {os.WEXITSTATUS(status)}"
     number = os.WTERMSIG(status)

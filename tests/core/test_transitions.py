@@ -36,6 +36,7 @@ from nbflow.core.retry import RetryPolicy
 from nbflow.core.states import FINAL, REOPENABLE, Cause, State
 from nbflow.core.task import Failure, Options, Task
 from nbflow.core.transitions import ON_ENTRY, TABLE, InvalidTransition, stay, step
+from nbflow.errors import BlockTooShort
 
 from .build import BOOM, SLOT, make_task, name
 
@@ -403,3 +404,16 @@ def test_the_diagram_shows_every_state_but_paused_and_cancelled_and_draws_no_idl
     assert {state.name for state in S if state.name in text} >= {s.name for s in S if s is not S.PAUSED}
     assert "    RUNNING --> DONE: Returned, Spawned" in lines
     assert "PAUSED" not in text
+
+
+@pytest.mark.parametrize(("seconds", "after"), [(70.0, S.QUEUED), (95.0, S.FAILED)])
+def test_a_task_that_had_all_of_a_block_and_was_not_through_fails(seconds: float, after: State) -> None:
+    task = make_task(1)
+    task.state = S.RUNNING
+    step(task, TryFailed(ID, T1, Cause.EXPIRED, BOOM, seconds=seconds, lifetime=100.0), [])
+    assert task.state is after
+    assert task.cut == seconds
+    if after is S.FAILED:
+        assert task.failure is not None
+        assert isinstance(task.failure.error, BlockTooShort)
+        assert "walltime=" in str(task.failure.error)

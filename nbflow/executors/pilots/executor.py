@@ -17,7 +17,9 @@ import zmq
 from nbflow.core.ids import ExecutorId, SlotId
 from nbflow.core.placement import Capacity
 from nbflow.core.scaling import Outlook
+from nbflow.core.task import Grant
 from nbflow.errors import ConfigError
+from nbflow.executors.launching import Place, equip
 from nbflow.executors.pilots.berth import Berth, Owner, take_berth
 from nbflow.executors.pilots.ending import end_berth
 from nbflow.executors.pilots.foreman import Foreman
@@ -176,7 +178,21 @@ class PilotsExecutor:
 
     def send(self, slot: SlotId, calls: Sequence[Call]) -> None:
         """Take calls for a slot, after those that it has."""
+        equip(calls, self._plan.launcher, lambda grant: self._find(slot, grant))
         self._the_lanes().send(slot, calls)
+
+    def _find(self, slot: SlotId, grant: Grant) -> Place | None:
+        nodes = self._the_lanes().nodes()
+        if grant.nodes:
+            by_name = {node.name: node for node in nodes}
+            chosen = [by_name[name] for name in grant.nodes if name in by_name]
+        else:
+            chosen = [node for node in nodes if node.crew.find(slot) is not None]
+        if len(chosen) < max(1, len(grant.nodes)):
+            return None
+        return Place(
+            [str(node.facts["host"]) for node in chosen], min(int(node.facts["cores"]) for node in chosen)
+        )
 
     def drop(self, tries: Collection[Try]) -> None:
         """Stop these tries, in C code too; a process that ran one of them is replaced."""

@@ -117,7 +117,7 @@ class Foreman:
             # It was not seen to start yet, though it did lately.
             late = min(SLOW_POLL_SECONDS, block.walltime / 10)
             self._lanes().expect_end(name, time.monotonic() + block.walltime - late)
-        entry = Pass(key, name, self._plan.workers)
+        entry = Pass(key, name, self._plan.workers, self._plan.site.block.threads_per_worker)
         self._berth.admit(entry)
         self._lanes().allow(entry)
         return entry
@@ -195,6 +195,10 @@ class Foreman:
                 block.nodes.append(news.detail)
             case "down":
                 block.nodes = [name for name in block.nodes if name != news.detail]
+                if block.nodes and block.stage is Stage.ACTIVE:
+                    # It is no longer what was asked for: a task on all of its nodes would wait for ever.
+                    block.enter(Stage.DRAINING, f"it lost {news.detail}", time.monotonic())
+                    self._lanes().drain(block.name)
             case "useless":
                 self._cancel([block])
                 self._fail(block, news.detail)

@@ -35,11 +35,12 @@ class _Former:
     def __init__(self, left: Mapping[str, Any]) -> None:
         self.held: Final = Held(str(left["run"]), SlotId(str(left["slot"])))
         self.is_alive = left["is_alive"] is True
+        self.has_threads = int(left["threads"]) > 1
         self.due = int(left["messages"])
         self.definitions: Final = Definitions()
         self.results: dict[Try, tuple[Outcome, int]] = {}
         self.claims: dict[Try, Call] = {}
-        self.is_disowned = False
+        self.is_disowned = self.has_threads
 
     @property
     def is_heard_out(self) -> bool:
@@ -63,9 +64,14 @@ class Estate:
         self.news: list[Happening] = []
 
     def ask_to_end(self) -> None:
-        """Ask the workers to end after the calls in their hands."""
+        """Ask the workers to end after the calls in their hands.
+
+        One whose threads served several slots ends at once: which call is whose is not known any more.
+        """
         for number, worker in self._workers.items():
-            if worker.is_alive:
+            if worker.has_threads:
+                self._kill(number, worker)
+            elif worker.is_alive:
                 self._say(Kind.FRAMES, number, encode_stop())
 
     @property
@@ -151,6 +157,9 @@ class Estate:
         self._expire_unsaid(worker)
 
     def _take(self, number: int, worker: _Former, message: int, frames: Sequence[Buffer]) -> None:
+        if worker.has_threads:
+            self._forget(number, [message])
+            return
         try:
             report = decode_report(frames, worker.definitions)
         except Exception:  # noqa: BLE001 - whatever a task wrote there

@@ -12,10 +12,11 @@ from nbflow.core.ids import ExecutorId, NodeId, SlotId
 from nbflow.executors.pilots.former import Estate
 from nbflow.wire.frames import Buffer
 from nbflow.wire.lanes import Arrival, Incoming, Kind, Message, Outgoing, body_of, text_of
+from nbflow.wire.messages import Call
 from nbflow.worker.child import Remains
 from nbflow.worker.crew import Crew
+from nbflow.worker.host import Hosted
 from nbflow.worker.load import Packers
-from nbflow.worker.process import WorkerProcess
 
 __all__ = ["Node", "Pass"]
 
@@ -25,11 +26,17 @@ LOG_CHARACTERS = 8_192
 @final
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """Say for what a key was let in: a lane of this block, with so many workers."""
+    """Say for what a key was let in: a lane of this block, with so many workers of so many threads."""
 
     key: str
     block: str
     workers: int
+    threads: int = 1
+
+    @property
+    def slots(self) -> int:
+        """Return how many calls run at a time."""
+        return self.workers * self.threads
 
 
 @final
@@ -112,26 +119,34 @@ class Node:
         self._incoming = Incoming()
         self._taken = 0
         self._numbers = itertools.count(int(facts.get("next", 1)))
-        self._workers: dict[int, WorkerProcess] = {}
+        self._workers: dict[int, Hosted] = {}
         self.estate: Final = Estate(facts.get("former", {}), self.say)
         free = max(0, entry.workers - self.estate.alive)
         self._places_taken = entry.workers - free
         self._places_left = 0
-        self.crew: Final = Crew(label, free, self, packers, place=f"{label}/{name}", node=name)
+        self.crew: Final = Crew(
+            label, free, self, packers, place=f"{label}/{name}", node=name, threads=entry.threads
+        )
+
+    def calls_over(self, other: NodeId) -> list[Call]:
+        """Return the calls of its workers that have the other node as well."""
+        calls = (call for worker in self.crew.workers for call in (*worker.hand.values(), *worker.backlog))
+        return [call for call in calls if call.grant is not None and other in call.grant.nodes]
 
     # What the crew asks for
 
-    def launch(self, slot: SlotId) -> _DistantWorker:
+    def launch(self, slot: SlotId, threads: int) -> _DistantWorker:
         """Have a worker started there."""
         number = next(self._numbers)
-        self.say(Kind.START, number, [text_of({"run": self._run, "slot": slot})])
+        body = {"run": self._run, "slot": slot, "threads": threads}
+        self.say(Kind.START, number, [text_of(body)])
         return _DistantWorker(self, number)
 
-    def welcome(self, worker: WorkerProcess) -> None:
+    def welcome(self, worker: Hosted) -> None:
         """Know a worker by the number that it was started with."""
         self._workers[_child(worker)._number] = worker
 
-    def watch(self, worker: WorkerProcess) -> None:
+    def watch(self, worker: Hosted) -> None:
         """Do nothing: nothing waits here to be sent."""
 
     # The lane
@@ -190,14 +205,14 @@ class Node:
         if worker is None:
             return
         if message.kind is Kind.FRAMES:
-            self.crew.hear(worker, [message.frames])
+            self.crew.front.hear(worker, [message.frames])
         elif message.kind is Kind.PROCESS:
             _child(worker).pid = int(body_of(message).get("pid", 0))
         else:
             _child(worker).end(body_of(message))
             del self._workers[message.worker]
             worker.is_over = True
-            self.crew.bury(worker)
+            self.crew.front.bury(worker)
 
     def _hear_former(self, message: Message) -> None:
         if message.kind is Kind.FRAMES:
@@ -219,6 +234,6 @@ class Node:
             self._places_left = 0
 
 
-def _child(worker: WorkerProcess) -> _DistantWorker:
+def _child(worker: Hosted) -> _DistantWorker:
     assert isinstance(worker.child, _DistantWorker)
     return worker.child

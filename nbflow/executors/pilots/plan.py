@@ -66,6 +66,14 @@ class Plan:
         return cores or (available_cores() if self.site.scheduler is Scheduler.LOCAL else 1)
 
     @property
+    def launcher(self) -> LauncherName:
+        """Return what starts a command on several nodes: the site's, and where it names none Slurm's own."""
+        site = self.site
+        if site.launcher is LauncherName.SINGLE and site.scheduler is Scheduler.SLURM:
+            return LauncherName.SRUN
+        return site.launcher
+
+    @property
     def limits(self) -> Limits:
         """Return how many blocks there may be."""
         given = self.site.limits
@@ -75,10 +83,11 @@ class Plan:
     def shape(self) -> Shape:
         """Return what one block offers."""
         block = self.site.block
+        slots = self.workers * block.threads_per_worker
         memory = block.memory_nbytes if block.memory_nbytes is not None else 1 << 62
-        total = Resources(max(self.workers, block.cores_per_node or 0), memory, block.gpus_per_node)
+        total = Resources(max(slots, block.cores_per_node or 0), memory, block.gpus_per_node)
         seconds = block.walltime_seconds
-        return Shape(block.nodes, self.workers, total, None if seconds == math.inf else seconds)
+        return Shape(block.nodes, slots, total, None if seconds == math.inf else seconds)
 
     @property
     def python(self) -> str:
@@ -103,13 +112,10 @@ class Plan:
         environment = {**site.environment, BLOCK: name, "IPYTHONDIR": directory}
         if self.site.has_this_python:
             environment["PYTHONPATH"] = _import_path()
-        launcher = site.launcher
-        if block.nodes > 1 and launcher is LauncherName.SINGLE and site.scheduler is Scheduler.SLURM:
-            launcher = LauncherName.SRUN
         return JobSpec(
             name=name,
             command=(self.python, "-m", "ipyparallel.engine", f"--file={directory}/{ENGINE_FILE}"),
-            launcher=launcher,
+            launcher=self.launcher if block.nodes > 1 else site.launcher,
             nodes=block.nodes,
             cores_per_node=block.cores_per_node or self.workers,
             memory_nbytes=block.memory_nbytes,

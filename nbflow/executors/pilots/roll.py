@@ -15,6 +15,7 @@ from nbflow.errors import EnvMismatch
 from nbflow.executors.pilots.gate import Gate
 from nbflow.executors.pilots.node import Node, Pass
 from nbflow.wire.lanes import Kind, Message, body_of, text_of
+from nbflow.worker.answers import failures
 from nbflow.worker.facts import facts, mismatches, offer_of, owner_of, sees_the_same_files
 from nbflow.worker.happenings import Happening, NodeDown, NodeDraining, NodeUp, Recovered, SlotDown, SlotUp
 from nbflow.worker.load import Packers
@@ -177,7 +178,7 @@ class Roll:
                 node=name,
                 block=entry.block,
                 slots=node.crew.slots,
-                total=replace(has, cores=max(has.cores, entry.workers)),
+                total=replace(has, cores=max(has.cores, entry.slots)),
                 until=self._until.get(entry.block),
             )
         )
@@ -234,6 +235,10 @@ class Roll:
         self.news.append(NodeDown(self._label, node.name, reason))
         self.nodes.pop(node.entry.key, None)
         self.slots = {slot: one for slot, one in self.slots.items() if one is not node}
+        for other in self.nodes.values():
+            torn = other.calls_over(node.name)
+            self.news += failures(torn, cause, lambda call: lost_with_node(call, node.name, reason))
+            other.crew.drop([(call.task, call.try_id) for call in torn])
         self._tell(node.entry.block, "down", node.name)
 
     def _of(self, block: str) -> list[Node]:
