@@ -10,12 +10,15 @@ import inspect
 import json
 import os
 from collections.abc import Callable, Iterable
+from dataclasses import asdict
 from types import NoneType, UnionType
 from typing import Any, Final, Union, cast, final, get_args, get_origin, get_type_hints
 
 from nbflow.core.states import REOPENABLE, State
 from nbflow.core.task import Task
-from nbflow.errors import ConfigError, ControlError
+from nbflow.errors import AppTypeError, ConfigError, ControlError
+from nbflow.flow.editing import edit as edit_task
+from nbflow.flow.editing import prepare
 from nbflow.flow.kernel import DataFlowKernel
 from nbflow.flow.nodes import scale_kernel
 from nbflow.journal.reader import Reader, open_run
@@ -138,6 +141,32 @@ def retry(
     return {"reopened": desk.kernel.retry(wanted) if wanted else 0}
 
 
+def draft(desk: Desk, *, task: int) -> dict[str, Any]:
+    """Give what a person starts from who edits a failed task: see `Draft`."""
+    return asdict(prepare(desk.kernel, _one(desk, task)))
+
+
+def edit(
+    desk: Desk,
+    *,
+    task: int,
+    source: str | None = None,
+    arguments: dict[str, str] | None = None,
+    all_alike: bool = False,
+) -> dict[str, int]:
+    """Run a failed task again with another source or other arguments, and what failed because of it.
+
+    With `all_alike` the source is for all failed tasks of its app with the same error.
+    """
+    try:
+        reopened = edit_task(
+            desk.kernel, _one(desk, task), source=source, arguments=arguments, all_alike=all_alike
+        )
+    except (AppTypeError, SyntaxError) as error:
+        raise ControlError(f"task {task} was not run again: {error}") from error
+    return {"reopened": reopened}
+
+
 def tail(desk: Desk, *, limit: int = 20, since: int | None = None) -> dict[str, Any]:
     """List the last `limit` events, or the first ones after event number `since`."""
     reader, limit = desk.fresh, _bounded(limit)
@@ -161,7 +190,8 @@ def subscribe(desk: Desk, *, since: int | None = None) -> dict[str, Any]:
 
 
 COMMANDS: dict[str, Callable[..., Any]] = {
-    function.__name__: function for function in (status, tasks, cancel, retry, tail, scale, subscribe)
+    function.__name__: function
+    for function in (status, tasks, cancel, retry, draft, edit, tail, scale, subscribe)
 }
 
 
@@ -195,6 +225,13 @@ def _chosen(desk: Desk, app: str | None, numbers: list[int] | None) -> list[Task
     return [task for task in known if app is None or desk.kernel.app_name(task) == app]
 
 
+def _one(desk: Desk, number: int) -> Task:
+    """Return a task that can be steered; raise ControlError for one that is done, or never was."""
+    for task in _chosen(desk, None, [number]):
+        return task
+    raise ControlError(f"task {number} is done: only failed and cancelled tasks can be edited")
+
+
 def _error_names(task: Task) -> set[str]:
     error = task.failure.error if task.failure is not None else None
     return set() if error is None else {kind.__name__ for kind in type(error).__mro__}
@@ -223,9 +260,11 @@ def _check(command: str, function: Callable[..., Any], arguments: dict[str, Any]
 
 
 def _fits(value: object, hint: Any) -> bool:
-    """Tell whether a value that came as JSON is of a type: a plain one, a list of one, or a union."""
+    """Tell whether a value that came as JSON is of a type: plain, a list or dict of those, a union."""
     if get_origin(hint) in (Union, UnionType):
         return any(_fits(value, one) for one in get_args(hint))
     if get_origin(hint) is list:
         return isinstance(value, list) and all(_fits(one, get_args(hint)[0]) for one in value)
+    if get_origin(hint) is dict:
+        return isinstance(value, dict) and all(_fits(one, get_args(hint)[1]) for one in value.values())
     return type(value) is (NoneType if hint is None else cast("type", hint))

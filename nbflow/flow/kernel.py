@@ -33,7 +33,7 @@ from nbflow.flow.internal import DERIVATIONS
 from nbflow.flow.loop import FlowLoop
 from nbflow.flow.origin import calling_line
 from nbflow.flow.repair import Repairs
-from nbflow.flow.spec import AppSpec
+from nbflow.flow.spec import AppSpec, newest
 from nbflow.flow.usercode import UserCode
 from nbflow.journal.rows import CellRow
 from nbflow.journal.writer import Journal
@@ -309,6 +309,10 @@ class DataFlowKernel:
     def app_name(self, task: Task) -> str:
         """Return the name of a task's app."""
         return self._specs[task.app].name
+
+    def newest_spec(self, task: Task) -> AppSpec:
+        """Return the definition of a task's app that a retry uses."""
+        return newest(self._specs[task.app])
 
     def known_tasks(self) -> list[Task]:
         """Return the tasks that are not done: unfinished ones, and those that a retry may reopen."""
