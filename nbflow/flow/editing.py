@@ -17,7 +17,7 @@ from itertools import count
 from types import CodeType, FunctionType
 from typing import Any, Final, final
 
-from nbflow.core.states import REOPENABLE, State
+from nbflow.core.states import State
 from nbflow.core.task import Task
 from nbflow.errors import AppTypeError, NbflowError
 from nbflow.flow.describe import describe_value
@@ -199,7 +199,7 @@ def _with_closure(definition: ast.FunctionDef, free: tuple[str, ...]) -> ast.Fun
 
 
 def _check_open(task: Task) -> None:
-    if task.state not in REOPENABLE:
+    if task.state not in (State.FAILED, State.CANCELLED):
         state = task.state.name.lower().replace("_", " ")
         raise NbflowError(f"task {task.id} is {state}: only failed and cancelled tasks can be edited")
 

@@ -33,4 +33,6 @@ def join_modules(entry: str) -> str:
 
 def read_style() -> str:
     """Return the style sheet of the views."""
-    return "\n".join((FOLDER / name).read_text(encoding="utf-8") for name in ("views.css", "panel.css"))
+    return "\n".join(
+        (FOLDER / name).read_text(encoding="utf-8") for name in ("views.css", "panel.css", "tabs.css")
+    )

@@ -6,7 +6,10 @@ import time
 from collections.abc import Collection
 from typing import Any, final
 
+import traitlets
+
 from nbflow.journal.reader import Reader
+from nbflow.live.deeds import do, told
 from nbflow.live.esm import join_modules
 from nbflow.live.feed import Feed, Tick
 from nbflow.live.frames import encode
@@ -24,7 +27,9 @@ __all__ = ["GraphView"]
 class GraphView(LiveWidget):
     """Show a run, or some of its tasks and what they need, as a graph that lives while cells run."""
 
-    _esm = join_modules("graph.js")
+    _esm = join_modules("watch.js")
+
+    tabs = traitlets.List(["graph"]).tag(sync=True)
 
     def __init__(self, run: Run, feed: Feed, tasks: Collection[int] | None = None) -> None:
         super().__init__(feed, tasks)
@@ -83,7 +88,7 @@ class GraphView(LiveWidget):
         try:
             self._act(reader, content)
         except Exception as error:  # noqa: BLE001 - the outcome is a message
-            self._tell(f"{type(error).__name__}: {error}", is_error=True)
+            self.send(told(f"{type(error).__name__}: {error}", is_error=True))
 
     def _act(self, reader: Reader, content: dict[str, Any]) -> None:
         scene, model = self._scene, self.feed.model
@@ -103,17 +108,10 @@ class GraphView(LiveWidget):
                 scene.toggle(app)
                 self._send_whole()
                 self.send(tell_app(model, scene, app))
-            case {"kind": "retry", "tasks": tasks}:
-                count = self._run.retry(None if tasks is None else [int(task) for task in tasks])
-                self._tell(
-                    f"{count} {'task runs' if count == 1 else 'tasks run'} again"
-                    if count
-                    else "nothing to retry: no failed task is left"
-                )
+            case _:
+                for answer in do(self._run, reader, content):
+                    self.send(answer)
 
     def _send_whole(self) -> None:
         if self._scene is not None and self.headline is not None:
             self._send_frame(self._scene.whole(), self.headline)
-
-    def _tell(self, text: str, *, is_error: bool = False) -> None:
-        self.send({"kind": "told", "text": text, "is_error": is_error})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, final
 
@@ -31,8 +31,16 @@ class Run(Protocol):
         """Return the ids of the tasks behind futures, in whatever arrangement these are."""
         ...
 
-    def retry(self, tasks: Collection[int] | None) -> int:
-        """Run these failed tasks again, or all (None); return how many tasks reopened."""
+    def do(self, command: str, **arguments: Any) -> Any:
+        """Do one of the commands that a live run takes; raise ControlError where it cannot be."""
+        ...
+
+    def edit(self, task: int, *, adopt: bool, **changes: Any) -> tuple[int, bool]:
+        """Run a failed task again, edited; return how many tasks reopened, and whether the app was adopted.
+
+        With `adopt` later calls of the app have the edited source too, as if its cell had been run again with
+        it. Raises ControlError where the task cannot be edited so.
+        """
         ...
 
 
@@ -58,10 +66,23 @@ class CurrentRun:
 
         return self._kernel.tasks_of(walk_futures(futures))
 
-    def retry(self, tasks: Collection[int] | None) -> int:
-        """Run these failed tasks again, or all (None); return how many tasks reopened."""
-        failed = self._kernel.failed(lambda task: tasks is None or task.id in tasks)
-        return self._kernel.retry(failed)
+    def do(self, command: str, **arguments: Any) -> Any:
+        """Do one of the commands that a live run takes; raise ControlError where it cannot be."""
+        from nbflow.flow.commands import Desk
+
+        with closing(Desk(self._kernel)) as desk:
+            return desk.do(command, arguments)
+
+    def edit(self, task: int, *, adopt: bool, **changes: Any) -> tuple[int, bool]:
+        """Run a failed task again, edited; return how many reopened, and whether the app was adopted."""
+        from nbflow.apps.app import adopt as adopt_function
+        from nbflow.flow.editing import revise
+
+        kernel, source = self._kernel, changes.get("source")
+        known = [kernel.newest_spec(one).fn for one in kernel.known_tasks() if one.id == task]
+        reopened = self.do("edit", task=task, **changes)["reopened"]
+        is_adopted = adopt and source is not None and adopt_function(known[0], revise(known[0], source))
+        return reopened, is_adopted
 
 
 def flush_journal() -> None:

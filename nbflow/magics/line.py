@@ -113,7 +113,7 @@ def _cancel(words: list[str]) -> Said:
 
 def _retry(words: list[str]) -> Said:
     _take(words, 0)
-    reopened = current_run().retry(None)
+    reopened = current_run().do("retry")["reopened"]
     return Said(f"{reopened} {'task runs' if reopened == 1 else 'tasks run'} again")
 
 

@@ -8,7 +8,7 @@ import pytest
 from nbflow.live.esm import join_modules, read_style
 
 
-@pytest.mark.parametrize("entry", ["graph.js", "progress.js"])
+@pytest.mark.parametrize("entry", ["watch.js", "progress.js"])
 def test_modules_become_one_without_imports(entry: str) -> None:
     text = join_modules(entry)
     assert not re.search(r"^import ", text, re.MULTILINE)
