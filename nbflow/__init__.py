@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from nbflow.flow.waiting import gather as gather
     from nbflow.flow.waiting import wait as wait
     from nbflow.live import progress as progress
+    from nbflow.live import views as views
     from nbflow.live import watch as watch
     from nbflow.wire.canonical import memo_key as memo_key
 
@@ -86,6 +87,7 @@ _HOMES = {
     "retry": "flow.steering",
     "scale": "flow.nodes",
     "tasks": "flow.steering",
+    "views": "live",
     "wait": "flow.waiting",
     "watch": "live",
 }

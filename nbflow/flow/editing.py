@@ -219,14 +219,19 @@ def _bound(fn: Callable[..., Any], task: Task) -> inspect.BoundArguments:
 
 def _arguments(fn: Callable[..., Any], task: Task) -> tuple[Argument, ...]:
     try:
-        given = _bound(fn, task).arguments
+        bound = _bound(fn, task)
     except (TypeError, ValueError):  # an edited function may take others than the call gives
         return ()
-    literals = {name: _literal(value) for name, value in given.items()}
-    return tuple(
-        Argument(name, describe_value(given[name]) if text is None else text, text is not None)
-        for name, text in literals.items()
-    )
+    given = set(bound.arguments)
+    bound.apply_defaults()
+    shown = []
+    for name, value in bound.arguments.items():
+        text = _literal(value)
+        if text is not None and (name in given or value not in ((), {})):
+            shown.append(Argument(name, text, is_literal=True))
+        elif name in given:
+            shown.append(Argument(name, describe_value(value), is_literal=False))
+    return tuple(shown)
 
 
 def _changed(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any, final
 
 import traitlets
@@ -14,6 +14,7 @@ from nbflow.live.esm import join_modules
 from nbflow.live.feed import Feed, Tick
 from nbflow.live.frames import encode
 from nbflow.live.headline import Headline
+from nbflow.live.panes import TABS, Panes
 from nbflow.live.picture import draw_run
 from nbflow.live.scene import Scene, Update
 from nbflow.live.source import Run
@@ -29,11 +30,14 @@ class GraphView(LiveWidget):
 
     _esm = join_modules("watch.js")
 
-    tabs = traitlets.List(["graph"]).tag(sync=True)
+    tabs = traitlets.List(list(TABS)).tag(sync=True)
 
-    def __init__(self, run: Run, feed: Feed, tasks: Collection[int] | None = None) -> None:
-        super().__init__(feed, tasks)
+    def __init__(
+        self, run: Run, feed: Feed, tasks: Collection[int] | None = None, *, tabs: Sequence[str] = TABS
+    ) -> None:
+        super().__init__(feed, tasks, tabs=list(tabs))
         self._run = run
+        self._panes = Panes(feed.model, run.result_of)
         self._scene: Scene | None = None
         self._browsers = 0
         self._was_asked = False
@@ -47,6 +51,9 @@ class GraphView(LiveWidget):
 
     def show_changes(self, tick: Tick, headline: Headline) -> None:
         """Send a frame, if anything is to be seen of the changes."""
+        self._panes.note(tick)
+        if self._panes.is_due(tick.now):
+            self.feed.ask(self._send_pane)
         scene = self._scene
         if scene is None:
             scene = self._scene = Scene(tick.model, self.wanted())
@@ -108,9 +115,17 @@ class GraphView(LiveWidget):
                 scene.toggle(app)
                 self._send_whole()
                 self.send(tell_app(model, scene, app))
+            case {"kind": "pane"}:
+                self._panes.ask(content)
+                self._send_pane(reader)
             case _:
                 for answer in do(self._run, reader, content):
                     self.send(answer)
+
+    def _send_pane(self, reader: Reader) -> None:
+        pane = self._panes.tell(reader, self.wanted(), time.time())
+        if pane is not None:
+            self.send(pane)
 
     def _send_whole(self) -> None:
         if self._scene is not None and self.headline is not None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, final
+from weakref import WeakValueDictionary
+
+from nbflow.live.results import NOTHING
 
 if TYPE_CHECKING:
     from nbflow.flow.kernel import DataFlowKernel
@@ -31,6 +34,10 @@ class Run(Protocol):
         """Return the ids of the tasks behind futures, in whatever arrangement these are."""
         ...
 
+    def result_of(self, task: int) -> Any:
+        """Return the result of a task that is done, as far as its future was asked for here, or NOTHING."""
+        ...
+
     def do(self, command: str, **arguments: Any) -> Any:
         """Do one of the commands that a live run takes; raise ControlError where it cannot be."""
         ...
@@ -50,6 +57,7 @@ class CurrentRun:
 
     def __init__(self, kernel: DataFlowKernel) -> None:
         self._kernel = kernel
+        self._futures: WeakValueDictionary[int, Any] = WeakValueDictionary()
 
     @property
     def address(self) -> Path | str:
@@ -62,9 +70,17 @@ class CurrentRun:
 
     def tasks_of(self, futures: Any) -> set[int]:
         """Return the ids of the tasks behind futures, in whatever arrangement these are."""
+        from nbflow.flow.future import AppFuture
         from nbflow.flow.inputs import walk_futures
 
-        return self._kernel.tasks_of(walk_futures(futures))
+        found = list(walk_futures(futures))
+        self._futures.update((one.tid, one) for one in found if isinstance(one, AppFuture))
+        return self._kernel.tasks_of(found)
+
+    def result_of(self, task: int) -> Any:
+        """Return the result of a task that is done, as far as its future was asked for here, or NOTHING."""
+        future = self._futures.get(task)
+        return NOTHING if future is None or not future.done() else future.result()
 
     def do(self, command: str, **arguments: Any) -> Any:
         """Do one of the commands that a live run takes; raise ControlError where it cannot be."""

@@ -71,9 +71,10 @@ def test_one_edit_for_all_with_the_same_error(kernel: DataFlowKernel) -> None:
 
 
 def test_edited_arguments_are_those_of_one_task(kernel: DataFlowKernel) -> None:
-    first, second = halve(3), halve(4)
+    first, second = halve(3), halve(4, label="z")
     after = double(second)
     settled(first, after)
+    assert [one.name for one in prepare(kernel, first._task).arguments] == ["n", "label"]  # with its default
     edit(kernel, second._task, arguments={"n": "2"})
     assert after.result(20) == 2 * SCALE
     assert isinstance(first.exception(), ValueError)

@@ -12,6 +12,7 @@ from nbflow.core.states import State
 from nbflow.errors import ControlError
 from nbflow.journal.rows import ARGUMENT, JOIN_CHILD, AppRow, Detail, EdgeRow, EventRow, OutputRow, TaskRow
 from nbflow.journal.writer import Journal
+from nbflow.live.results import NOTHING
 
 TRACEBACK = """Traceback (most recent call last):
   File "<cell 3>", line 4, in train
@@ -31,6 +32,7 @@ class SampleRun:
     def __init__(self, name: str = "sample", journal: Any = None) -> None:
         self.journal = journal or Journal.create(name, info={})
         self.done: list[tuple[str, dict[str, Any]]] = []
+        self.results: dict[int, Any] = {}
         self._seq = count(1)
         self._next_task = count(1)
         self._apps: dict[str, int] = {}
@@ -43,6 +45,9 @@ class SampleRun:
 
     def tasks_of(self, futures: Iterable[Any]) -> set[int]:
         return set(futures)
+
+    def result_of(self, task: int) -> Any:
+        return self.results.get(task, NOTHING)
 
     def do(self, command: str, **arguments: Any) -> Any:
         self.done.append((command, arguments))

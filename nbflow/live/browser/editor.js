@@ -94,6 +94,7 @@ export class Editor {
     const one = choice('radio', 'scope', `this task${what(draft.blocked)}`);
     const all = choice('radio', 'scope', `all ${counted(draft.alike)} with this ${draft.error}${what(draft.all_blocked)}`);
     one.input.checked = true;
+    one.input.hidden = draft.alike === 1;
     const root = element('div', 'nbflow-scope', one.root, draft.alike > 1 ? all.root : null);
     root.setAttribute('role', 'radiogroup');
     root.setAttribute('aria-label', 'What to run again');

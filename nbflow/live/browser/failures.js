@@ -12,23 +12,22 @@ export function showFailures({ groups }, root, view) {
 }
 
 function failureCard(group, view) {
-  const { app, error, message, tasks, blocked } = group;
+  const { app, error, message, tasks, calls, blocked } = group;
   const count = tasks.length === 1 ? '1 task' : `${tasks.length.toLocaleString()} tasks`;
   const waits = blocked ? `, ${blocked.toLocaleString()} more wait${blocked === 1 ? 's' : ''} for ${tasks.length === 1 ? 'it' : 'them'}` : '';
-  const links = tasks.slice(0, MANY_TASKS).map(({ task, call }) => {
-    const link = button('nbflow-link', '', call, () => view.goTo(task));
+  const links = calls.slice(0, MANY_TASKS).map((call, place) => {
+    const link = button('nbflow-link', '', call, () => view.goTo(tasks[place]));
     link.append(element('code', '', call));
     return element('li', '', link);
   });
   const rest = tasks.length > MANY_TASKS ? element('li', 'nbflow-muted', `and ${(tasks.length - MANY_TASKS).toLocaleString()} more`) : null;
-  const first = tasks[0].task;
+  const [first] = tasks;
   const edit = button('nbflow-button', 'Edit and retry', `Edit ${app} and retry`, () => {
     view.goTo(first);
     view.link.send({ kind: 'draft', task: first });
   });
-  const numbers = tasks.map(one => one.task);
   const retry = button('nbflow-button', tasks.length === 1 ? 'Retry' : `Retry all ${tasks.length.toLocaleString()}`, `Retry ${count} of ${app}`, () =>
-    view.link.send({ kind: 'retry', tasks: numbers })
+    view.link.send({ kind: 'retry', tasks })
   );
   return element(
     'section',

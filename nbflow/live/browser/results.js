@@ -26,8 +26,24 @@ export class Results {
     const more = rows.length > MOST_ROWS ? element('p', 'nbflow-muted', `and ${(rows.length - MOST_ROWS).toLocaleString()} more`) : null;
     const scrolled = root.scrollTop;
     const plot = content.svg ? document.importNode(new window.DOMParser().parseFromString(content.svg, 'image/svg+xml').documentElement, true) : null;
-    root.replaceChildren(...[plot, table, more].filter(part => part !== null));
+    root.replaceChildren(...[this.apps(content), plot, table, more].filter(part => part !== null));
     root.scrollTop = scrolled;
+  }
+
+  /** Lets a person choose among several apps. */
+  apps({ app, apps }) {
+    if (apps.length < 2) {
+      return null;
+    }
+    const select = element('select', 'nbflow-select', ...apps.map(([number, name, count]) => {
+      const option = element('option', '', `${name} (${count.toLocaleString()})`);
+      option.value = String(number);
+      return option;
+    }));
+    select.value = String(app);
+    select.setAttribute('aria-label', 'App whose results are shown');
+    select.addEventListener('change', () => this.view.sheet.ask({ app: Number(select.value) }));
+    return select;
   }
 
   heading(name, index) {

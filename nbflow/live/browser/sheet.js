@@ -13,6 +13,7 @@ export class Sheet {
   constructor(view) {
     this.view = view;
     this.name = 'graph';
+    this.app = null;
     this.root = element('div', 'nbflow-pane nbflow-sheet-pane');
     this.root.setAttribute('role', 'tabpanel');
     this.chart = new Chart(options => this.ask(options));
@@ -36,7 +37,8 @@ export class Sheet {
   ask(options = {}) {
     this.width = this.root.clientWidth;
     if (this.name === 'graph' || this.width) {
-      const wanted = { ...(CHARTS.includes(this.name) ? this.chart.options : {}), ...options };
+      this.app = options.app ?? this.app; // whose results are looked at
+      const wanted = { app: this.app, ...(CHARTS.includes(this.name) ? this.chart.options : {}), ...options };
       this.view.link.post({ kind: 'pane', name: this.name, width: this.width, ...wanted });
     }
   }
