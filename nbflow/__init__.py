@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from nbflow.flow.waiting import gather as gather
     from nbflow.flow.waiting import wait as wait
     from nbflow.live import progress as progress
+    from nbflow.live import report as report
     from nbflow.live import views as views
     from nbflow.live import watch as watch
     from nbflow.wire.canonical import memo_key as memo_key
@@ -84,6 +85,7 @@ _HOMES = {
     "nodes": "flow.nodes",
     "progress": "live",
     "python_app": "apps.decorators",
+    "report": "live",
     "retry": "flow.steering",
     "scale": "flow.nodes",
     "tasks": "flow.steering",

@@ -39,9 +39,11 @@ PUBLIC = [
     "nodes",
     "progress",
     "python_app",
+    "report",
     "retry",
     "scale",
     "tasks",
+    "views",
     "wait",
     "watch",
 ]

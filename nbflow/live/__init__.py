@@ -5,6 +5,7 @@ A view reads the journal, never the flow, so it cannot hurt a run: `feed` reads 
 """
 
 from nbflow.live import views
+from nbflow.live.document import report
 from nbflow.live.entry import progress, watch
 
-__all__ = ["progress", "views", "watch"]
+__all__ = ["progress", "report", "views", "watch"]

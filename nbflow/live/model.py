@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import final
 
 from nbflow.core.states import State
-from nbflow.journal.follower import StateChange
+from nbflow.journal.follower import News, StateChange
 from nbflow.journal.rows import AppRow, EdgeRow, TaskRow
 from nbflow.live.spans import Spans
 
@@ -79,6 +79,13 @@ class RunModel:
         self._new_tasks: list[int] = []
         self._new_edges = 0
         self._touched: set[int] = set()
+
+    def take(self, news: News) -> None:
+        """Take in all that is new in a journal."""
+        self.add_apps(news.apps)
+        self.add_tasks(news.tasks)
+        self.add_edges(news.edges)
+        self.add_changes(news.changes)
 
     def add_apps(self, rows: Iterable[AppRow]) -> None:
         """Take in apps. One that is defined anew, in a cell run again, is the same app to a reader."""

@@ -14,6 +14,7 @@ __all__ = ["HAIR", "Scale", "count_axis", "round_steps", "time_axis"]
 
 HAIR = "var(--jp-border-color2, #e4e7ec)"
 LETTER_ROOM = 80.0
+CLOCK_DECIMALS = 10.0
 CLOCK_STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400)
 
 
@@ -58,9 +59,19 @@ def time_axis(scale: Scale, top: float, bottom: float) -> str:
     for time in round_steps(scale.low, scale.high, most, CLOCK_STEPS):
         x = scale(time)
         parts.append(tag("path", d=f"M{x:.1f} {top:.1f}V{bottom:.1f}", stroke=HAIR))
-        name = "0" if time == 0 else in_words(time)
+        name = _clock(time, scale.high - scale.low)
         parts.append(words(name, x, bottom + 14, text_anchor="middle", fill=MUTED))
     return tag("g", *parts)
+
+
+def _clock(time: float, span: float) -> str:
+    """Name a time; where only seconds are in sight, with as many decimals as tell the lines apart."""
+    if abs(time) < 1e-9:
+        return "0"
+    if span >= CLOCK_DECIMALS or time < 0:
+        return in_words(time) if time > 0 else f"-{in_words(-time)}"
+    decimals = max(0, 1 - math.floor(math.log10(span / 2)))
+    return f"{time:.{decimals}f}".rstrip("0").rstrip(".") + " s"
 
 
 def count_axis(scale: Scale, left: float, right: float) -> str:
