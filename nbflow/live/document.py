@@ -24,7 +24,7 @@ from nbflow.live.esm import read_style
 from nbflow.live.headline import Headline, Tally
 from nbflow.live.model import RunModel
 from nbflow.live.palette import look_of
-from nbflow.live.panes import Panes
+from nbflow.live.panes import CHARTS, Panes
 from nbflow.live.picture import draw_run
 from nbflow.live.rate import in_words
 from nbflow.live.scene import Scene
@@ -37,8 +37,8 @@ MOST_TASKS = 1_000
 MOST_FAILURES = 5_000
 MOST_CAUSES = 50
 WIDTH = 1_000.0
-PRIVATE = frozenset(("control",))
-"""What a run notes for this machine alone."""
+UNTOLD = frozenset(("control", "process_started", "run", "started"))
+"""What a run notes for this machine alone, or what the report's head tells."""
 
 PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title>
@@ -85,19 +85,14 @@ def _page(reader: Reader, info: RunInfo, model: RunModel) -> str:
     headline = Tally().sum_up(model, now=now, is_over=is_over)
     panes = Panes(model)
 
-    def chart(name: str) -> str:
-        return str(panes.make(reader, None, now, {"name": name, "width": WIDTH})["svg"])
-
     failed = reader.tasks(state=State.FAILED, limit=MOST_FAILURES)
     blocked = reader.tasks(state=State.UPSTREAM_FAILED, limit=MOST_FAILURES)
     causes = group(failed, blocked)
     parts = [
-        _head(info, headline),
+        _head(info),
         draw_run(scene, model, headline),
         *([_titled("Failures", _failures(reader, causes))] if causes else []),
-        _titled("Progress", chart("progress")),
-        _titled("Timeline", chart("timeline")),
-        _titled("Resources", chart("resources")),
+        *(_titled(name.capitalize(), panes.draw(name, None, now, WIDTH)) for name in CHARTS),
         _titled("Tasks", _tasks(reader, headline)),
         _titled("Environment", _environment(info)),
     ]
@@ -110,13 +105,11 @@ def _titled(title: str, content: str) -> str:
     return f"<h2>{title}</h2>\n{content}"
 
 
-def _head(info: RunInfo, headline: Headline) -> str:
+def _head(info: RunInfo) -> str:
     started = time.strftime("%d %b %Y, %H:%M:%S", time.localtime(info.started))
     took = "" if info.ended is None else f", {in_words(info.ended - info.started)}"
     about = " · ".join(filter(None, (f"{info.status}{took}", f"started {started}", info.program, info.host)))
-    return (
-        f'<h1>Run {escape(info.run)}</h1><p class="muted">{escape(about)}</p><p>{escape(str(headline))}</p>'
-    )
+    return f'<h1>Run {escape(info.run)}</h1><p class="muted">{escape(about)}</p>'
 
 
 def _failures(reader: Reader, causes: list[Cause]) -> str:
@@ -172,7 +165,7 @@ def _row(record: TaskRecord) -> str:
 
 
 def _environment(info: RunInfo) -> str:
-    known: dict[str, Any] = {name: value for name, value in info.info.items() if name not in PRIVATE}
+    known: dict[str, Any] = {name: value for name, value in info.info.items() if name not in UNTOLD}
     known |= {
         "journal": info.path,
         "report written": time.strftime("%d %b %Y, %H:%M:%S"),

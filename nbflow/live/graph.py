@@ -14,8 +14,8 @@ from nbflow.live.esm import join_modules
 from nbflow.live.feed import Feed, Tick
 from nbflow.live.frames import encode
 from nbflow.live.headline import Headline
-from nbflow.live.panes import TABS, Panes
-from nbflow.live.picture import draw_run
+from nbflow.live.panes import CHARTS, STILL_WIDTH, TABS, Panes
+from nbflow.live.picture import draw_progress, draw_run
 from nbflow.live.scene import Scene, Update
 from nbflow.live.source import Run
 from nbflow.live.story import tell_app, tell_task
@@ -63,9 +63,12 @@ class GraphView(LiveWidget):
             self._send_frame(update if self._was_asked else scene.whole(), headline)
 
     def draw(self) -> str:
-        """Return the headline and the graph as HTML."""
+        """Return the headline and the graph, or the chart that stands alone, as HTML."""
         if self._scene is None or self.headline is None:
             return ""
+        if self.tabs[0] in CHARTS:
+            chart = self._panes.draw(self.tabs[0], self.wanted(), time.time(), STILL_WIDTH)
+            return draw_progress(self.headline) + chart
         return draw_run(self._scene, self.feed.model, self.headline)
 
     def _send_frame(self, update: Update, headline: Headline) -> None:

@@ -22,8 +22,9 @@ from nbflow.live.model import RunModel, Summary
 from nbflow.live.rate import Rate
 from nbflow.live.results import NOTHING, parameters_of, tabulate
 
-__all__ = ["TABS", "Panes"]
+__all__ = ["CHARTS", "STILL_WIDTH", "TABS", "Panes"]
 
+CHARTS: Final = ("progress", "timeline", "resources")
 TABS: Final = ("graph", "progress", "timeline", "resources", "failures", "results")
 
 PERIOD_SECONDS = 1.0
@@ -32,6 +33,8 @@ LONGEST_REST_SECONDS = 10.0
 MOST_FAILURES = 2_000
 LEAST_WIDTH = 320.0
 STILL_WIDTH = 900.0
+"""Pixels where no browser has told how many it has."""
+
 PADDING = 28.0
 FEWEST_POINTS = 2
 
@@ -78,18 +81,24 @@ class Panes:
         if asked["name"] == "graph":
             return None
         self._is_stale = False
-        told = self.make(reader, wanted, now, asked)
+        told = self._make(reader, wanted, now, asked)
         self._asked = {key: value for key, value in asked.items() if key != "pick"}
         rest = REST_PER_WORK * (time.thread_time() - began)
         self._due = now + min(max(PERIOD_SECONDS, rest), LONGEST_REST_SECONDS)
         return told
 
-    def make(self, reader: Reader, wanted: Collection[int] | None, now: float, asked: Message) -> Message:
-        """Return the pane that is asked for."""
+    def draw(self, name: str, wanted: Collection[int] | None, now: float, width: float) -> str:
+        """Return one of CHARTS as SVG, all of its time, for where nobody can ask for more."""
+        if name == "progress":
+            return draw_apps(self._apps(wanted), width)
+        kind = Timeline if name == "timeline" else Resources
+        return kind(self._model, wanted, width=width, now=now).draw()
+
+    def _make(self, reader: Reader, wanted: Collection[int] | None, now: float, asked: Message) -> Message:
         width = max(LEAST_WIDTH, float(asked.get("width") or STILL_WIDTH) - PADDING)
         match asked["name"]:
             case "progress":
-                content: Message = {"svg": draw_apps(self._apps(wanted), width), "frame": None}
+                content: Message = {"svg": self.draw("progress", wanted, now, width), "frame": None}
             case "timeline" | "resources" as name:
                 content = self._over_time(name, wanted, now, width, asked)
             case "failures":
