@@ -244,6 +244,37 @@ BARS = (
         1,
         "s",
     ),
+    Bar(
+        "100 x as many nodes: time per task",
+        Ratio(
+            Figure("nbflow-100-nodes", "scale", "tasks_per_second"),
+            Figure("nbflow-10000-nodes", "scale", "tasks_per_second"),
+        ),
+        _MOST,
+        1.5,
+        "x",
+    ),
+    Bar(
+        "pilots: 1 MiB in and out against Parsl HTEX, tuned",
+        _against("payload", "megabytes_per_second", "parsl-htex-tuned", nbflow="nbflow-pilots"),
+        _LEAST,
+        1,
+        "x",
+    ),
+    Bar(
+        "pilots: 1 MiB in and out against Dask",
+        _against("payload", "megabytes_per_second", "dask", nbflow="nbflow-pilots"),
+        _LEAST,
+        1,
+        "x",
+    ),
+    Bar(
+        "pilots: 1 MiB in and out against ipyparallel's direct view",
+        _against("payload", "megabytes_per_second", "ipyparallel-direct", nbflow="nbflow-pilots"),
+        _LEAST,
+        1,
+        "x",
+    ),
     Bar("`import nbflow`", _of_processes("import", "import_milliseconds"), _MOST, 150, "ms"),
     Bar("`nf.load()` to the first result", _of_processes("start-up", "first_result_seconds"), _MOST, 1, "s"),
 )

@@ -109,6 +109,32 @@ class NbflowPilots(Nbflow):
         self._nbflow.python_app(abs)(-1).result()
 
 
+class NbflowSimulated(Nbflow):
+    """Run nbflow's core and loop, with the journal, on a site that is only pretended."""
+
+    nodes: ClassVar[int]
+
+    def start(self, workers: int) -> None:
+        """Load a dataflow kernel with all nodes; they have slots of their own number."""
+        self._nbflow: Any = import_module("nbflow")
+        site = import_module("benchmarks.simulated").SimulatedSite(self.nodes)
+        self._nbflow.load(config=self._nbflow.Config(executors=(site,)))
+
+
+@final
+class Nbflow100Nodes(NbflowSimulated):
+    """Simulate 100 nodes."""
+
+    nodes = 100
+
+
+@final
+class Nbflow10000Nodes(NbflowSimulated):
+    """Simulate 10,000 nodes."""
+
+    nodes = 10_000
+
+
 class Standard(Peer):
     """Run a pool of the standard library, with dependencies chained by hand."""
 
@@ -300,6 +326,8 @@ PEERS: dict[str, type[Peer]] = {
     "nbflow-threads": NbflowThreads,
     "nbflow-processes": NbflowProcesses,
     "nbflow-pilots": NbflowPilots,
+    "nbflow-100-nodes": Nbflow100Nodes,
+    "nbflow-10000-nodes": Nbflow10000Nodes,
     "standard-threads": StandardThreads,
     "standard-processes": StandardProcesses,
     "parsl-threads": ParslThreads,

@@ -58,6 +58,11 @@ TABLES: dict[str, tuple[Column, ...]] = {
         Column("growth, B/task", "memory-growth", "growth_bytes_per_task"),
         Column("1 MiB in and out, MB/s", "payload", "megabytes_per_second"),
     ),
+    "A million tasks on simulated nodes of 64 slots": (
+        Column("tasks/s", "scale", RATE),
+        Column("CPU, µs/task", "scale", "client_cpu_microseconds", 1),
+        Column("memory, B/task", "scale", "bytes_per_task"),
+    ),
     "CPU per task, in µs": (
         Column("throughput, here", "throughput", "client_cpu_microseconds", 1),
         Column("elsewhere", "throughput", "others_cpu_microseconds", 1),

@@ -14,9 +14,10 @@ __all__ = ["FULL", "QUICK", "Entry", "measurements"]
 
 NBFLOW = ("nbflow-threads", "nbflow-processes", "nbflow-pilots")
 STANDARD = ("standard-threads", "standard-processes")
+SIMULATED = ("nbflow-100-nodes", "nbflow-10000-nodes")
 FAST = NBFLOW + STANDARD
-ENGINES = tuple(peer for peer in PEERS if peer not in FAST)
-EVERY = tuple(PEERS)
+EVERY = tuple(peer for peer in PEERS if peer not in SIMULATED)
+ENGINES = tuple(peer for peer in EVERY if peer not in FAST)
 
 
 @final
@@ -47,6 +48,7 @@ FULL = (
     Entry("memory-finished", 10_000, EVERY),
     Entry("memory-growth", 100_000, FAST),
     Entry("payload", 200, EVERY),
+    Entry("scale", 1_000_000, SIMULATED),
 )
 
 QUICK = (

@@ -58,6 +58,19 @@ def _throughput_of(peer: Peer, function: Call, size: int) -> Figures:
     return {"submit_microseconds": 1e6 * submit_seconds / size, **watch.per_task(size)}
 
 
+def scale(peer: Peer, size: int) -> Figures:
+    """Submit `size` no-ops of four shapes one by one, gather them, and weigh the tasks, still held."""
+    call = peer.independent(functions.noop)
+    shapes = [call, *(call.options(cores=cores) for cores in (3, 8, 64))]
+    before = settled_resident_bytes()
+    with Stopwatch() as watch:
+        futures = [shapes[number % 4](number) for number in range(size)]
+        results = peer.gather(futures)
+    _expect(results, list(range(size)))
+    del results
+    return {"bytes_per_task": (settled_resident_bytes() - before) / size, **watch.per_task(size)}
+
+
 def latency(peer: Peer, size: int) -> Figures:
     """Run `size` no-ops, each gathered before the next is submitted."""
     call = peer.independent(functions.noop)
@@ -244,6 +257,7 @@ def _expect(results: list[Any], expected: list[Any]) -> None:
 
 STARTED: dict[str, Workload] = {
     "throughput": throughput,
+    "scale": scale,
     "throughput-of-main": throughput_of_main,
     "latency": latency,
     "chain": chain,

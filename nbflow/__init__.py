@@ -45,8 +45,12 @@ if TYPE_CHECKING:
     from nbflow.flow.steering import cancel as cancel
     from nbflow.flow.steering import events as events
     from nbflow.flow.steering import forget as forget
+    from nbflow.flow.steering import pause as pause
+    from nbflow.flow.steering import release as release
+    from nbflow.flow.steering import resume as resume
     from nbflow.flow.steering import retry as retry
     from nbflow.flow.steering import tasks as tasks
+    from nbflow.flow.steering import undo as undo
     from nbflow.flow.waiting import as_completed as as_completed
     from nbflow.flow.waiting import gather as gather
     from nbflow.flow.waiting import wait as wait
@@ -85,6 +89,10 @@ _HOMES = {
     "nodes": "flow.nodes",
     "progress": "live",
     "python_app": "apps.decorators",
+    "pause": "flow.steering",
+    "release": "flow.steering",
+    "resume": "flow.steering",
+    "undo": "flow.steering",
     "report": "live",
     "retry": "flow.steering",
     "scale": "flow.nodes",

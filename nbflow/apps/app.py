@@ -10,7 +10,6 @@ from types import MethodType
 from typing import Any, Generic, ParamSpec, TypeVar, final, overload
 
 from nbflow.apps.files import as_files, as_stream
-from nbflow.apps.options import change_options, check_walltime, ignored
 from nbflow.apps.signature import RESERVED, AppSignature
 from nbflow.core.task import Options
 from nbflow.data.file import File
@@ -19,6 +18,7 @@ from nbflow.flow.current import current
 from nbflow.flow.future import AppFuture
 from nbflow.flow.internal import LOCAL_OPTIONS
 from nbflow.flow.kernel import DataFlowKernel
+from nbflow.flow.options import change_options, check_walltime, ignored
 from nbflow.flow.spec import AppSpec
 from nbflow.wire.functions import Portable
 from nbflow.wire.messages import Directive, Kind

@@ -148,12 +148,14 @@ class Config:
     """Say where tasks run and how failures are retried unless an app says otherwise.
 
     `executors` are in the order of preference. `retries` is a count or a RetryPolicy. `cache` remembers
-    results of apps that say nothing about it.
+    results of apps that say nothing about it. `on_failure` says what tasks do that wait for one that failed:
+    they 'fail' as well, or 'hold' until it is retried or they are released.
     """
 
     executors: tuple[ExecutorSpec, ...] = field(default_factory=lambda: (Processes(),))
     retries: Retries = 0
     cache: bool = False
+    on_failure: str = "fail"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "executors", tuple(as_executors(self.executors, None)))
@@ -164,6 +166,14 @@ class Config:
             if labels.count(label) > 1:
                 raise ConfigError(f"two executors are called {label!r}; give each its own label=")
         as_policy(self.retries)
+        as_hold(self.on_failure)
+
+
+def as_hold(on_failure: object) -> bool:
+    """Tell whether `on_failure` means to hold. Raises ConfigError for anything but 'fail' and 'hold'."""
+    if on_failure not in ("fail", "hold"):
+        raise ConfigError(f"on_failure={on_failure!r}: give 'fail' or 'hold'")
+    return on_failure == "hold"
 
 
 def as_policy(retries: Retries) -> RetryPolicy:

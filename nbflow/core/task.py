@@ -59,7 +59,8 @@ class Options:
 
     `walltime` is in seconds, of the call itself. `executors` names the only executors that may run it
     (empty: any). A higher `priority` is placed first. Where `memoized` is None the
-    dataflow kernel's default holds. Without `retry` the dataflow kernel's default holds.
+    dataflow kernel's default holds. Without `retry` the dataflow kernel's default holds. `holds` tells that
+    what waits for a task of the app is held when it fails, and does not fail with it; None as above.
     """
 
     resources: Resources = ONE_CORE
@@ -68,6 +69,7 @@ class Options:
     retry: RetryPolicy | None = None
     executors: frozenset[ExecutorId] = frozenset()
     memoized: bool | None = None
+    holds: bool | None = None
     stages_in: bool = False
     stages_out: bool = False
 
@@ -77,12 +79,13 @@ class Options:
 class Failure:
     """Say why a task failed. `root` is the task whose failure started it (the task's own id if it did).
 
-    `error` is None when that task was cancelled.
+    `error` is None when that task was cancelled. `holds` tells that what waits for it is held.
     """
 
     cause: Cause | None
     error: BaseException | None
     root: TaskId
+    holds: bool = False
 
 
 class Task:

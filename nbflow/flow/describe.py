@@ -8,7 +8,7 @@ from typing import Any
 from nbflow.data.file import File
 from nbflow.flow.future import DataFuture, KernelFuture
 
-__all__ = ["describe_call", "describe_value"]
+__all__ = ["describe_arguments", "describe_call", "describe_value"]
 
 CALL_LIMIT = 160
 VALUE_LIMIT = 48
@@ -24,6 +24,12 @@ def describe_call(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> s
         parts += [f"{key}={describe_value(value)}" for key, value in kwargs.items()]
     text = f"{name}({', '.join(parts)})"
     return text if len(text) <= CALL_LIMIT else text[: CALL_LIMIT - 2] + "…)"
+
+
+def describe_arguments(args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, str]:
+    """Return a short picture of each argument, by its place or name."""
+    named = {str(place): describe_value(value) for place, value in enumerate(args)}
+    return named | {name: describe_value(value) for name, value in kwargs.items()}
 
 
 def describe_value(value: Any, depth: int = 1) -> str:

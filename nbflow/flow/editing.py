@@ -22,6 +22,9 @@ from nbflow.core.task import Task
 from nbflow.errors import AppTypeError, NbflowError
 from nbflow.flow.describe import describe_value
 from nbflow.flow.kernel import DataFlowKernel
+from nbflow.flow.request import Request
+from nbflow.flow.selection import choose_failed, describe_choice
+from nbflow.flow.spec import newest
 
 __all__ = ["Argument", "Draft", "alike", "edit", "function_of", "prepare", "revise", "source_of"]
 
@@ -100,35 +103,38 @@ def edit(
     source: str | None = None,
     arguments: Mapping[str, str] | None = None,
     all_alike: bool = False,
+    by: str = "Python",
 ) -> int:
     """Run a failed task again, edited, and what failed because of it; return how many tasks reopened.
 
     `source` replaces its function, `arguments` some of its arguments, given as Python literals. With
-    `all_alike` the new source is for all failed tasks of its app with the same error; arguments are always
-    those of this task. Raises SyntaxError or AppTypeError for what cannot be read, and nothing is run then.
+    `all_alike` the new source is for all failed tasks of its app with the same error; arguments are those of
+    one task. Raises SyntaxError or AppTypeError for what cannot be read, and nothing is run then.
     """
     _check_open(task)
+    if all_alike and arguments:
+        raise AppTypeError("arguments are those of one task: change them for this task alone")
     fn = function_of(kernel, task)
     changed = None if source is None else revise(fn, source)
     args, kwargs = _changed(changed or fn, task, arguments) if arguments else (None, None)
-    others = [one for one in alike(kernel, task) if one is not task] if all_alike else []
-    reopened = kernel.retry([task], fn=changed, args=args, kwargs=kwargs)
-    return reopened + (kernel.retry(others, fn=changed) if others else 0)
+    wanted = alike(kernel, task) if all_alike else [task]
+    why = describe_choice(app=kernel.app_name(task), numbers=[one.id for one in wanted])
+    return kernel.retry(wanted, Request(fn=changed, args=args, kwargs=kwargs, by=by, why=why))
 
 
 def function_of(kernel: DataFlowKernel, task: Task) -> Callable[..., Any]:
     """Return the function to edit: the app's newest definition, or the one that this task alone was given."""
-    newest = kernel.newest_spec(task)
-    is_its_own = task.call is not None and newest.seen is not None and newest.seen[1] == task.app
-    fn: Callable[..., Any] = task.call.function.fn if is_its_own else newest.fn
+    spec = newest(kernel.specs[task.app])
+    is_its_own = task.call is not None and spec.seen is not None and spec.seen[1] == task.app
+    fn: Callable[..., Any] = task.call.function.fn if is_its_own else spec.fn
     return fn
 
 
 def alike(kernel: DataFlowKernel, task: Task) -> list[Task]:
     """Return the failed tasks of the same app with the same kind of error, the task itself among them."""
     name, error = kernel.app_name(task), _error_name(task)
-    others = kernel.failed(lambda other: other is not task and _error_name(other) == error)
-    return [task, *(other for other in others if kernel.app_name(other) == name)]
+    failed = choose_failed(kernel, app=name)
+    return [task, *(other for other in failed if other is not task and _error_name(other) == error)]
 
 
 def source_of(fn: Callable[..., Any]) -> tuple[str, int]:
@@ -205,7 +211,7 @@ def _check_open(task: Task) -> None:
 
 
 def _is_blocked(task: Task) -> bool:
-    return task.state is State.UPSTREAM_FAILED
+    return task.state in (State.UPSTREAM_FAILED, State.HELD)
 
 
 def _error_name(task: Task) -> str:

@@ -6,6 +6,7 @@ Everything here is called from users' threads. What concerns the graph is posted
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import wait
@@ -18,22 +19,24 @@ from typing import Any, TypeVar, final
 from nbflow.core.events import Submitted
 from nbflow.core.ids import AppId, TaskId
 from nbflow.core.retry import RetryPolicy
-from nbflow.core.states import State
 from nbflow.core.task import Options, Task
 from nbflow.data.file import File
 from nbflow.errors import ConfigError, InvalidResources, NotLoaded
 from nbflow.executors.protocol import Executor, Exit
 from nbflow.executors.threads import ThreadsExecutor
 from nbflow.flow.cancelling import cancel_tasks
-from nbflow.flow.describe import describe_value
-from nbflow.flow.future import AppFuture, DataFuture, KernelFuture
+from nbflow.flow.describe import describe_arguments
+from nbflow.flow.excuses import explain_standstill, explain_waiting
+from nbflow.flow.future import LOOK_SECONDS, AppFuture, DataFuture, KernelFuture
 from nbflow.flow.handle import TaskHandle
 from nbflow.flow.inputs import Found, Invocation, are_atoms, find_futures, keep_arrangement
 from nbflow.flow.internal import DERIVATIONS
 from nbflow.flow.loop import FlowLoop
 from nbflow.flow.origin import calling_line
+from nbflow.flow.pausing import Pauses
 from nbflow.flow.repair import Repairs
-from nbflow.flow.spec import AppSpec, newest
+from nbflow.flow.request import AS_IT_IS, Request
+from nbflow.flow.spec import AppSpec
 from nbflow.flow.usercode import UserCode
 from nbflow.journal.rows import CellRow
 from nbflow.journal.writer import Journal
@@ -64,23 +67,26 @@ class DataFlowKernel:
         retry: RetryPolicy,
         *,
         is_memoized: bool = False,
+        holds: bool = False,
     ) -> None:
         self.journal = journal
         self.run_id = journal.run
         self.run_dir = run_dir
         self._retry = retry
         self._is_memoized = is_memoized
+        self._holds = holds
         self.is_remote = any(executor.is_remote for executor in executors)
         self._origin: str | None = None
         self._next_task = count(1).__next__
         self._next_app = count(1).__next__
-        self._specs: dict[AppId, AppSpec] = {}
+        self.specs: dict[AppId, AppSpec] = {}
         self._admitted: dict[Options, Options] = {}
         self._registering = threading.Lock()
         self._usercode = UserCode()
         self._loop = FlowLoop(journal, self._usercode, lambda: Found(self))
         self._inbox = self._loop.inbox
-        self._repairs = Repairs(self, self._loop, self._specs, self._known)
+        self._repairs = Repairs(self, self._loop, self.specs, self._known, self._admit)
+        self.pauses = Pauses(self._loop, self.specs)
         self._executors: list[Executor] = []
         self._companions: list[Callable[[], object]] = []
         self._local = local
@@ -224,13 +230,12 @@ class DataFlowKernel:
         return seen[1:] if seen is not None and seen[0] is self else self._register(spec)
 
     def _register(self, spec: AppSpec) -> tuple[AppId, Options]:
-        if not self.is_open:
-            raise NotLoaded(CLOSED)
+        self._check_open()
         options = self._admit(spec.options)
         with self._registering:
             if spec.seen is None or spec.seen[0] is not self:
                 app = AppId(self._next_app())
-                self._specs[app] = spec
+                self.specs[app] = spec
                 self._inbox.put(spec.row(app))
                 spec.seen = (self, app, options)
         return spec.seen[1:]
@@ -252,9 +257,11 @@ class DataFlowKernel:
                 f"{f' on {need.nodes} nodes' if need.nodes > 1 else ''}; "
                 f"the largest has {self._loop.placement.describe_largest()}"
             )
-        is_memoized = self._is_memoized if given.memoized is None else given.memoized
         options = self._admitted[given] = replace(
-            given, retry=given.retry or self._retry, memoized=is_memoized
+            given,
+            retry=given.retry or self._retry,
+            memoized=self._is_memoized if given.memoized is None else given.memoized,
+            holds=self._holds if given.holds is None else given.holds,
         )
         return options
 
@@ -295,24 +302,15 @@ class DataFlowKernel:
 
     def inputs_of(self, task: Task) -> dict[str, str]:
         """Return a short picture of each argument; nothing once the task is done and they are let go."""
-        call = task.call
-        if call is None:
-            return {}
-        named = {str(place): describe_value(value) for place, value in enumerate(call.args)}
-        return named | {name: describe_value(value) for name, value in call.kwargs.items()}
+        return {} if task.call is None else describe_arguments(task.call.args, task.call.kwargs)
 
-    def why_queued(self, task: Task) -> str | None:
-        """Return what a task is waiting for, None when it is not queued."""
-        placement = self._loop.placement
-        return self._ask(lambda: placement.explain(task) if task.state is State.QUEUED else None)
+    def why_waiting(self, task: Task) -> str | None:
+        """Return what keeps a task that is queued, paused or held; None for any other."""
+        return self._ask(lambda: explain_waiting(self._loop.placement, task))
 
     def app_name(self, task: Task) -> str:
         """Return the name of a task's app."""
-        return self._specs[task.app].name
-
-    def newest_spec(self, task: Task) -> AppSpec:
-        """Return the definition of a task's app that a retry uses."""
-        return newest(self._specs[task.app])
+        return self.specs[task.app].name
 
     def known_tasks(self) -> list[Task]:
         """Return the tasks that are not done: unfinished ones, and those that a retry may reopen."""
@@ -323,30 +321,28 @@ class DataFlowKernel:
         """Return whether a remembered result was used, and if not why; None where none is wanted."""
         return self._loop.memory.why(task)
 
-    def failed(self, match: Callable[[Task], bool]) -> list[Task]:
-        """Return the tasks that failed by themselves and match."""
-        graph = self._loop.graph
-        return self._ask(
-            lambda: [task for task in graph.tasks.values() if task.state is State.FAILED and match(task)]
-        )
-
-    def retry(
-        self,
-        tasks: Iterable[Task],
-        *,
-        fn: Callable[..., Any] | None = None,
-        args: tuple[Any, ...] | None = None,
-        kwargs: dict[str, Any] | None = None,
-    ) -> int:
+    def retry(self, tasks: Iterable[Task], request: Request = AS_IT_IS) -> int:
         """Run failed or cancelled tasks again, and what failed because of them; return how many reopened.
 
-        An app that was defined again since then runs its newest definition, unless `fn` says otherwise. The
-        futures of all these tasks become pending again and then resolve. Tasks that are not failed are passed
-        over. Raises NotLoaded after `close`.
+        An app that was defined again since then runs its newest definition, unless the request says
+        otherwise. The futures of all these tasks become pending again and then resolve. Tasks that are not
+        failed are passed over. Raises NotLoaded after `close`.
         """
+        self._check_open()
+        return self._repairs.retry(tasks, request, is_remote=self.is_remote)
+
+    def undo(self, *, by: str = "Python") -> int:
+        """Let the tasks of the last retry end as they had ended before it; return how many there are."""
+        self._check_open()
+        return self._repairs.undo(by)
+
+    def release(self, tasks: Iterable[Task] | None = None) -> int:
+        """Hold tasks no longer: all, or these and what waits for these; return how many end by it."""
+        return self._repairs.release(tasks)
+
+    def _check_open(self) -> None:
         if not self.is_open:
             raise NotLoaded(CLOSED)
-        return self._repairs.retry(tasks, fn, args, kwargs, is_remote=self.is_remote)
 
     def _ask(self, function: Callable[[], T]) -> T:
         return self._loop.ask(function)
@@ -371,8 +367,13 @@ class DataFlowKernel:
 
     def wait(self) -> None:
         """Wait until nothing is left to do."""
+        is_told = False
         while left := self.unfinished():
-            wait(left)
+            if not wait(left, LOOK_SECONDS).done and not is_told:
+                kept = self._ask(lambda: explain_standstill(self._loop.graph.tasks.values()))
+                if kept is not None:
+                    is_told = True
+                    sys.stderr.write(f"nbflow: {kept}\n")
 
     # The end
 

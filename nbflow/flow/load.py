@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, final
 
-from nbflow.config.model import Config, Retries, as_executors, as_policy, as_sites
+from nbflow.config.model import Config, Retries, as_executors, as_hold, as_policy, as_sites
 from nbflow.config.wiring import build_executor
 from nbflow.control.places import control_path
 from nbflow.errors import ConfigError, ControlError, JournalError
@@ -72,6 +72,7 @@ def load(
     workers: int | None = None,
     retries: Retries | None = None,
     cache: bool | None = None,
+    on_failure: str | None = None,
     config: Config | None = None,
 ) -> Loaded:
     """Get a dataflow kernel ready for this process's apps; by default worker processes on this machine.
@@ -81,7 +82,8 @@ def load(
     of preference; `workers` is for those that say nothing. `sites` is the same for names of sites, of which
     'local' stands for worker processes on this machine. `NBFLOW_EXECUTOR` and `NBFLOW_WORKERS` stand in for
     what is not given. `retries` is a count or a RetryPolicy for apps that say nothing; `cache` remembers the
-    results of those that say nothing.
+    results of those that say nothing. With `on_failure='hold'` what waits for a task that failed is held
+    until that is retried, or `nbflow.release()` gives it up.
 
     Calling it again goes on with what is loaded. With another configuration it replaces what is loaded,
     unless tasks are unfinished there: then it raises ConfigError.
@@ -91,7 +93,7 @@ def load(
         if executors is not None or config is not None:
             raise ConfigError("load(sites=...) takes no executors and no config beside it")
         executors = list(as_sites(sites, workers))
-    asked = _config(executors, workers, retries, cache, config)
+    asked = _config(executors, workers, retries, cache, on_failure, config)
     if current.is_loaded() and _loaded_with is not None and _loaded_with[0] is current.current():
         kernel, known = _loaded_with
         if asked is None or asked == known:
@@ -115,17 +117,18 @@ def _config(
     workers: int | None,
     retries: Retries | None,
     cache: bool | None,  # noqa: FBT001 - as load takes it
+    on_failure: str | None,
     config: Config | None,
 ) -> Config | None:
+    is_described = any(one is not None for one in (executors, workers, retries, cache, on_failure))
     if config is not None:
-        if not isinstance(config, Config) or any(
-            one is not None for one in (executors, workers, retries, cache)
-        ):
+        if not isinstance(config, Config) or is_described:
             raise ConfigError("load(config=...) takes an nbflow.Config, and nothing beside it")
         return config
-    if executors is None and workers is None and retries is None and cache is None:
+    if not is_described:
         return None
-    return replace(_described(executors, workers, retries), cache=bool(cache))
+    described = _described(executors, workers, retries)
+    return replace(described, cache=bool(cache), on_failure="fail" if on_failure is None else on_failure)
 
 
 def _described(executors: Any = None, workers: int | None = None, retries: Retries | None = None) -> Config:
@@ -158,7 +161,13 @@ def _start(config: Config) -> DataFlowKernel:
     try:
         local = ThreadsExecutor(LOCAL, LOCAL_THREADS)
         kernel = DataFlowKernel(
-            journal, runs_dir() / run, built, local, as_policy(config.retries), is_memoized=config.cache
+            journal,
+            runs_dir() / run,
+            built,
+            local,
+            as_policy(config.retries),
+            is_memoized=config.cache,
+            holds=as_hold(config.on_failure),
         )
     except BaseException:
         journal.close("failed to start")

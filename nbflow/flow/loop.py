@@ -17,6 +17,7 @@ from typing import Any, TypeVar, final
 
 from nbflow.core.effects import (
     Drop,
+    Effect,
     Enqueue,
     LookUp,
     Reject,
@@ -189,6 +190,17 @@ class FlowLoop:
     def apply(self, event: Event) -> None:
         """Apply one event; only from a function given to `ask`."""
         self._apply(event)
+
+    def perform(self, effects: Iterable[Effect]) -> None:
+        """Do what the graph asked for outside `apply`; only from a function given to `ask`."""
+        for effect in effects:
+            self._effects[type(effect)](effect)
+
+    def handle(self, kind: type[Any], handler: Callable[[Any], None]) -> Callable[[Any], None]:
+        """Have a kind of message or effect handled otherwise from now on; return what did it until now."""
+        handlers = self._effects if kind in self._effects else self._handlers
+        before, handlers[kind] = handlers[kind], handler
+        return before
 
     def open_executor(self, executor: Executor, capacity: Capacity, *, is_default: bool) -> None:
         """Give tasks to an executor that has started; only from a function given to `ask`."""

@@ -17,7 +17,7 @@ from nbflow.wire.fingerprint import Fingerprinter
 from nbflow.wire.functions import Portable
 from nbflow.wire.messages import Directive, Kind
 
-__all__ = ["AppSpec", "newest"]
+__all__ = ["AppSpec", "defined_names", "newest"]
 
 SOURCE_LIMIT = 20_000
 
@@ -101,6 +101,11 @@ def newest(spec: AppSpec) -> AppSpec:
     code = getattr(spec.fn, "__code__", None)
     is_same = code is not None and getattr(known.fn, "__code__", None) is code
     return spec if is_same else known
+
+
+def defined_names() -> set[str]:
+    """Return the names of all apps that were defined in this process."""
+    return {spec.name for spec in list(_newest.values())}
 
 
 def _qualified(spec: AppSpec) -> str:

@@ -11,6 +11,9 @@ from nbflow.live.story import tell_draft
 
 __all__ = ["do", "told"]
 
+PANEL = "the panel"
+"""Who asks, for the journal."""
+
 Message = dict[str, Any]
 
 
@@ -21,7 +24,7 @@ def do(run: Run, reader: Reader, asked: Message) -> list[Message]:
     """
     match asked:
         case {"kind": "retry", "tasks": tasks}:
-            return [_reopened(run.do("retry", tasks=tasks)["reopened"])]
+            return [_reopened(run.do("retry", tasks=tasks, by=PANEL)["reopened"])]
         case {"kind": "cancel", "tasks": list(tasks)}:
             cancelled = run.do("cancel", tasks=tasks)["cancelled"]
             return [told(f"{cancelled} {'task is' if cancelled == 1 else 'tasks are'} cancelled")]
@@ -42,7 +45,7 @@ def _edit(run: Run, task: int, *, adopt: bool, **changes: Any) -> list[Message]:
     """Run a task again as it was edited; what is wrong with the edit is told to the editor."""
     edited = {"kind": "edited", "task": task}
     try:
-        reopened, is_adopted = run.edit(task, adopt=adopt, **changes)
+        reopened, is_adopted = run.edit(task, adopt=adopt, by=PANEL, **changes)
     except NbflowError as error:
         return [edited | {"error": str(error), "is_adopted": False}]
     return [edited | {"error": "", "is_adopted": is_adopted}, _reopened(reopened)]

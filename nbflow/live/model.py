@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import final
 
-from nbflow.core.states import State
+from nbflow.core.states import FINAL, State
 from nbflow.journal.follower import News, StateChange
 from nbflow.journal.rows import AppRow, EdgeRow, TaskRow
 from nbflow.live.spans import Spans
@@ -47,7 +47,7 @@ class Summary:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "total", sum(self.counts))
-        object.__setattr__(self, "finished", sum(self.counts[State.DONE :]))
+        object.__setattr__(self, "finished", sum(self.counts[state] for state in FINAL))
 
     @property
     def left(self) -> int:

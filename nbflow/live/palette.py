@@ -71,6 +71,7 @@ LOOKS: dict[State, Look] = {
     State.DONE: _look("done", "✓", "M-3.5 .3L-1 2.8L3.5-2.5", GREEN, is_solid=True),
     State.FAILED: _look("failed", "✕", "M-3-3L3 3M3-3L-3 3", RED, is_solid=True),
     State.UPSTREAM_FAILED: _look("upstream failed", "⊘", "M-3 3L3-3", RED),
+    State.HELD: _look("held", "⊓", "M-3.5 3V-3H3.5V3", AMBER),
     State.CANCELLED: _look("cancelled", "⊖", "M-3 0H3", GREY),
 }
 
@@ -86,6 +87,7 @@ LEGEND: tuple[State, ...] = (
     State.NEW,
     State.BACKOFF,
     State.PAUSED,
+    State.HELD,
     State.FAILED,
     State.UPSTREAM_FAILED,
     State.CANCELLED,

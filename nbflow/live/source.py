@@ -93,9 +93,10 @@ class CurrentRun:
         """Run a failed task again, edited; return how many reopened, and whether the app was adopted."""
         from nbflow.apps.app import adopt as adopt_function
         from nbflow.flow.editing import revise
+        from nbflow.flow.spec import newest
 
         kernel, source = self._kernel, changes.get("source")
-        known = [kernel.newest_spec(one).fn for one in kernel.known_tasks() if one.id == task]
+        known = [newest(kernel.specs[one.app]).fn for one in kernel.known_tasks() if one.id == task]
         reopened = self.do("edit", task=task, **changes)["reopened"]
         is_adopted = adopt and source is not None and adopt_function(known[0], revise(known[0], source))
         return reopened, is_adopted

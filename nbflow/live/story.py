@@ -16,7 +16,7 @@ from nbflow.live.traceback import fold, line_in
 __all__ = ["tell_app", "tell_draft", "tell_task"]
 
 LISTED_TASKS = 50
-FAILURES = frozenset(("TryFailed", "StagingFailed", "DepFailed"))
+FAILURES = frozenset(("TryFailed", "StagingFailed", "DepFailed", "Undone"))
 MAX_OUTPUT_LENGTH = 20_000
 
 
@@ -46,6 +46,7 @@ def tell_task(reader: Reader, model: RunModel, task: int) -> dict[str, Any]:
         "can_cancel": not record.state.is_final,
         "failure": failure,
         "attempts": [_attempt(one) for one in tries],
+        "repairs": [str(repair) for repair in reader.repairs(task)],
         "outputs": [
             {"stream": row.stream, "text": row.text[-MAX_OUTPUT_LENGTH:], "nbytes": row.nbytes}
             for row in reader.outputs(task)
@@ -94,7 +95,15 @@ def tell_app(model: RunModel, scene: Scene, app: int) -> dict[str, Any]:
 
 
 def _urgency(state: int) -> int:
-    order = (State.FAILED, State.BACKOFF, State.PAUSED, State.UPSTREAM_FAILED, State.RUNNING, State.CANCELLED)
+    order = (
+        State.FAILED,
+        State.BACKOFF,
+        State.HELD,
+        State.PAUSED,
+        State.UPSTREAM_FAILED,
+        State.RUNNING,
+        State.CANCELLED,
+    )
     return order.index(State(state)) if state in order else len(order)
 
 

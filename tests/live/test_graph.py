@@ -102,7 +102,10 @@ def test_a_card_lists_what_is_in_trouble_first(run: SampleRun, browser: Browser)
 def test_retry_reaches_the_run(run: SampleRun, browser: Browser) -> None:
     assert browser.send(kind="retry", tasks=[3, 4])[-1]["text"] == "2 tasks run again"
     browser.send(kind="retry", tasks=None)
-    assert run.done == [("retry", {"tasks": [3, 4]}), ("retry", {"tasks": None})]
+    assert run.done == [
+        ("retry", {"tasks": [3, 4], "by": "the panel"}),
+        ("retry", {"tasks": None, "by": "the panel"}),
+    ]
 
 
 def test_an_edit_is_drafted_with_its_failing_line_and_then_done(run: SampleRun, browser: Browser) -> None:
@@ -117,7 +120,7 @@ def test_an_edit_is_drafted_with_its_failing_line_and_then_done(run: SampleRun, 
     edited, told = (answer for answer in answers if answer["kind"] in ("edited", "told"))
     assert (edited["error"], edited["is_adopted"]) == ("", True)
     assert told["text"] == "2 tasks run again"
-    assert run.done[-1] == ("edit", edit)
+    assert run.done[-1] == ("edit", edit | {"by": "the panel"})
     answers = browser.send(kind="edit", adopt=False, **(edit | {"source": "def"}))
     (refused,) = [answer for answer in answers if answer["kind"] == "edited"]
     assert "was not run again" in refused["error"]

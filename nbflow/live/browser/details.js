@@ -144,6 +144,7 @@ export class Details {
       ['on', story.slot],
       ['because', story.why],
       ['attempts', story.attempts.length || null],
+      ['repaired', story.repairs.join('; ') || null],
       ['called in', this.cellLink(story)]
     ]);
   }
