@@ -58,6 +58,8 @@ if TYPE_CHECKING:
     from nbflow.flow.waiting import gather as gather
     from nbflow.flow.waiting import wait as wait
     from nbflow.live import progress as progress
+    from nbflow.live import report as report
+    from nbflow.live import views as views
     from nbflow.live import watch as watch
     from nbflow.wire.canonical import memo_key as memo_key
 
@@ -96,10 +98,12 @@ _HOMES = {
     "release": "flow.steering",
     "resume": "flow.steering",
     "undo": "flow.steering",
+    "report": "live",
     "retry": "flow.steering",
     "scale": "flow.nodes",
     "sessions": "config.sessions",
     "tasks": "flow.steering",
+    "views": "live",
     "wait": "flow.waiting",
     "watch": "live",
 }

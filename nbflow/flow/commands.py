@@ -10,11 +10,15 @@ import inspect
 import json
 import os
 from collections.abc import Callable, Iterable
+from dataclasses import asdict
 from types import NoneType, UnionType
 from typing import Any, Final, Union, cast, final, get_args, get_origin, get_type_hints
 
 from nbflow.core.states import State
-from nbflow.errors import ConfigError, ControlError
+from nbflow.core.task import Task
+from nbflow.errors import AppTypeError, ConfigError, ControlError
+from nbflow.flow.editing import edit as edit_task
+from nbflow.flow.editing import prepare
 from nbflow.flow.kernel import DataFlowKernel
 from nbflow.flow.nodes import scale_kernel
 from nbflow.flow.request import Request
@@ -168,6 +172,33 @@ def resume(desk: Desk, *, app: str | None = None, tasks: list[int] | None = None
     return {"resumed": desk.kernel.pauses.resume(app=app, tasks=chosen)}
 
 
+def draft(desk: Desk, *, task: int) -> dict[str, Any]:
+    """Give what a person starts from who edits a failed task: see `Draft`."""
+    return asdict(prepare(desk.kernel, _one(desk, task)))
+
+
+def edit(
+    desk: Desk,
+    *,
+    task: int,
+    source: str | None = None,
+    arguments: dict[str, str] | None = None,
+    all_alike: bool = False,
+    by: str = STRANGER,
+) -> dict[str, int]:
+    """Run a failed task again with another source or other arguments, and what failed because of it.
+
+    With `all_alike` the source is for all failed tasks of its app with the same error. `by` is who asks.
+    """
+    try:
+        reopened = edit_task(
+            desk.kernel, _one(desk, task), source=source, arguments=arguments, all_alike=all_alike, by=by
+        )
+    except (AppTypeError, SyntaxError) as error:
+        raise ControlError(f"task {task} was not run again: {error}") from error
+    return {"reopened": reopened}
+
+
 def tail(desk: Desk, *, limit: int = 20, since: int | None = None) -> dict[str, Any]:
     """List the last `limit` events, or the first ones after event number `since`."""
     reader, limit = desk.fresh, _bounded(limit)
@@ -190,7 +221,9 @@ def subscribe(desk: Desk, *, since: int | None = None) -> dict[str, Any]:
     return status(desk)
 
 
-ALL = (status, tasks, cancel, retry, undo, release, pause, resume, tail, scale, subscribe)
+ALL = (
+    status, tasks, cancel, retry, draft, edit, undo, release, pause, resume, tail, scale, subscribe,
+)  # fmt: skip
 COMMANDS: dict[str, Callable[..., Any]] = {function.__name__: function for function in ALL}
 
 
@@ -208,6 +241,13 @@ def _for_json(rows: Iterable[EventRow]) -> list[dict[str, Any]]:
             detail.pop("traceback", None)
         told.append(row._asdict() | {"state": State(row.state).name.lower(), "detail": detail})
     return told
+
+
+def _one(desk: Desk, number: int) -> Task:
+    """Return a task that can be steered; raise ControlError for one that is done."""
+    for task in choose(desk.kernel, numbers=[number]):
+        return task
+    raise ControlError(f"task {number} is done: only failed and cancelled tasks can be edited")
 
 
 def _bounded(limit: int) -> int:
@@ -233,11 +273,12 @@ def _check(command: str, function: Callable[..., Any], arguments: dict[str, Any]
 
 
 def _fits(value: object, hint: Any) -> bool:
-    """Tell whether a value that came as JSON is of a type: a plain one, a list of one, an object, a union."""
+    """Tell whether a value that came as JSON is of a type: plain, a list or object of those, a union."""
     if get_origin(hint) in (Union, UnionType):
         return any(_fits(value, one) for one in get_args(hint))
     if get_origin(hint) is list:
         return isinstance(value, list) and all(_fits(one, get_args(hint)[0]) for one in value)
     if get_origin(hint) is dict:
-        return isinstance(value, dict)
+        kind = get_args(hint)[1]
+        return isinstance(value, dict) and (kind is Any or all(_fits(one, kind) for one in value.values()))
     return type(value) is (NoneType if hint is None else cast("type", hint))

@@ -80,15 +80,15 @@ class DataFlowKernel:
         self._origin: str | None = None
         self._next_task = count(1).__next__
         self._next_app = count(1).__next__
-        self._specs: dict[AppId, AppSpec] = {}
+        self.specs: dict[AppId, AppSpec] = {}
         self._admitted: dict[Options, Options] = {}
         self._registering = threading.Lock()
         self._usercode = UserCode()
         self._loop = FlowLoop(journal, self._usercode, lambda: Found(self))
         self._inbox = self._loop.inbox
         self.memory = self._loop.memory
-        self._repairs = Repairs(self, self._loop, self._specs, self._known, self.admit)
-        self.pauses = Pauses(self._loop, self._specs)
+        self._repairs = Repairs(self, self._loop, self.specs, self._known, self.admit)
+        self.pauses = Pauses(self._loop, self.specs)
         self._executors: list[Executor] = []
         self._companions: list[Callable[[], object]] = []
         self._local = local
@@ -239,7 +239,7 @@ class DataFlowKernel:
         with self._registering:
             if spec.seen is None or spec.seen[0] is not self:
                 app = AppId(self._next_app())
-                self._specs[app] = spec
+                self.specs[app] = spec
                 self._inbox.put(spec.row(app))
                 spec.seen = (self, app, options)
         return spec.seen[1:]
@@ -316,7 +316,7 @@ class DataFlowKernel:
 
     def app_name(self, task: Task) -> str:
         """Return the name of a task's app."""
-        return self._specs[task.app].name
+        return self.specs[task.app].name
 
     def known_tasks(self) -> list[Task]:
         """Return the tasks that are not done: unfinished ones, and those that a retry may reopen."""

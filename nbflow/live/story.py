@@ -8,11 +8,12 @@ from nbflow.core.states import State
 from nbflow.journal.attempts import Attempt, attempts
 from nbflow.journal.reader import Reader
 from nbflow.journal.rows import Detail, EventRow
-from nbflow.live.cells import name_cells
+from nbflow.live.cells import name_cells, origin_of
 from nbflow.live.model import RunModel
 from nbflow.live.scene import Scene
+from nbflow.live.traceback import fold, line_in
 
-__all__ = ["tell_app", "tell_task"]
+__all__ = ["tell_app", "tell_draft", "tell_task"]
 
 LISTED_TASKS = 50
 FAILURES = frozenset(("TryFailed", "StagingFailed", "DepFailed", "Undone"))
@@ -39,7 +40,10 @@ def tell_task(reader: Reader, model: RunModel, task: int) -> dict[str, Any]:
         "waited": last.started - record.submitted if last and last.started else None,
         "seconds": record.seconds,
         "slot": record.slot or (last.slot if last else None),
-        "can_retry": record.state is State.FAILED,
+        "why": last.why if last else None,
+        "cell": record.cell_id,
+        "can_retry": record.state in (State.FAILED, State.CANCELLED),
+        "can_cancel": not record.state.is_final,
         "failure": failure,
         "attempts": [_attempt(one) for one in tries],
         "repairs": [str(repair) for repair in reader.repairs(task)],
@@ -48,6 +52,22 @@ def tell_task(reader: Reader, model: RunModel, task: int) -> dict[str, Any]:
             for row in reader.outputs(task)
             if row.text
         ],
+    }
+
+
+def tell_draft(reader: Reader, draft: dict[str, Any]) -> dict[str, Any]:
+    """Tell what can be edited of a failed task, and which cell of the notebook defines its function."""
+    tracebacks = [
+        detail.traceback for detail in map(_detail_of, reader.history(draft["task"])) if detail.traceback
+    ]
+    line = line_in(tracebacks[-1], draft["filename"]) if tracebacks else None
+    origin = origin_of(draft["filename"])
+    cells = {cell.origin: cell.cell_id for cell in reader.cells()} if origin else {}
+    return draft | {
+        "kind": "draft",
+        "marked": None if line is None else line - draft["line"],
+        "defined_in": origin,
+        "cell": cells.get(origin or ""),
     }
 
 
@@ -87,6 +107,10 @@ def _urgency(state: int) -> int:
     return order.index(State(state)) if state in order else len(order)
 
 
+def _detail_of(event: EventRow) -> Detail:
+    return Detail.from_json(event.detail)
+
+
 def _failure(history: list[EventRow], task: int) -> dict[str, Any] | None:
     """Find the last failure that still holds: a retry by hand wipes out what was before it."""
     found: EventRow | None = None
@@ -101,9 +125,13 @@ def _failure(history: list[EventRow], task: int) -> dict[str, Any] | None:
     return {
         "error": detail.error,
         "message": detail.message,
-        "traceback": detail.traceback and name_cells(detail.traceback),
+        "traceback": _sections(detail.traceback or ""),
         "root": detail.root if detail.root != task else None,
     }
+
+
+def _sections(traceback: str) -> list[dict[str, str]]:
+    return [{"text": name_cells(part.text), "title": part.title} for part in fold(traceback)]
 
 
 def _attempt(one: Attempt) -> dict[str, Any]:
