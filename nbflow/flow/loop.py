@@ -222,6 +222,7 @@ class FlowLoop:
                 self._dispatch()
             except Exception:
                 log.exception("nbflow could not dispatch")
+            self.memory.commit()
             self._journal.commit()
 
     def _patience(self) -> float | None:
@@ -285,7 +286,7 @@ class FlowLoop:
         if task.call.directive.kind is Kind.JOIN:
             self._apply(self._join(task, event))
         elif task.options.memoized:
-            self.memory.keep(task, event)
+            self.memory.keep(event)
         else:
             self._apply(event)
 

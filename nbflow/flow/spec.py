@@ -33,8 +33,8 @@ class AppSpec:
     """
 
     __slots__ = (
-        "_code", "_fingerprinter", "binder", "directive", "fn", "ignore", "kind", "module", "name", "options",
-        "portable", "seen",
+        "_fingerprinter", "_recipe", "binder", "directive", "fn", "ignore", "kind", "module", "name",
+        "options", "portable", "seen",
     )  # fmt: skip
 
     def __init__(
@@ -55,7 +55,7 @@ class AppSpec:
         self.ignore = ignore
         self.binder = Binder(fn, ignore) if ignore else None
         self._fingerprinter: Fingerprinter | None = None
-        self._code: Code | None = None
+        self._recipe: Recipe | None = None
         self.seen: tuple[Owner, AppId, Options] | None = None
 
     def recipe(self, *, travels: bool) -> Recipe:
@@ -69,11 +69,12 @@ class AppSpec:
             fingerprint = self._fingerprinter.snapshot()
         except NotMemoizable as error:
             return Recipe(self.binder, None, str(error), alive)
-        code = self._code
-        if code is None or code.fingerprint is not fingerprint:
+        recipe = self._recipe
+        known = recipe and recipe.code and recipe.code.fingerprint
+        if recipe is None or known is not fingerprint or recipe.alive is not alive:
             kind = f"{self.kind} strict" if self.directive.is_strict else str(self.kind)
-            code = self._code = Code(self.name, kind, fingerprint)
-        return Recipe(self.binder, code, "", alive)
+            recipe = self._recipe = Recipe(self.binder, Code(self.name, kind, fingerprint), "", alive)
+        return recipe
 
     def publish(self) -> None:
         """Make this the definition that a retry of earlier calls uses: called when an app is defined."""

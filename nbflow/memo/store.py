@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, TypeVar, final
 
 from nbflow.memo.codec import decode
+from nbflow.memo.keys import Code
 from nbflow.memo.places import make_private, user_key, write_durably
 
 __all__ = ["Entry", "Outputs", "Record", "Store"]
@@ -30,9 +31,10 @@ __all__ = ["Entry", "Outputs", "Record", "Store"]
 log = logging.getLogger("nbflow")
 T = TypeVar("T")
 
-DATABASE = "results-1.sqlite"
+DATABASE = "results-2.sqlite"
 INLINE_NBYTES = 1 << 16
 BUSY_SECONDS = 5.0
+SEAL_NBYTES = 32
 USED_SECONDS = 3600.0
 """How far back the noted time of the last use may lie: a write for each hit would cost more than the hit."""
 
@@ -49,28 +51,40 @@ PASSING = frozenset(
 """What is wrong with the disk or for the moment, not with the database: next time it may work."""
 
 MOST_KEYS = 500
+MOST_ROWS = 1000
+"""Rows of one statement: Python's lock is let go of once for each, and waited for again."""
+
+WIDTH = 12
+CACHE_KIB = 1 << 16
+"""Keys lie all over the index: with SQLite's own 2 MB each look at a large store is a read."""
+
+CHECKPOINT_PAGES = 8_000
+"""For the same reason: pages that many commits change are copied back once, not once for each."""
+
 COLUMNS = "key, codec, payload, is_apart, outputs, used, seal"
 Outputs = Sequence[tuple[str, str]]
 
 
 @final
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True)
 class Record:
-    """Be the result of one call, on its way into the store."""
+    """Be the result of one call, looked up at `asked`, on its way into the store.
+
+    Not frozen, as Entry is not: there is one for each call, and a frozen one costs 2 us.
+    """
 
     key: bytes
-    app: str
-    kind: str
-    code: bytes
-    parts: Sequence[tuple[str, str, str]]
-    forms: dict[str, tuple[str, str]]
+    code: Code
+    forms: str
     outputs: Outputs
     codec: str
     data: bytes
+    asked: float
+    seconds: float
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Entry:
     """Be what a call gave: its value as `codec` and `data`, and the digests of the files that it wrote."""
 
@@ -146,7 +160,10 @@ class Store:
             )
             connection.text_factory = _text
             try:
-                connection.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL")
+                connection.executescript(
+                    "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; "
+                    f"PRAGMA cache_size = -{CACHE_KIB}; PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}"
+                )
                 schema = resources.files("nbflow.memo").joinpath("schema.sql").read_text(encoding="utf-8")
                 connection.executescript(schema)
             except BaseException:
@@ -213,21 +230,23 @@ class Store:
 
     def _seal(self, *fields: Any) -> bytes:
         sealed = repr(fields).encode("utf-8", "surrogatepass")
-        return hmac.digest(self._key, sealed, "sha256")
+        return hashlib.blake2b(sealed, key=self._key, digest_size=SEAL_NBYTES).digest()
 
     def _blob(self, digest: bytes) -> Path:
         return self.directory / "blobs" / digest.hex()
 
     def _add(self, records: Sequence[Record]) -> None:
         now = time.time()
-        rows = [self._row(record, now) for record in records]
-        parts = {record.code: record.parts for record in records}
-        codes = [(code, json.dumps(told)) for code, told in parts.items()]
+        codes = {id(record.code): record.code for record in records}
         with self._transaction() as connection:
-            connection.executemany("INSERT OR IGNORE INTO codes VALUES (?, ?)", codes)
-            connection.executemany(f"INSERT OR REPLACE INTO results VALUES ({', '.join('?' * 13)})", rows)
+            ids = {key: _code_id(connection, code) for key, code in codes.items()}
+            rows = [value for record in records for value in self._row(record, ids[id(record.code)], now)]
+            for start in range(0, len(rows), MOST_ROWS * WIDTH):
+                some = rows[start : start + MOST_ROWS * WIDTH]
+                marks = ", ".join((f"({', '.join('?' * WIDTH)})",) * (len(some) // WIDTH))
+                connection.execute(f"INSERT OR REPLACE INTO results VALUES {marks}", some)
 
-    def _row(self, record: Record, now: float) -> tuple[Any, ...]:
+    def _row(self, record: Record, code: int, now: float) -> tuple[Any, ...]:
         """Return the row of a record; a large result is on the disk before its row is."""
         payload, is_apart = record.data, int(len(record.data) > INLINE_NBYTES)
         if is_apart:
@@ -240,15 +259,15 @@ class Store:
         outputs = json.dumps(record.outputs) if record.outputs else "[]"
         seal = self._seal(record.key, record.codec, payload, is_apart, outputs)
         return (
-            record.key, record.app, record.kind, record.code, json.dumps(record.forms), outputs, record.codec,
-            payload, is_apart, len(record.data), now, now, seal,
+            record.key, code, len(record.data), record.asked, now, record.seconds, record.codec, is_apart,
+            outputs, record.forms, seal, payload,
         )  # fmt: skip
 
     def _remove(self, keys: Sequence[bytes]) -> None:
         connection = self._open()
         with self._transaction():
             connection.executemany("DELETE FROM results WHERE key = ?", [(key,) for key in keys])
-            connection.execute("DELETE FROM codes WHERE digest NOT IN (SELECT code FROM results)")
+            connection.execute("DELETE FROM codes WHERE id NOT IN (SELECT code FROM results)")
         kept = {row[0].hex() for row in connection.execute("SELECT payload FROM results WHERE is_apart = 1")}
         old = time.time() - USED_SECONDS  # a younger file may be one whose row is about to be written
         for path in (self.directory / "blobs").iterdir():
@@ -266,6 +285,16 @@ class Store:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
+
+
+def _code_id(connection: sqlite3.Connection, code: Code) -> int:
+    known = code.fingerprint.digest, code.app, code.kind
+    connection.execute(
+        "INSERT OR IGNORE INTO codes (digest, app, kind, parts) VALUES (?, ?, ?, ?)",
+        (*known, json.dumps(code.fingerprint.parts)),
+    )
+    sql = "SELECT id FROM codes WHERE digest = ? AND app = ? AND kind = ?"
+    return int(connection.execute(sql, known).fetchone()[0])
 
 
 def _text(data: bytes) -> str:
