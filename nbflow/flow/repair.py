@@ -30,7 +30,7 @@ class _Definition(NamedTuple):
     function: Function
     options: Options
     directive: Directive
-    recipe: Recipe | None
+    recipe: Recipe
 
 
 @final
@@ -89,7 +89,7 @@ class Repairs:
                     raise
                 continue  # it matters when a task of this app is retried
             known, options = self._register(now)
-            recipe = now.recipe(travels=is_remote) if options.memoized else None
+            recipe = now.recipe(travels=is_remote and now.kind is not Kind.JOIN)
             found[app] = _Definition(known, function, options, now.directive, recipe)
         return found
 
@@ -104,8 +104,7 @@ class Repairs:
         if task.call.directive is before.directive:
             task.call.directive = definition.directive
         task.app, task.call.function = definition.app, definition.function
-        if definition.recipe is not None:
-            task.call.recipe = definition.recipe
+        task.call.recipe = definition.recipe
 
     def _reopen_with(self, task: Task, args: tuple[Any, ...] | None, kwargs: dict[str, Any] | None) -> None:
         """Reopen a task with other arguments; those that are None stay, with the futures among them."""
@@ -115,6 +114,7 @@ class Repairs:
         found = find_futures(self._owner, call.args, call.kwargs)
         call.has_futures = found is not None
         call.watch = None
+        call.form = None  # it is no longer the call that its cell makes
         task.can_follow = call.can_follow
         parents, foreign = ((), []) if found is None else (found.tasks, found.foreign)
         self._loop.apply(RetryRequested(task.id, parents, is_anew=True, foreign=len(foreign)))
