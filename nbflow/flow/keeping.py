@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import pickle
 import shutil
 import threading
 from collections.abc import Callable, Sequence
@@ -24,23 +25,31 @@ from nbflow.flow.bonds import Joined, identities_of
 from nbflow.flow.forms import form_of_call, form_of_joined
 from nbflow.flow.inputs import Found, are_atoms
 from nbflow.flow.memory import written_by
-from nbflow.flow.past import DONE, FRESH, Finished, Result, index_of
+from nbflow.flow.past import APART, DONE, FRESH, PICKLED, PLAIN, Finished, Result, index_of
 from nbflow.flow.shelf import Shelf, code_of
-from nbflow.memo.codec import encode
 from nbflow.memo.files import digest_of
 from nbflow.memo.results import ResultsFile, digest_of_data
 from nbflow.wire.messages import Kind
 from nbflow.wire.values import is_plain
 
-__all__ = ["Answers", "Keeper", "results_limit"]
+__all__ = ["Answers", "Joining", "Keeper", "results_limit"]
 
 log = logging.getLogger("nbflow")
 
 LIMIT_VARIABLE = "NBFLOW_RESULTS_LIMIT"
 DEFAULT_LIMIT = 10 * 10**9
-INLINE_LENGTH = 1024
+INLINE_NBYTES = 4096
+PLAIN_LENGTH = 1024
 IDLE_SECONDS = 1.0
 """What was written outlives the machine, too, once nothing came for so long."""
+
+
+@final
+@dataclass(slots=True)
+class Joining:
+    """A join app returned."""
+
+    event: Returned
 
 
 @final
@@ -48,14 +57,7 @@ IDLE_SECONDS = 1.0
 class Answers:
     """Events that go on their way, in order."""
 
-    events: list[Event]
-
-
-@final
-@dataclass(slots=True)
-class _Keep:
-    task: Task
-    event: Event
+    events: list[Event | Joining]
 
 
 @final
@@ -112,7 +114,7 @@ class Keeper:
 
     def keep(self, task: Task, event: Event) -> None:
         """Put a result on disk, then send its event on; any other event goes on behind those before it."""
-        self._asked.append(_Keep(task, event))
+        self._asked.append((task, event))
 
     def look_up(self, task: Task, shelf: Shelf) -> None:
         """Answer with MemoHit or MemoMissed, soon."""
@@ -173,7 +175,7 @@ class Keeper:
             while not self._queue.empty():
                 batch = batch + self._queue.get()
             is_over = None in batch
-            answers: list[Event] = []
+            answers: list[Event | Joining] = []
             told: list[threading.Event] = []
             for one in batch:
                 try:
@@ -181,8 +183,8 @@ class Keeper:
                 except Exception:
                     # A defect of ours must not leave anybody without an answer.
                     log.exception("nbflow could not keep or find a result")
-                    if isinstance(one, _Keep):
-                        answers.append(one.event)
+                    if isinstance(one, tuple):
+                        answers.append(one[1])
                     elif isinstance(one, _LookUp):
                         answers.append(_missed(one.task))
             self._flush()
@@ -193,13 +195,14 @@ class Keeper:
         self._sync()
         self._file.close()
 
-    def _serve(self, one: Any, answers: list[Event], told: list[threading.Event]) -> None:
+    def _serve(self, one: Any, answers: list[Event | Joining], told: list[threading.Event]) -> None:
         match one:
-            case _Keep():
-                is_kept = self._keep(one.task, one.event)
-                answers.append(one.event)
-                if one.task.id in self._following:
-                    answers += self._lead(one.task, self._flush() if is_kept else None)
+            case (task, event):
+                is_kept = self._keep(task, event)
+                is_join = type(event) is Returned and task.call.directive.kind is Kind.JOIN
+                answers.append(Joining(event) if is_join else event)
+                if task.id in self._following:
+                    answers += self._lead(task, self._flush() if is_kept else None)
             case _LookUp():
                 answers += self._find(one.task, one.shelf)
             case _Release():
@@ -215,7 +218,7 @@ class Keeper:
     def _keep(self, task: Task, event: Event) -> bool:
         """Put a result among those that are written next; return whether it can be kept."""
         call = task.call
-        if not isinstance(event, Returned | MemoHit) or call is None or call.form is None:
+        if call is None or call.form is None or not isinstance(event, (Returned, MemoHit)):
             return False
         try:
             if call.directive.kind is Kind.JOIN:
@@ -232,25 +235,30 @@ class Keeper:
     def _add(self, task: Task, value: Any) -> bool:
         call = task.call
         _check_unchanged(task)
-        parents = identities_of(self.run, task.parents)
+        parents = identities_of(self.run, task.parents) if task.parents else ()
         if parents is None:
             return False
-        codec, told, data = "", value, b""
+        codec, told = PLAIN, value
         if not _is_short(value):
-            codec, data = encode(value)
-            if self._file.nbytes + self._data_nbytes + len(data) > self._limit:
-                self._warn(f"results of this run take {self._limit} bytes ({LIMIT_VARIABLE}); further ones")
-                return False
-            told = (self._data_nbytes, len(data), digest_of_data(data))
-        outputs = tuple((path, digest_of(path) or "") for path in written_by(call))
-        if data:
-            self._data.append(data)
-            self._data_nbytes += len(data)
+            codec, told = PICKLED, pickle.dumps(value, protocol=5)
+            if len(told) > INLINE_NBYTES:
+                codec, told = APART, self._put_apart(told)
+        paths = written_by(call)
+        outputs = tuple([(path, digest_of(path) or "") for path in paths]) if paths else ()
         # A plain tuple in the order of Finished: a third of the price.
         self._rows.append(
             (self.run, task.id, call.place, code_of(call), call.form, parents, codec, told, outputs)
         )
         return True
+
+    def _put_apart(self, data: bytes) -> tuple[int, int, bytes]:
+        offset = self._data_nbytes
+        if self._file.nbytes + offset + len(data) > self._limit:
+            self._warn(f"results of this run take {self._limit} bytes ({LIMIT_VARIABLE}); further ones")
+            raise ResultsError("it is too large")
+        self._data.append(data)
+        self._data_nbytes += len(data)
+        return offset, len(data), digest_of_data(data)
 
     def _flush(self) -> Result | None:
         """Write what is to be written; return the last result of it."""
@@ -340,7 +348,7 @@ def _missed(task: Task) -> MemoMissed:
 
 
 def _is_short(value: Any) -> bool:
-    return is_plain(value) and (not isinstance(value, str | bytes | tuple) or len(value) <= INLINE_LENGTH)
+    return is_plain(value) and (not isinstance(value, str | bytes | tuple) or len(value) <= PLAIN_LENGTH)
 
 
 def _check_unchanged(task: Task) -> None:

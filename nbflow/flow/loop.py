@@ -61,7 +61,7 @@ from nbflow.flow.binding import Binding
 from nbflow.flow.bonds import CANDIDATE, Joined
 from nbflow.flow.foreign import Told, watch
 from nbflow.flow.inputs import Found
-from nbflow.flow.keeping import Answers, Keeper
+from nbflow.flow.keeping import Answers, Joining, Keeper
 from nbflow.flow.memory import Kept, Memory
 from nbflow.flow.record import Recorder
 from nbflow.flow.settle import settle
@@ -142,6 +142,13 @@ class FlowLoop:
             Recovered: lambda one: None,
             Receipt: lambda receipt: journal.when_written(receipt.sign),
             _Ask: self._answer,
+        }
+        self._go_on: dict[type[Any], Callable[[Any], None]] = {
+            Returned: self._apply,
+            MemoHit: self._apply,
+            MemoMissed: self._unbound,
+            TryFailed: self._judge,
+            Joining: self._joining,
         }
         self._effects: dict[type[Any], Callable[[Any], None]] = {
             Enqueue: lambda effect: self.placement.enqueue(effect.task),
@@ -298,34 +305,33 @@ class FlowLoop:
     def _keep(self, event: Returned | MemoHit | TryFailed) -> None:
         """Have a result on disk before anybody sees it; what was sent ahead must not overtake its parents."""
         task = self.graph.tasks.get(event.task)
-        if task is None or not self.keeper.is_open or (task.call.form is None and not task.awaiting):
-            self._go_on(event)
-        else:
+        if task is not None and self.keeper.is_open and (task.call.form is not None or task.awaiting):
             self.keeper.keep(task, event)
+        elif task is not None and type(event) is Returned and task.call.directive.kind is Kind.JOIN:
+            self._joining(Joining(event))
+        else:
+            self._go_on[type(event)](event)
 
     def _take_answers(self, answers: Answers) -> None:
+        handlers = self._go_on
         for event in answers.events:
             try:
-                self._go_on(event)
+                handlers[type(event)](event)
             except Exception:
                 log.exception("nbflow could not handle %r", event)
 
-    def _go_on(self, event: Event) -> None:
-        """Apply what is on disk, or need not be."""
+    def _joining(self, joining: Joining) -> None:
+        event = joining.event
         task = self.graph.tasks.get(event.task)
-        if task is None:
-            return
-        match event:
-            case Returned() if task.call.directive.kind is Kind.JOIN:
-                if task.try_id == event.try_id:
-                    self._apply(self._join(task, event))
-            case MemoMissed() if task.options.memoized:
-                if task.try_id == event.try_id and task.state is State.READY:
-                    self.memory.look_up(task)
-            case TryFailed():
-                self._judge(event)
-            case _:
-                self._apply(event)
+        if task is not None and task.try_id == event.try_id:
+            self._apply(self._join(task, event))
+
+    def _unbound(self, event: MemoMissed) -> None:
+        task = self.graph.tasks.get(event.task)
+        if task is not None and task.options.memoized and task.state is State.READY:
+            self.memory.look_up(task)
+        else:
+            self._apply(event)
 
     def _try_failed(self, event: TryFailed) -> None:
         self.placement.release(event.task, event.try_id, self._now)
@@ -420,7 +426,7 @@ class FlowLoop:
             self.keeper.look_up(task, self.binding.shelf_of(task))
         else:
             task.bond = None
-            self._go_on(MemoMissed(task.id, task.try_id))
+            self._unbound(MemoMissed(task.id, task.try_id))
 
     def _resolve(self, effect: Resolve) -> None:
         bond = effect.task.bond

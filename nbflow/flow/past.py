@@ -6,6 +6,7 @@ on from; so the newest run of a notebook leads to all before it.
 
 from __future__ import annotations
 
+import marshal
 import os
 import pickle
 from collections import defaultdict
@@ -16,7 +17,6 @@ from typing import Any, NamedTuple, Self, final
 
 from nbflow.errors import ResultsError
 from nbflow.journal.places import runs_dir, state_dir
-from nbflow.memo.codec import decode
 from nbflow.memo.places import make_private, user_key
 from nbflow.memo.results import read_blocks, read_data
 
@@ -39,13 +39,16 @@ MOST_RUNS = 200
 START, DONE, FRESH = "start", "done", "fresh"
 """What an index is about: the run, what it finished, that nothing before it counts any longer."""
 
+PLAIN, PICKLED, APART = range(3)
+"""How a value is told: itself, as its pickle, as offset, length and digest of its pickle in the block's data."""
+
 
 class Finished(NamedTuple):
     """Be one result as an index tells of it, written as a plain tuple.
 
     `place`, `code`, `form` and `parents` say of which call it is; `run` and `task` name this very result.
-    Without a `codec` `value` is the value, else its offset within the block's data, its length and digest.
-    `outputs` are the files that the call wrote, with their digests.
+    `value` is the value, or what `codec` says. `outputs` are the files that the call wrote, with their
+    digests.
     """
 
     run: str
@@ -54,7 +57,7 @@ class Finished(NamedTuple):
     code: bytes
     form: bytes
     parents: tuple[Any, ...]
-    codec: str
+    codec: int
     value: Any
     outputs: tuple[tuple[str, str], ...]
 
@@ -84,14 +87,16 @@ class Result:
         return self.finished.run, self.finished.task
 
     def data(self) -> bytes:
-        """Return the encoded value. Raises ResultsError when it is damaged."""
+        """Return the pickled value of one that is not plain. Raises ResultsError when it is damaged."""
+        if self.finished.codec == PICKLED:
+            return self.finished.value  # type: ignore[no-any-return]
         offset, nbytes, digest = self.finished.value
         return read_data(self.path, self.data_at + offset, nbytes, digest)
 
     def value(self) -> Any:
         """Return the value, each time anew. Raises ResultsError, and whatever its own code raises."""
-        finished = self.finished
-        return decode(finished.codec, self.data()) if finished.codec else finished.value
+        plain = self.finished.codec == PLAIN
+        return self.finished.value if plain else pickle.loads(self.data())
 
 
 @final
@@ -154,7 +159,7 @@ def read_results(path: Path, since: int = 0) -> tuple[Start, list[Result], bool]
     """
     start, results, is_fresh = Start("", ""), list[Result](), False
     for block in read_blocks(path, own_key()):
-        kind, content = pickle.loads(block.index)
+        kind, content = marshal.loads(block.index)
         if kind == START:
             start = Start(*content)
         elif kind == FRESH:
@@ -168,7 +173,7 @@ def read_results(path: Path, since: int = 0) -> tuple[Start, list[Result], bool]
 def read_start(path: Path) -> Start:
     """Return whose results a file holds. Raises ResultsError."""
     for block in read_blocks(path, own_key()):
-        kind, content = pickle.loads(block.index)
+        kind, content = marshal.loads(block.index)
         if kind == START:
             return Start(*content)
         break
@@ -207,5 +212,5 @@ def find_results(run: str | os.PathLike[str]) -> Path:
 
 
 def index_of(kind: str, content: Iterable[Any]) -> bytes:
-    """Write an index."""
-    return pickle.dumps((kind, content), protocol=5)
+    """Write an index, of plain values only."""
+    return marshal.dumps((kind, content))

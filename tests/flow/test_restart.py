@@ -186,7 +186,19 @@ def test_children_of_join_apps_bind_and_what_takes_the_join(notebook: Notebook) 
     assert notebook.run("b", "total(sweep(4)).result()") == 14
     assert notebook.runs() == ["0.0", "1.0", "2.0", "3.0", "total.0"]
     assert notebook.run("b", "total(sweep(5)).result()") == 30
-    assert notebook.runs() == ["0.0", "0.1", "1.0", "1.1", "2.0", "2.1", "3.0", "3.1", "4.0", "total.0", "total.1"]
+    assert notebook.runs() == [
+        "0.0",
+        "0.1",
+        "1.0",
+        "1.1",
+        "2.0",
+        "2.1",
+        "3.0",
+        "3.1",
+        "4.0",
+        "total.0",
+        "total.1",
+    ]
 
 
 def test_work_under_way_is_bound_to_and_a_failure_of_it_runs_anew(notebook: Notebook) -> None:
@@ -259,7 +271,10 @@ def test_results_large_odd_and_unkept(notebook: Notebook) -> None:
 
 
 def test_an_argument_that_changes_under_way_is_never_bound(notebook: Notebook) -> None:
-    notebook.run("a", "@nf.python_app\ndef grow(values):\n    mark('grow')\n    values.append(1)\n    return len(values)\n")
+    notebook.run(
+        "a",
+        "@nf.python_app\ndef grow(values):\n    mark('grow')\n    values.append(1)\n    return len(values)\n",
+    )
     for _ in range(2):
         assert notebook.run("b", "grow([1, 2]).result()") == 3
     assert notebook.runs() == ["grow.0", "grow.1"]
@@ -300,7 +315,11 @@ def test_random_notebooks(notebook: Notebook) -> None:
         numbers = [dice.randrange(4) for _ in range(4)]
         cell = f"s = [square(n) for n in {numbers}]; nf.gather([s, add(*s), add(s[0], add(s[1], 1))])"
         squares = [n * n for n in numbers]
-        assert notebook.run(f"c{dice.randrange(2)}", cell) == [squares, sum(squares), squares[0] + squares[1] + 1]
+        assert notebook.run(f"c{dice.randrange(2)}", cell) == [
+            squares,
+            sum(squares),
+            squares[0] + squares[1] + 1,
+        ]
         if step % 4 == 3:
             notebook.restart()
             notebook.run("a", SQUARE + "@nf.python_app\ndef add(*n):\n    mark('add')\n    return sum(n)\n")
