@@ -7,6 +7,7 @@
     ├── AppTypeError               an app was declared or called with what it cannot take
     ├── EnvMismatch                a pilot that runs another Python, nbflow or dill than this process
     ├── JournalError               a journal that cannot be opened, read or written
+    ├── ResultsError               finished results that cannot be found, read or believed
     ├── ControlError               a live run that cannot be reached, or a command that it cannot take
     ├── SiteError                  a site that cannot be reached, or did not do what it was asked
     │   ├── AuthExpired            the login has ended, and only a person can log in again
@@ -60,6 +61,7 @@ __all__ = [
     "ProviderError",
     "RemoteError",
     "RemoteTraceback",
+    "ResultsError",
     "SiteError",
     "SiteFileMissing",
     "SubmitUncertain",
@@ -99,6 +101,11 @@ class EnvMismatch(NbflowError):
 @final
 class JournalError(NbflowError):
     """Say why a journal cannot be opened, read or written."""
+
+
+@final
+class ResultsError(NbflowError):
+    """Say that results that a run finished cannot be found, read or believed."""
 
 
 @final

@@ -70,7 +70,7 @@ class InvalidTransition(Exception):
 
 def _ready(task: Task, effects: list[Effect]) -> State:
     """Return where a task goes that waits for nothing more."""
-    if task.options.memoized:
+    if task.options.memoized or task.bond is not None:
         return S.READY
     return S.STAGING_IN if task.options.stages_in else S.QUEUED
 

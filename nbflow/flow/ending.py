@@ -28,6 +28,7 @@ def close_all(
         endings.callback(journal.close, "finished")
         endings.callback(usercode.close, CLOSE_SECONDS)
         endings.callback(loop.memory.close)
+        endings.callback(loop.keeper.close)
         endings.callback(loop.close)
         for executor in executors:
             endings.callback(executor.close, Exit.STOP)
@@ -46,6 +47,7 @@ def leave_all(
     with ExitStack() as endings:
         endings.callback(journal.close, "left")
         endings.callback(loop.memory.close)
+        endings.callback(loop.keeper.close)
         for executor in executors:
             if isinstance(executor, Durable):
                 endings.callback(executor.leave)

@@ -32,6 +32,7 @@ __all__ = [
     "keep_arrangement",
     "replace_futures",
     "walk_futures",
+    "with_futures_as",
 ]
 
 ATOMS = frozenset((int, float, str, bytes, bool, complex, type(None), range, bytearray))
@@ -132,6 +133,11 @@ def keep_arrangement(value: Any) -> Any:
         ) from None
 
 
+def with_futures_as(value: Any, become: Callable[[Future[Any]], Any]) -> Any:
+    """Return `value` with every future replaced by what `become` makes of it."""
+    return _with_futures(value, become, {})
+
+
 def _result(future: Future[Any]) -> Any:
     if isinstance(future, DataFuture):
         return future.file
@@ -213,7 +219,10 @@ class Invocation:
     A plain slotted class, one for each task.
     """
 
-    __slots__ = ("args", "directive", "function", "has_futures", "kwargs", "origin", "recipe", "watch")
+    __slots__ = (
+        "args", "directive", "form", "function", "has_futures", "kwargs", "origin", "place", "recipe",
+        "watch",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -233,6 +242,8 @@ class Invocation:
         self.origin = origin
         self.watch: object = None
         self.recipe: Any = None
+        self.place: str | None = None
+        self.form: bytes | None = None
 
     def let_go(self) -> Invocation | None:
         """Let go of function and arguments; return what of the call is still of use: its output files."""

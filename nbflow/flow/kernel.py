@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import wait
 from dataclasses import replace
@@ -69,6 +70,8 @@ class DataFlowKernel:
         *,
         is_memoized: bool = False,
         holds: bool = False,
+        lineage: str = "",
+        after: Path | None = None,
     ) -> None:
         self.journal = journal
         self.run_id = journal.run
@@ -78,6 +81,7 @@ class DataFlowKernel:
         self._holds = holds
         self.is_remote = any(executor.is_remote for executor in executors)
         self._origin: str | None = None
+        self._runs_of_cell: Counter[str] = Counter()
         self._next_task = count(1).__next__
         self._next_app = count(1).__next__
         self.specs: dict[AppId, AppSpec] = {}
@@ -87,6 +91,7 @@ class DataFlowKernel:
         self._loop = FlowLoop(journal, self._usercode, lambda: Found(self))
         self._inbox = self._loop.inbox
         self.memory = self._loop.memory
+        self.binding = self._loop.binding
         self._repairs = Repairs(self, self._loop, self.specs, self._known, self.admit)
         self.pauses = Pauses(self._loop, self.specs)
         self._executors: list[Executor] = []
@@ -96,6 +101,7 @@ class DataFlowKernel:
         self._pid = os.getpid()
         self._loop.start()
         try:
+            self.binding.open(lineage, after)
             for executor in executors:
                 self._open(executor, is_default=True)
             self._open(local, is_default=False)
@@ -131,8 +137,16 @@ class DataFlowKernel:
     def enter_cell(self, cell: CellRow | None) -> None:
         """Be told which notebook cell runs from now on: it is where calls come from."""
         self._origin = None if cell is None else cell.origin
+        self.binding.enter(None if cell is None else self._place_of(cell))
         if cell is not None:
             self._inbox.put(cell)
+
+    def _place_of(self, cell: CellRow) -> str:
+        if cell.cell_id is not None:
+            return f"cell {cell.cell_id}"
+        # Without an id it is the first, the second ... run of a cell that reads like this.
+        self._runs_of_cell[cell.source_hash] += 1
+        return f"text {cell.source_hash} {self._runs_of_cell[cell.source_hash]}"
 
     # Submitting
 
@@ -203,7 +217,10 @@ class DataFlowKernel:
             args = tuple(map(keep_arrangement, args))
             kwargs = {name: keep_arrangement(value) for name, value in kwargs.items()}
         spawner = self._local.task_of_this_thread()
-        origin = (self._origin or calling_line()) if spawner is None else self._origin_of(spawner)
+        if spawner is None:
+            origin, place = self._origin or calling_line(), self.binding.place
+        else:
+            origin, place = self._origin_under(spawner)
         call = Invocation(function, args, kwargs, directive, has_futures=found is not None, origin=origin)
         task = Task(
             TaskId(self._next_task()),
@@ -215,19 +232,22 @@ class DataFlowKernel:
         )
         future: AppFuture[Any] = AppFuture(self, task)
         task.future = future
+        task.can_follow = travels and call.can_follow
+        found_foreign = found is not None and found.foreign
+        self.binding.sign(
+            task, spec, function, None if found_foreign else place, is_simple=is_simple, travels=travels
+        )
         if options.memoized:
             self.memory.open()
-            call.recipe = spec.recipe(travels=travels)
-        task.can_follow = travels and call.can_follow
         if outputs:
             future._outputs = tuple(DataFuture(self, task, file) for file in outputs)
         foreign = [] if found is None else found.foreign
         return Submitted(task.id, task, len(foreign)), foreign
 
-    def _origin_of(self, spawner: TaskId) -> str | None:
-        """Return the cell of a join task: by now another one may run."""
+    def _origin_under(self, spawner: TaskId) -> tuple[str | None, str | None]:
+        """Return the cell of a join task, and the place of its calls: by now another cell may run."""
         task = self._loop.graph.tasks.get(spawner)
-        return task.call.origin if task is not None else self._origin
+        return (self._origin, None) if task is None else (task.call.origin, self.binding.place_under(task))
 
     def _known(self, spec: AppSpec) -> tuple[AppId, Options]:
         seen = spec.seen

@@ -58,8 +58,11 @@ from nbflow.executors.protocol import (
     SlotDown,
     SlotUp,
 )
+from nbflow.flow.binding import Binding
+from nbflow.flow.bonds import CANDIDATE, Joined
 from nbflow.flow.foreign import Told, watch
 from nbflow.flow.inputs import Found
+from nbflow.flow.keeping import Answers, Joining, Keeper
 from nbflow.flow.memory import Kept, Memory
 from nbflow.flow.record import Recorder
 from nbflow.flow.settle import settle
@@ -109,6 +112,8 @@ class FlowLoop:
         self._journal = journal
         self._recorder = Recorder(journal)
         self.graph = Graph(self._recorder.note)
+        self.keeper = Keeper(journal.run, self.inbox.put, new_found)
+        self.binding = Binding(journal.run, self.graph, self.keeper, self.ask)
         self._usercode = usercode
         self._new_found = new_found
         self._timers = Timers()
@@ -124,9 +129,10 @@ class FlowLoop:
             TryFailed: self._try_failed,
             Told: self._told,
             RetryDue: self._apply,
-            MemoHit: self._apply,
+            MemoHit: self._keep,
             MemoMissed: self._apply,
-            Kept: lambda kept: self._apply(kept.event),
+            Kept: lambda kept: self._keep(kept.event),
+            Answers: self._take_answers,
             Printed: self._recorder.printed,
             AppRow: self._recorder.app,
             CellRow: self._recorder.cell,
@@ -139,12 +145,19 @@ class FlowLoop:
             Receipt: lambda receipt: journal.when_written(receipt.sign),
             _Ask: self._answer,
         }
+        self._go_on: dict[type[Any], Callable[[Any], None]] = {
+            Returned: self._apply,
+            MemoHit: self._apply,
+            MemoMissed: self._unbound,
+            TryFailed: self._judge,
+            Joining: self._joining,
+        }
         self._effects: dict[type[Any], Callable[[Any], None]] = {
             Enqueue: lambda effect: self.placement.enqueue(effect.task),
-            Resolve: lambda effect: settle(effect.task, self._usercode),
+            Resolve: self._resolve,
             Reject: self._end_without,
             Withdraw: self._end_without,
-            LookUp: lambda effect: self.memory.look_up(effect.task),
+            LookUp: self._look_up,
             Remember: lambda effect: None,  # it was kept before its task could end: see _returned
             Reopen: self._reopen,
             WakeLater: self._wake_later,
@@ -243,6 +256,7 @@ class FlowLoop:
             except Exception:
                 log.exception("nbflow could not dispatch")
             self.memory.commit()
+            self.keeper.commit()
             self._journal.commit()
 
     def _patience(self) -> float | None:
@@ -303,10 +317,39 @@ class FlowLoop:
             return
         if executor is not None:
             self.placement.learn(task.app, event.seconds, executor)
-        if task.call.directive.kind is Kind.JOIN:
-            self._apply(self._join(task, event))
-        elif task.options.memoized:
+        if task.options.memoized:
             self.memory.keep(event)
+        else:
+            self._keep(event)
+
+    def _keep(self, event: Returned | MemoHit | TryFailed) -> None:
+        """Have a result on disk before anybody sees it; what was sent ahead must not overtake its parents."""
+        task = self.graph.tasks.get(event.task)
+        if task is not None and self.keeper.is_open and (task.call.form is not None or task.awaiting):
+            self.keeper.keep(task, event)
+        elif task is not None and type(event) is Returned and task.call.directive.kind is Kind.JOIN:
+            self._joining(Joining(event))
+        else:
+            self._go_on[type(event)](event)
+
+    def _take_answers(self, answers: Answers) -> None:
+        handlers = self._go_on
+        for event in answers.events:
+            try:
+                handlers[type(event)](event)
+            except Exception:
+                log.exception("nbflow could not handle %r", event)
+
+    def _joining(self, joining: Joining) -> None:
+        event = joining.event
+        task = self.graph.tasks.get(event.task)
+        if task is not None and task.try_id == event.try_id:
+            self._apply(self._join(task, event))
+
+    def _unbound(self, event: MemoMissed) -> None:
+        task = self.graph.tasks.get(event.task)
+        if task is not None and task.options.memoized and task.state is State.READY:
+            self.memory.look_up(task)
         else:
             self._apply(event)
 
@@ -316,6 +359,13 @@ class FlowLoop:
         ):
             event.seconds, event.lifetime = had
         self.placement.release(event.task, event.try_id, self._now)
+        task = self.graph.tasks.get(event.task)
+        if task is not None and task.awaiting:
+            self._keep(event)
+        else:
+            self._judge(event)
+
+    def _judge(self, event: TryFailed) -> None:
         task = self.graph.tasks.get(event.task)
         policy = task.options.retry if task is not None and _counts(task, event) else None
         if policy is None or policy.handler is None or event.verdict is not None:
@@ -394,9 +444,25 @@ class FlowLoop:
             self.executors[executor].drop([key])
             self.placement.release(*key, self._now)
 
+    def _look_up(self, effect: LookUp) -> None:
+        task = effect.task
+        if task.bond is CANDIDATE:
+            self.keeper.look_up(task, self.binding.shelf_of(task))
+        else:
+            task.bond = None
+            self._unbound(MemoMissed(task.id, task.try_id))
+
+    def _resolve(self, effect: Resolve) -> None:
+        bond = effect.task.bond
+        if type(bond) is Joined:
+            bond.close(self.keeper.run)
+        settle(effect.task, self._usercode)
+
     def _end_without(self, effect: Reject | Withdraw) -> None:
         if effect.task.options.memoized:
             self.memory.release(effect.task)
+        if self.keeper.has_followers:
+            self.keeper.release(effect.task)
         settle(effect.task, self._usercode)
 
     def _wake_later(self, effect: WakeLater) -> None:

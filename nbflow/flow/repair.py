@@ -42,7 +42,7 @@ class _Definition(NamedTuple):
     function: Function
     options: Options
     directive: Directive
-    recipe: Recipe | None
+    recipe: Recipe
 
 
 class _Changed(NamedTuple):
@@ -161,8 +161,7 @@ class Repairs:
                     raise
                 continue  # it matters when a task of this app is retried
             known, options = self._register(now)
-            has_key = options.memoized or (is_memoized and app in wanted)
-            recipe = now.recipe(travels=is_remote) if has_key else None
+            recipe = now.recipe(travels=is_remote and now.kind is not Kind.JOIN)
             found[app] = _Definition(known, function, options, now.directive, recipe)
         return found
 
@@ -177,8 +176,7 @@ class Repairs:
         if task.call.directive is before.directive:
             task.call.directive = definition.directive
         task.app, task.call.function = definition.app, definition.function
-        if definition.recipe is not None:
-            task.call.recipe = definition.recipe
+        task.call.recipe = definition.recipe
 
     def _change(self, task: Task, request: Request, options: Options, changed: _Changed | None) -> None:
         task.options = options
@@ -201,6 +199,7 @@ class Repairs:
         found = find_futures(self._owner, call.args, call.kwargs)
         call.has_futures = found is not None
         call.watch = None
+        call.form = None  # it is no longer the call that its cell makes
         task.can_follow = call.can_follow
         event.parents, foreign = ((), []) if found is None else (found.tasks, found.foreign)
         event.is_anew, event.foreign = True, len(foreign)
