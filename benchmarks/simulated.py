@@ -9,9 +9,9 @@ from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, final
 
+from nbflow.core.capacity import Capacity
 from nbflow.core.events import Returned
 from nbflow.core.ids import ExecutorId, NodeId, SlotId
-from nbflow.core.placement import Capacity
 from nbflow.core.task import Resources
 from nbflow.worker.happenings import Exit, NodeUp
 

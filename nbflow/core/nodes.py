@@ -6,14 +6,14 @@ An executor on one computer has one node without a name. Nothing here knows a qu
 from __future__ import annotations
 
 from collections.abc import Container
-from dataclasses import dataclass
 from itertools import islice
 from typing import final
 
+from nbflow.core.capacity import Capacity
 from nbflow.core.ids import AppId, ExecutorId, NodeId, SlotId, TaskId, TryId
 from nbflow.core.task import ONE_CORE, Grant, Resources
 
-__all__ = ["NEVER", "Capacity", "Node", "Pool", "Slot", "time_needed"]
+__all__ = ["NEVER", "Node", "Pool", "Slot", "time_needed"]
 
 NEVER = float("inf")
 
@@ -31,27 +31,6 @@ INDEX_LIMIT = 16
 SAMPLE = 100
 
 HERE = NodeId("")
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Capacity:
-    """Say what an executor offers: its first slots, and the resources that they share.
-
-    For one that has several nodes, or none as yet, `total` is what the largest offers, `nodes` how many there
-    are in one block. `keeps_results` tells that a call can take the result of one before it in its bundle.
-    """
-
-    slots: tuple[SlotId, ...]
-    total: Resources
-    keeps_results: bool = False
-    nodes: int = 1
-
-    def describe(self) -> str:
-        """Return what a call could have, for a message."""
-        total = self.total
-        nodes = f", nodes={self.nodes}" if self.nodes > 1 else ""
-        return f"cores={total.cores}, memory={total.memory}, gpus={total.gpus}{nodes}"
 
 
 def time_needed(seconds: float | None, lifetime: float) -> float:

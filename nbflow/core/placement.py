@@ -12,42 +12,28 @@ could run beside it is held up.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from heapq import heappop, heappush
 from itertools import count
 from typing import final
 
+from nbflow.core.assignment import Assignment
+from nbflow.core.capacity import Capacity
 from nbflow.core.choice import Offer, describe, faster_than, is_worth, prefer
 from nbflow.core.following import followers
 from nbflow.core.ids import AppId, ExecutorId, NodeId, SlotId, TaskId, TryId
 from nbflow.core.lanes import Lane, count_like, expected_seconds, rivals_of, sum_up
-from nbflow.core.nodes import NEVER, Capacity, Node, Pool, Slot
+from nbflow.core.nodes import NEVER, Node, Pool, Slot
 from nbflow.core.scaling import Outlook
 from nbflow.core.task import Grant, Options, Resources, Task
 
-__all__ = ["BUNDLE_SECONDS", "Assignment", "Capacity", "Placement"]
+__all__ = ["BUNDLE_SECONDS", "Placement"]
 
 BUNDLE_SECONDS = 0.05
 BUNDLE_LIMIT = 500
 OVERHEAD_SECONDS = 2e-5
 LEARNING_WEIGHT = 0.2
 STALL_SECONDS = 0.5
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Assignment:
-    """Send these tasks to this slot, in this order.
-
-    `grant` names what a single task has for itself, when it needs more than a core, or a worker; `why` says
-    what there was to choose from, when there was a choice among executors.
-    """
-
-    executor: ExecutorId
-    slot: SlotId
-    tasks: list[Task]
-    grant: Grant | None = None
-    why: str | None = None
 
 
 @final
@@ -132,6 +118,11 @@ class Placement:
         for key in gone.hand:
             del self._held[key]
         return list(gone.hand)
+
+    @property
+    def executors(self) -> list[ExecutorId]:
+        """Return the executors, in the order in which they were added."""
+        return list(self._pools)
 
     def can_ever_place(self, options: Options) -> bool:
         """Tell whether some executor that the options allow is large enough."""

@@ -21,9 +21,9 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import final
 
+from nbflow.core.capacity import Capacity
 from nbflow.core.events import TryFailed
 from nbflow.core.ids import ExecutorId, SlotId, TaskId, TryId
-from nbflow.core.placement import Capacity
 from nbflow.core.states import Cause
 from nbflow.errors import ConfigError, NbflowError, TaskError, WorkerLost
 from nbflow.executors.capacity import capacity_for

@@ -6,8 +6,8 @@ import platform
 from collections.abc import Collection, Sequence
 from typing import final
 
+from nbflow.core.capacity import Capacity
 from nbflow.core.ids import ExecutorId, SlotId
-from nbflow.core.placement import Capacity
 from nbflow.errors import ConfigError
 from nbflow.executors.capacity import capacity_for
 from nbflow.executors.launching import Place, equip

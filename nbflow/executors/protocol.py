@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Protocol, runtime_checkable
 
+from nbflow.core.capacity import Capacity
 from nbflow.core.ids import ExecutorId, SlotId
-from nbflow.core.placement import Capacity
 from nbflow.core.scaling import Outlook
 from nbflow.wire.messages import Call
 from nbflow.worker.happenings import (

@@ -124,7 +124,7 @@ def edit(
 
 def function_of(kernel: DataFlowKernel, task: Task) -> Callable[..., Any]:
     """Return the function to edit: the app's newest definition, or the one that this task alone was given."""
-    spec = newest(kernel.specs[task.app])
+    spec = newest(kernel.admission.specs[task.app])
     is_its_own = task.call is not None and spec.seen is not None and spec.seen[1] == task.app
     fn: Callable[..., Any] = task.call.function.fn if is_its_own else spec.fn
     return fn

@@ -7,23 +7,21 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import wait
-from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar, final
 
 from nbflow.core.events import Submitted
-from nbflow.core.ids import AppId, TaskId
-from nbflow.core.retry import RetryPolicy
+from nbflow.core.ids import TaskId
 from nbflow.core.task import Options, Task
 from nbflow.data.file import File
-from nbflow.errors import ConfigError, InvalidResources, NotLoaded
+from nbflow.errors import NotLoaded
 from nbflow.executors.protocol import Durable, Executor
 from nbflow.executors.threads import ThreadsExecutor
+from nbflow.flow.admission import Admission, Defaults
 from nbflow.flow.cancelling import cancel_tasks
 from nbflow.flow.describe import describe_arguments
 from nbflow.flow.ending import close_all, leave_all
@@ -66,34 +64,26 @@ class DataFlowKernel:
         run_dir: Path,
         executors: Sequence[Executor],
         local: ThreadsExecutor,
-        retry: RetryPolicy,
+        defaults: Defaults,
         *,
-        is_memoized: bool = False,
-        holds: bool = False,
         lineage: str = "",
         after: Path | None = None,
     ) -> None:
         self.journal = journal
         self.run_id = journal.run
         self.run_dir = run_dir
-        self._retry = retry
-        self._is_memoized = is_memoized
-        self._holds = holds
         self.is_remote = any(executor.is_remote for executor in executors)
         self._origin: str | None = None
         self._runs_of_cell: Counter[str] = Counter()
         self._next_task = count(1).__next__
-        self._next_app = count(1).__next__
-        self.specs: dict[AppId, AppSpec] = {}
-        self._admitted: dict[Options, Options] = {}
-        self._registering = threading.Lock()
         self._usercode = UserCode()
         self._loop = FlowLoop(journal, self._usercode, lambda: Found(self))
         self._inbox = self._loop.inbox
         self.memory = self._loop.memory
         self.binding = self._loop.binding
-        self._repairs = Repairs(self, self._loop, self.specs, self._known, self.admit)
-        self.pauses = Pauses(self._loop, self.specs)
+        self.admission = Admission(defaults, self._loop.placement, self._inbox.put)
+        self._repairs = Repairs(self, self._loop, self.admission)
+        self.pauses = Pauses(self._loop, self.admission.specs)
         self._executors: list[Executor] = []
         self._companions: list[Callable[[], object]] = []
         self._local = local
@@ -207,8 +197,8 @@ class DataFlowKernel:
     ) -> tuple[Submitted, list[Any]]:
         if not self._is_open:
             raise NotLoaded(CLOSED)
-        app, usual = self._known(spec)
-        options = usual if options is None else self.admit(options)
+        app, usual = self.admission.known(spec)
+        options = usual if options is None else self.admission.admit(options)
         travels = self.is_remote and spec.kind is not Kind.JOIN
         function = spec.portable.snapshot(encode=travels)
         is_simple = are_atoms(args, kwargs)
@@ -248,46 +238,6 @@ class DataFlowKernel:
         """Return the cell of a join task, and the place of its calls: by now another cell may run."""
         task = self._loop.graph.tasks.get(spawner)
         return (self._origin, None) if task is None else (task.call.origin, self.binding.place_under(task))
-
-    def _known(self, spec: AppSpec) -> tuple[AppId, Options]:
-        seen = spec.seen
-        return seen[1:] if seen is not None and seen[0] is self else self._register(spec)
-
-    def _register(self, spec: AppSpec) -> tuple[AppId, Options]:
-        self._check_open()
-        options = self.admit(spec.options)
-        with self._registering:
-            if spec.seen is None or spec.seen[0] is not self:
-                app = AppId(self._next_app())
-                self.specs[app] = spec
-                self._inbox.put(spec.row(app))
-                spec.seen = (self, app, options)
-        return spec.seen[1:]
-
-    def admit(self, given: Options) -> Options:
-        """Return options with this kernel's defaults filled in; refuse what no executor can meet."""
-        options = self._admitted.get(given)
-        if options is not None:
-            return options
-        labels = [executor.label for executor in self._executors]
-        for label in given.executors:
-            if label not in labels:
-                known = ", ".join(repr(str(one)) for one in labels if one != self._local.label)
-                raise ConfigError(f"no executor is called {str(label)!r}; this kernel has {known}")
-        if not self._loop.placement.can_ever_place(given):
-            need = given.resources
-            raise InvalidResources(
-                f"no executor has room for cores={need.cores}, memory={need.memory}, gpus={need.gpus}"
-                f"{f' on {need.nodes} nodes' if need.nodes > 1 else ''}; "
-                f"the largest has {self._loop.placement.describe_largest()}"
-            )
-        options = self._admitted[given] = replace(
-            given,
-            retry=given.retry or self._retry,
-            memoized=self._is_memoized if given.memoized is None else given.memoized,
-            holds=self._holds if given.holds is None else given.holds,
-        )
-        return options
 
     def derive(self, operation: str, future: AppFuture[Any], key: Any) -> AppFuture[Any]:
         """Submit a tiny task on a future's result, run in this process; `operation` is getitem or getattr."""
@@ -336,7 +286,7 @@ class DataFlowKernel:
 
     def app_name(self, task: Task) -> str:
         """Return the name of a task's app."""
-        return self.specs[task.app].name
+        return self.admission.specs[task.app].name
 
     def known_tasks(self) -> list[Task]:
         """Return the tasks that are not done: unfinished ones, and those that a retry may reopen."""

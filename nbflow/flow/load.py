@@ -16,6 +16,7 @@ from nbflow.control.places import control_path
 from nbflow.errors import ConfigError, ControlError, JournalError
 from nbflow.executors.threads import ThreadsExecutor
 from nbflow.flow import current
+from nbflow.flow.admission import Defaults
 from nbflow.flow.cells import follow_cells
 from nbflow.flow.control import Control
 from nbflow.flow.internal import LOCAL
@@ -179,9 +180,15 @@ def _start(config: Config, resume: str | os.PathLike[str] | None, *, is_fresh: b
     try:
         local = ThreadsExecutor(LOCAL, LOCAL_THREADS)
         kernel = DataFlowKernel(
-            *(journal, runs_dir() / run, built, local, as_policy(config.retries)),
-            is_memoized=config.cache,
-            holds=as_hold(config.on_failure),
+            journal,
+            runs_dir() / run,
+            built,
+            local,
+            Defaults(
+                retry=as_policy(config.retries),
+                is_memoized=config.cache,
+                holds=as_hold(config.on_failure),
+            ),
             lineage=lineage,
             after=after,
         )

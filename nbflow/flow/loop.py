@@ -15,6 +15,8 @@ from concurrent.futures import Future
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar, final
 
+from nbflow.core.assignment import Assignment
+from nbflow.core.capacity import Capacity
 from nbflow.core.effects import (
     Drop,
     Effect,
@@ -35,19 +37,14 @@ from nbflow.core.events import (
     MemoMissed,
     RetryDue,
     Returned,
-    Spawned,
     Submitted,
     TryFailed,
 )
-from nbflow.core.graph import Graph, waits_for
-from nbflow.core.ids import ExecutorId
-from nbflow.core.placement import Assignment, Capacity, Placement
-from nbflow.core.retry import Decision, is_free
+from nbflow.core.graph import Graph
+from nbflow.core.placement import Placement
 from nbflow.core.states import Cause, State
 from nbflow.core.task import Task
-from nbflow.errors import JoinError
 from nbflow.executors.protocol import (
-    Elastic,
     Executor,
     NodeDown,
     NodeDraining,
@@ -58,11 +55,13 @@ from nbflow.executors.protocol import (
     SlotDown,
     SlotUp,
 )
+from nbflow.flow.arrivals import Arrivals
 from nbflow.flow.binding import Binding
-from nbflow.flow.bonds import CANDIDATE, Joined
+from nbflow.flow.bonds import Joined
+from nbflow.flow.fleet import LOOK_SECONDS, Fleet
 from nbflow.flow.foreign import Told, watch
 from nbflow.flow.inputs import Found
-from nbflow.flow.keeping import Answers, Joining, Keeper
+from nbflow.flow.keeping import Answers, Keeper
 from nbflow.flow.memory import Kept, Memory
 from nbflow.flow.record import Recorder
 from nbflow.flow.settle import settle
@@ -70,7 +69,7 @@ from nbflow.flow.timers import Timers
 from nbflow.flow.usercode import UserCode
 from nbflow.journal.rows import AppRow, CellRow
 from nbflow.journal.writer import Journal
-from nbflow.wire.messages import Call, Kind
+from nbflow.wire.messages import Call
 
 __all__ = ["FlowLoop"]
 
@@ -79,12 +78,6 @@ T = TypeVar("T")
 
 TURN_LIMIT = 2000
 """Messages taken in one turn, so that a fast caller does not keep slots waiting."""
-
-LOOK_SECONDS = 0.5
-"""How often a busy loop looks for tasks that wait behind a slow one."""
-
-DEMAND_SECONDS = 1.0
-"""How often an elastic executor is told what is wanted, while something is."""
 
 
 @final
@@ -102,12 +95,8 @@ class FlowLoop:
 
     def __init__(self, journal: Journal, usercode: UserCode, new_found: Callable[[], Found]) -> None:
         self.inbox: SimpleQueue[Any] = SimpleQueue()
-        self.executors: dict[ExecutorId, Executor] = {}
-        # Who it is, whether anything was wanted of it when it was last told, and when it is told again.
-        self._elastic: dict[ExecutorId, tuple[Elastic, bool, float]] = {}
-        self._early: list[NodeUp] = []
-        self._next_look = 0.0
         self.placement = Placement()
+        self.fleet = Fleet(self.placement)
         self.memory = Memory(self.inbox.put)
         self._journal = journal
         self._recorder = Recorder(journal)
@@ -115,7 +104,17 @@ class FlowLoop:
         self.keeper = Keeper(journal.run, self.inbox.put, new_found)
         self.binding = Binding(journal.run, self.graph, self.keeper, self.ask)
         self._usercode = usercode
-        self._new_found = new_found
+        arrivals = self._arrivals = Arrivals(
+            self.graph,
+            self.placement,
+            self.memory,
+            self.keeper,
+            self.binding,
+            usercode,
+            apply=self._apply,
+            post=self.inbox.put,
+            new_found=new_found,
+        )
         self._timers = Timers()
         self._now = 0.0
         self._is_open = True
@@ -125,43 +124,36 @@ class FlowLoop:
         self._handlers: dict[type[Any], Callable[[Any], None]] = {
             list: self._handle_all,
             Submitted: self._submitted,
-            Returned: self._returned,
-            TryFailed: self._try_failed,
+            Returned: arrivals.returned,
+            TryFailed: arrivals.try_failed,
             Told: self._told,
             RetryDue: self._apply,
-            MemoHit: self._keep,
+            MemoHit: arrivals.keep,
             MemoMissed: self._apply,
-            Kept: lambda kept: self._keep(kept.event),
-            Answers: self._take_answers,
+            Kept: lambda kept: arrivals.keep(kept.event),
+            Answers: arrivals.take_answers,
             Printed: self._recorder.printed,
             AppRow: self._recorder.app,
             CellRow: self._recorder.cell,
             SlotUp: lambda up: self.placement.open_slot(up.executor, up.slot, up.node),
             SlotDown: self._slot_down,
-            NodeUp: self._node_up,
+            NodeUp: lambda up: self.fleet.open_node(up, self._now),
             NodeDraining: lambda one: self.placement.drain_node(one.executor, one.node),
             NodeDown: lambda one: self.placement.close_node(one.executor, one.node),
             Recovered: lambda one: None,
             Receipt: lambda receipt: journal.when_written(receipt.sign),
             _Ask: self._answer,
         }
-        self._go_on: dict[type[Any], Callable[[Any], None]] = {
-            Returned: self._apply,
-            MemoHit: self._apply,
-            MemoMissed: self._unbound,
-            TryFailed: self._judge,
-            Joining: self._joining,
-        }
         self._effects: dict[type[Any], Callable[[Any], None]] = {
             Enqueue: lambda effect: self.placement.enqueue(effect.task),
             Resolve: self._resolve,
             Reject: self._end_without,
             Withdraw: self._end_without,
-            LookUp: self._look_up,
-            Remember: lambda effect: None,  # it was kept before its task could end: see _returned
+            LookUp: lambda effect: arrivals.look_up(effect.task),
+            Remember: lambda effect: None,  # it was kept before its task could end: see Arrivals
             Reopen: self._reopen,
             WakeLater: self._wake_later,
-            Drop: self._drop,
+            Drop: lambda effect: self.fleet.drop(effect.task.id, effect.try_id, self._now),
         }
 
     # From any thread
@@ -229,13 +221,7 @@ class FlowLoop:
 
     def open_executor(self, executor: Executor, capacity: Capacity, *, is_default: bool) -> None:
         """Give tasks to an executor that has started; only from a function given to `ask`."""
-        self.executors[executor.label] = executor
-        self.placement.open_pool(executor.label, capacity, is_default=is_default)
-        if isinstance(executor, Elastic):
-            self._elastic[executor.label] = executor, False, 0.0
-        early, self._early = self._early, []
-        for up in early:
-            self._node_up(up)
+        self.fleet.open(executor, capacity, self._now, is_default=is_default)
 
     # The loop's thread
 
@@ -246,7 +232,7 @@ class FlowLoop:
                 item = inbox.get(timeout=self._patience())
             except Empty:
                 item = []
-            self._now = time.monotonic()
+            self._now = self._arrivals.now = time.monotonic()
             self._recorder.now = time.time()
             self._handle_all([item])
             self._handle_all(inbox.get() for _ in range(min(inbox.qsize(), TURN_LIMIT)))
@@ -261,7 +247,7 @@ class FlowLoop:
 
     def _patience(self) -> float | None:
         wait = self._timers.wait(time.monotonic())
-        if self.placement.is_busy() or any(is_wanted for _, is_wanted, _ in self._elastic.values()):
+        if self.fleet.is_busy:
             return LOOK_SECONDS if wait is None else min(wait, LOOK_SECONDS)
         return wait
 
@@ -302,101 +288,6 @@ class FlowLoop:
     def _slot_down(self, down: SlotDown) -> None:
         self.placement.close_slot(down.slot)
 
-    def _node_up(self, up: NodeUp) -> None:
-        if up.executor not in self.executors:  # it came while its executor was starting
-            self._early.append(up)
-            return
-        self.placement.open_node(
-            up.executor, up.node, up.block, up.slots, up.total, now=self._now, until=up.until
-        )
-
-    def _returned(self, event: Returned) -> None:
-        executor = self.placement.release(event.task, event.try_id, self._now)
-        task = self.graph.tasks.get(event.task)
-        if task is None or task.try_id != event.try_id:
-            return
-        if executor is not None:
-            self.placement.learn(task.app, event.seconds, executor)
-        if task.options.memoized:
-            self.memory.keep(event)
-        else:
-            self._keep(event)
-
-    def _keep(self, event: Returned | MemoHit | TryFailed) -> None:
-        """Have a result on disk before anybody sees it; what was sent ahead must not overtake its parents."""
-        task = self.graph.tasks.get(event.task)
-        if task is not None and self.keeper.is_open and (task.call.form is not None or task.awaiting):
-            self.keeper.keep(task, event)
-        elif task is not None and type(event) is Returned and task.call.directive.kind is Kind.JOIN:
-            self._joining(Joining(event))
-        else:
-            self._go_on[type(event)](event)
-
-    def _take_answers(self, answers: Answers) -> None:
-        handlers = self._go_on
-        for event in answers.events:
-            try:
-                handlers[type(event)](event)
-            except Exception:
-                log.exception("nbflow could not handle %r", event)
-
-    def _joining(self, joining: Joining) -> None:
-        event = joining.event
-        task = self.graph.tasks.get(event.task)
-        if task is not None and task.try_id == event.try_id:
-            self._apply(self._join(task, event))
-
-    def _unbound(self, event: MemoMissed) -> None:
-        task = self.graph.tasks.get(event.task)
-        if task is not None and task.options.memoized and task.state is State.READY:
-            self.memory.look_up(task)
-        else:
-            self._apply(event)
-
-    def _try_failed(self, event: TryFailed) -> None:
-        if event.cause is Cause.EXPIRED and (
-            had := self.placement.time_had(event.task, event.try_id, self._now)
-        ):
-            event.seconds, event.lifetime = had
-        self.placement.release(event.task, event.try_id, self._now)
-        task = self.graph.tasks.get(event.task)
-        if task is not None and task.awaiting:
-            self._keep(event)
-        else:
-            self._judge(event)
-
-    def _judge(self, event: TryFailed) -> None:
-        task = self.graph.tasks.get(event.task)
-        policy = task.options.retry if task is not None and _counts(task, event) else None
-        if policy is None or policy.handler is None or event.verdict is not None:
-            self._apply(event)
-            return
-
-        def judge() -> None:
-            # What stands when the handler ends its thread, by sys.exit for one: the task must end somehow.
-            event.verdict = Decision.FAIL
-            try:
-                event.verdict = policy.judge(event.error, task.future.task)  # type: ignore[union-attr]
-            finally:
-                self.inbox.put(event)
-
-        self._usercode.run(judge)
-
-    def _join(self, task: Task, event: Returned) -> Event:
-        found = self._new_found()
-        found.look_into(event.value)
-        if waits_for(found.tasks, task):
-            error = JoinError(
-                f"join app task {task.id} returned a future that waits for this very task: that never ends. "
-                "Return futures of tasks that do not take this one's result.",
-                task=task.id,
-            )
-            return TryFailed(event.task, event.try_id, Cause.RAISED, error, seconds=event.seconds)
-        self.watch_foreign(task, found.foreign)
-        return Spawned(
-            event.task, event.try_id, event.value, found.tasks, len(found.foreign), seconds=event.seconds
-        )
-
     def watch_foreign(self, task: Task, futures: list[Future[Any]]) -> None:
         """Tell the task when futures of others end; from any thread, after the event that counts them."""
         if futures:
@@ -414,43 +305,14 @@ class FlowLoop:
             if assignment.grant is not None:
                 calls[0].grant = assignment.grant
             self._send(assignment, calls)
-        if self._now >= self._next_look:
-            self._next_look = self._now + LOOK_SECONDS
-            for executor, tries in self.placement.stalled(self._now):
-                self.executors[executor].recall(tries)
-        if self._elastic:
-            self._tell_demand()
-
-    def _tell_demand(self) -> None:
-        """Tell elastic executors what is wanted: now and then, and when it begins and ends."""
-        for label, (executor, was_wanted, due) in self._elastic.items():
-            is_wanted = self.placement.is_wanted(label)
-            if is_wanted is not was_wanted or (is_wanted and self._now >= due):
-                self._elastic[label] = executor, is_wanted, self._now + DEMAND_SECONDS
-                self.placement.expect(label, executor.wait_seconds)
-                executor.demand(self.placement.outlook(label, self._now))
+        self.fleet.look_after(self._now)
 
     def _send(self, assignment: Assignment, calls: list[Call]) -> None:
         try:
-            self.executors[assignment.executor].send(assignment.slot, calls)
+            self.fleet.send(assignment, calls)
         except Exception as error:
             log.exception("executor %s could not take a bundle", assignment.executor)
             self._handle_all(TryFailed(call.task, call.try_id, Cause.RAISED, error) for call in calls)
-
-    def _drop(self, effect: Drop) -> None:
-        key = (effect.task.id, effect.try_id)
-        executor = self.placement.executor_of(*key)
-        if executor is not None:
-            self.executors[executor].drop([key])
-            self.placement.release(*key, self._now)
-
-    def _look_up(self, effect: LookUp) -> None:
-        task = effect.task
-        if task.bond is CANDIDATE:
-            self.keeper.look_up(task, self.binding.shelf_of(task))
-        else:
-            task.bond = None
-            self._unbound(MemoMissed(task.id, task.try_id))
 
     def _resolve(self, effect: Resolve) -> None:
         bond = effect.task.bond
@@ -473,9 +335,3 @@ class FlowLoop:
         future = effect.task.future
         for one in (future, *future._outputs):
             one._reopen()
-
-
-def _counts(task: Task, event: TryFailed) -> bool:
-    """Tell whether the failure is about what the task does now, and its own: then a handler is asked."""
-    is_current = task.try_id == event.try_id and not task.state.is_final and not task.awaiting
-    return is_current and not is_free(event.cause, alone=event.alone)

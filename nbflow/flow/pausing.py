@@ -107,7 +107,7 @@ class Pauses:
             if executor is not None:
                 tries.setdefault(executor, []).append((task.id, task.try_id))
         for executor, sent in tries.items():
-            self._loop.executors[executor].recall(sent)
+            self._loop.fleet.recall(executor, sent)
 
     def _watch_door(self) -> None:
         """Look at each task that is submitted or could leave, as long as any may have to be kept back."""

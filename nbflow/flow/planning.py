@@ -105,7 +105,7 @@ class _Planner:
     ) -> AppFuture[Any]:
         """Look one call up, and return a future of what is known of it."""
         kernel = current()  # the code may have loaded another one
-        admitted = kernel.admit(spec.options if options is None else options)
+        admitted = kernel.admission.admit(spec.options if options is None else options)
         call = Invocation(None, args, kwargs, directive, has_futures=True)  # type: ignore[arg-type]
         answer = self._foresee(kernel, spec, admitted, call)
         self._count(kernel, spec, directive.label or spec.name, answer)

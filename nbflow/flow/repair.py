@@ -17,6 +17,7 @@ from nbflow.core.ids import AppId
 from nbflow.core.states import REOPENABLE, State
 from nbflow.core.task import Options, Task
 from nbflow.errors import NotPicklable
+from nbflow.flow.admission import Admission
 from nbflow.flow.cancelling import spawned_by
 from nbflow.flow.describe import describe_value
 from nbflow.flow.inputs import find_futures
@@ -30,9 +31,6 @@ from nbflow.wire.functions import Function
 from nbflow.wire.messages import Directive, Kind
 
 __all__ = ["Repairs"]
-
-Register = Callable[[AppSpec], tuple[AppId, Options]]
-Admit = Callable[[Options], Options]
 
 
 class _Definition(NamedTuple):
@@ -57,14 +55,12 @@ class _Changed(NamedTuple):
 class Repairs:
     """Reopen tasks of one dataflow kernel, and close them again."""
 
-    def __init__(
-        self, owner: Owner, loop: FlowLoop, specs: dict[AppId, AppSpec], register: Register, admit: Admit
-    ) -> None:
+    def __init__(self, owner: Owner, loop: FlowLoop, admission: Admission) -> None:
         self._owner = owner
         self._loop = loop
-        self._specs = specs
-        self._register = register
-        self._admit = admit
+        self._specs = admission.specs
+        self._register = admission.known
+        self._admit = admission.admit
         self._formers: list[Former] = []
         self._newest_task = 0
 

@@ -10,7 +10,6 @@ from nbflow.core.ids import AppId
 from nbflow.core.task import Options
 from nbflow.errors import NotMemoizable
 from nbflow.flow.memory import Recipe
-from nbflow.flow.owner import Owner
 from nbflow.journal.rows import AppRow
 from nbflow.memo.keys import Binder, Code
 from nbflow.wire.fingerprint import Fingerprinter
@@ -29,7 +28,7 @@ _newest: dict[tuple[str, str], AppSpec] = {}
 class AppSpec:
     """Describe one definition of an app.
 
-    `seen` remembers which kernel knows it under which id, and with which options (its defaults filled in).
+    `seen` remembers whose admission knows it under which id, and with which options (its defaults filled in).
     """
 
     __slots__ = (
@@ -57,7 +56,7 @@ class AppSpec:
         self._fingerprinter: Fingerprinter | None = None
         self._recipe: Recipe | None = None
         self._latest: tuple[Function, int, Recipe] | None = None
-        self.seen: tuple[Owner, AppId, Options] | None = None
+        self.seen: tuple[object, AppId, Options] | None = None
 
     def recipe(self, *, travels: bool) -> Recipe:
         """Return how the keys of calls that are made now are told: with the code as it is."""

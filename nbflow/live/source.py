@@ -96,7 +96,7 @@ class CurrentRun:
         from nbflow.flow.spec import newest
 
         kernel, source = self._kernel, changes.get("source")
-        known = [newest(kernel.specs[one.app]).fn for one in kernel.known_tasks() if one.id == task]
+        known = [newest(kernel.admission.specs[one.app]).fn for one in kernel.known_tasks() if one.id == task]
         reopened = self.do("edit", task=task, **changes)["reopened"]
         is_adopted = adopt and source is not None and adopt_function(known[0], revise(known[0], source))
         return reopened, is_adopted

@@ -182,12 +182,8 @@ class Crew:
 
     def next_due(self) -> float:
         """Return when `act_on_time` has to be called (monotonic clock) if nothing happens before."""
-        due = math.inf
-        for worker in self._crew.values():
-            due = min(due, worker.deadline)
-        for vacancy in self._vacant.values():
-            due = min(due, vacancy.due)
-        return due
+        deadlines = (worker.deadline for worker in self._crew.values())
+        return min((*deadlines, *(vacancy.due for vacancy in self._vacant.values())), default=math.inf)
 
     def act_on_time(self, now: float) -> None:
         """End workers whose time is over, and fill places that have waited."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from nbflow.core import effects as does
+from nbflow.core.capacity import Capacity
 from nbflow.core.events import (
     CancelRequested,
     DepDone,
@@ -34,7 +35,7 @@ from nbflow.core.events import (
 from nbflow.core.former import Former
 from nbflow.core.graph import Graph, waits_for
 from nbflow.core.ids import AppId, ExecutorId, SlotId, TaskId, TryId
-from nbflow.core.placement import Capacity, Placement
+from nbflow.core.placement import Placement
 from nbflow.core.retry import RetryPolicy
 from nbflow.core.states import REOPENABLE, Cause, State
 from nbflow.core.task import Failure, Options, Resources, Task

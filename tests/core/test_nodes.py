@@ -2,9 +2,11 @@
 
 import pytest
 
+from nbflow.core.assignment import Assignment
+from nbflow.core.capacity import Capacity
 from nbflow.core.ids import AppId, ExecutorId, NodeId, SlotId
-from nbflow.core.nodes import PLENTY_SECONDS, Capacity, time_needed
-from nbflow.core.placement import Assignment, Placement
+from nbflow.core.nodes import PLENTY_SECONDS, time_needed
+from nbflow.core.placement import Placement
 from nbflow.core.states import State
 from nbflow.core.task import Grant, Options, Resources, Task
 

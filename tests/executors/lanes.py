@@ -10,8 +10,8 @@ from typing import Any
 
 import zmq
 
+from nbflow.core.capacity import Capacity
 from nbflow.core.ids import ExecutorId
-from nbflow.core.placement import Capacity
 from nbflow.core.task import Resources
 from nbflow.executors.pilots.lanes import Lanes, Patience
 from nbflow.executors.pilots.node import Pass

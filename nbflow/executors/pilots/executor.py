@@ -14,8 +14,8 @@ from typing import Final, final
 
 import zmq
 
+from nbflow.core.capacity import Capacity
 from nbflow.core.ids import ExecutorId, SlotId
-from nbflow.core.placement import Capacity
 from nbflow.core.scaling import Outlook
 from nbflow.core.task import Grant
 from nbflow.errors import ConfigError
