@@ -13,7 +13,9 @@ import nbflow as nf
 from nbflow.sites.model import BlockLimits, LauncherName, Site
 from tests.e2e import victims
 from tests.e2e.nemesis import Nemesis, eventually, nemesis
-from tests.e2e.test_pilots import cluster, executor, here, marks
+from tests.e2e.pilots import executor
+from tests.e2e.test_clusters import cluster
+from tests.e2e.test_pilots import here, marks
 
 __all__ = ["cluster", "here", "marks", "nemesis"]
 
