@@ -39,8 +39,8 @@ SEEN_SECONDS: Final = 60.0
 SLOW_POLL_SECONDS: Final = 30.0
 START_SECONDS: Final = 180.0
 UNHEARD_SECONDS: Final = 15.0
-"""How long after a controller's restart a pilot may come that ran before. One that only the dead controller knew
-never does: it takes itself for registered."""
+"""How long after the restart of a controller a pilot may come that ran before. One that only the dead
+controller knew never does: it takes itself for registered."""
 BARE_SECONDS: Final = 60.0
 """How long a job may go on after its last pilot was lost: one that was only cut off may come back."""
 
