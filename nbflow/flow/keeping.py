@@ -21,12 +21,12 @@ from nbflow.core.events import Event, MemoHit, MemoMissed, Returned
 from nbflow.core.ids import TaskId
 from nbflow.core.task import Task
 from nbflow.errors import ConfigError, NotMemoizable, ResultsError
-from nbflow.flow.bonds import Joined, identities_of
+from nbflow.flow.bonds import FOLLOWING, Joined, identities_of
 from nbflow.flow.forms import form_of_call, form_of_joined
 from nbflow.flow.inputs import Found, are_atoms
 from nbflow.flow.memory import written_by
 from nbflow.flow.past import APART, DONE, FRESH, PICKLED, PLAIN, Finished, Result, index_of
-from nbflow.flow.shelf import Shelf, code_of
+from nbflow.flow.shelf import Work, code_of
 from nbflow.memo.files import digest_of
 from nbflow.memo.results import ResultsFile, digest_of_data
 from nbflow.wire.messages import Kind
@@ -64,7 +64,6 @@ class Answers:
 @dataclass(slots=True)
 class _LookUp:
     task: Task
-    shelf: Shelf
 
 
 @final
@@ -116,9 +115,9 @@ class Keeper:
         """Put a result on disk, then send its event on; any other event goes on behind those before it."""
         self._asked.append((task, event))
 
-    def look_up(self, task: Task, shelf: Shelf) -> None:
-        """Answer with MemoHit or MemoMissed, soon."""
-        self._asked.append(_LookUp(task, shelf))
+    def look_up(self, task: Task) -> None:
+        """Answer with MemoHit or MemoMissed, soon; the bond of the task is the shelf to look at."""
+        self._asked.append(_LookUp(task))
 
     def release(self, task: Task) -> None:
         """Be told that a task ends without a result: those bound to it while it ran are looked up anew."""
@@ -204,7 +203,7 @@ class Keeper:
                 if task.id in self._following:
                     answers += self._lead(task, self._flush() if is_kept else None)
             case _LookUp():
-                answers += self._find(one.task, one.shelf)
+                answers += self._find(one.task)
             case _Release():
                 answers += [_missed(task) for task in self._following.pop(one.task, ())]
             case _Do():
@@ -289,21 +288,25 @@ class Keeper:
 
     # Finding
 
-    def _find(self, task: Task, shelf: Shelf) -> list[Event]:
+    def _find(self, task: Task) -> list[Event]:
         parents = identities_of(self.run, task.parents)
+        # What one call of a join app makes are several calls, also while its cell is run again.
+        first = task.id if task.spawner is None else task.spawner
 
-        def fits(work: Result | Task) -> bool:
+        def fits(work: Work) -> bool:
             if isinstance(work, Result):
-                return work.finished.parents == parents
-            return identities_of(self.run, work.parents) == parents
+                is_before = work.finished.run != self.run or work.finished.task < first
+                return is_before and work.finished.parents == parents
+            return work.id < first and identities_of(self.run, work.parents) == parents
 
-        call = task.call
+        call, shelf = task.call, task.bond
         while (work := shelf.take(code_of(call), call.form, fits)) is not None:
             if isinstance(work, Result):
                 answer = _bind(task, work)
                 if answer is not None:
                     return [answer, *self._lead(task, work)]
             elif work.id in self._following:  # else it failed, or was cancelled
+                task.bond = FOLLOWING
                 self._following[work.id].append(task)
                 return []
         return [_missed(task)]
