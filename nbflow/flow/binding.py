@@ -161,7 +161,8 @@ class Binding:
         if not bound:
             return ""
         others = [run for run in dict.fromkeys(finished) if run != self._run]
-        source = f"finished work of run {others[0]}" if others else "work that was there already"
+        more = " and others" if len(others) > 1 else ""
+        source = f"finished work of run {others[0]}{more}" if others else "work that was there already"
         run = len(calls) - bound - undecided
         more = (f", {run} run" if run else "") + (f", {undecided} wait for others" if undecided else "")
         return (
