@@ -162,12 +162,12 @@ class Binding:
             return ""
         others = [run for run in dict.fromkeys(finished) if run != self._run]
         more = " and others" if len(others) > 1 else ""
-        source = f"finished work of run {others[0]}{more}" if others else "work that was there already"
+        source = f"work of run {others[0]}{more}" if others else "work that was there already"
         run = len(calls) - bound - undecided
         more = (f", {run} run" if run else "") + (f", {undecided} wait for others" if undecided else "")
         return (
             f"nbflow: {bound} of {len(calls)} calls are bound to {source}{more}. "
-            "To run them anew: %nbflow fresh, then the cell again"
+            "To run them anew: nbflow.load(fresh=True)"
         )
 
     def _await_answers(self, calls: Sequence[Task]) -> None:

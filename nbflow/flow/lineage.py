@@ -8,11 +8,10 @@ from pathlib import Path
 
 from nbflow.errors import ResultsError
 from nbflow.flow.cells import is_notebook, notebook_path
-from nbflow.flow.past import Lineage, find_results, runs_of
+from nbflow.flow.past import LAST, Lineage, find_results, runs_of
 
 __all__ = ["this_lineage"]
 
-LAST = "last"
 NOTEBOOK, SCRIPT = "notebook", "script"
 
 

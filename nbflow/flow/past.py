@@ -21,6 +21,7 @@ from nbflow.memo.places import make_private, user_key
 from nbflow.memo.results import read_blocks, read_data
 
 __all__ = [
+    "LAST",
     "NOBODY",
     "Finished",
     "Left",
@@ -39,6 +40,8 @@ __all__ = [
 RESULTS_NAME = "results"
 MOST_RUNS, MOST_RESULTS = 200, 1_000_000
 """So far back is gone: a notebook that was run for years starts in a moment, too."""
+
+LAST = "last"
 
 START, DONE, FRESH = "start", "done", "fresh"
 """What an index is about: the run, what it finished, that nothing before it counts any longer."""
@@ -201,31 +204,42 @@ def chain(path: Path) -> Iterator[list[Result]]:
             todo, lineage = runs_of(start.lineage, start.began), start.lineage
 
 
-def read_results(path: Path, since: int = 0) -> Left:
-    """Return what a file holds from the offset `since` on. Raises ResultsError."""
+def read_results(path: Path, since: int = 0, *, is_trusted: bool = False) -> Left:
+    """Return what a file holds from the offset `since` on. Raises ResultsError.
+
+    It is believed when this user wrote it, or when it `is_trusted`.
+    """
     start, results, is_fresh, end = None, list[Result](), False, since
-    for block in read_blocks(path, own_key(), since):
-        kind, content = marshal.loads(block.index)
+    for block in read_blocks(path, None if is_trusted else own_key(), since):
+        try:
+            kind, content = marshal.loads(block.index)
+            if kind == START:
+                start = Start(*content)
+            elif kind == FRESH:
+                results.clear()
+                is_fresh = True
+            elif kind == DONE:
+                results.extend([Result(Finished._make(told), path, block.data_at) for told in content])
+        except (ValueError, TypeError, EOFError) as error:  # its seal was right, or nobody looked at it
+            raise ResultsError(
+                f"the results {path} were damaged, or are of another version: {error}"
+            ) from error
         end = block.end
-        if kind == START:
-            start = Start(*content)
-        elif kind == FRESH:
-            results.clear()
-            is_fresh = True
-        elif kind == DONE:
-            results.extend(Result(Finished._make(told), path, block.data_at) for told in content)
     return Left(start, results, is_fresh, end)
 
 
-def runs_of(lineage: str, before: int | None = None) -> list[Path]:
-    """Return the results of all runs of a notebook or script that began `before` then, the oldest first."""
+def runs_of(lineage: str | None, before: int | None = None) -> list[Path]:
+    """Return the results of all runs of a notebook or script, the oldest first; of any with None.
+
+    With `before` only those that had begun then. What cannot be read is passed over.
+    """
     found = []
-    for path in runs_dir().glob(f"*/{RESULTS_NAME}") if lineage else ():
+    for path in runs_dir().glob(f"*/{RESULTS_NAME}") if lineage != "" else ():
         try:
             start = _read_start(path)
         except ResultsError:
             continue
-        if start.lineage == lineage and (before is None or start.began < before):
+        if lineage in (None, start.lineage) and (before is None or start.began < before):
             found.append((start.began, path))
     return [path for _, path in sorted(found)]
 
@@ -242,7 +256,7 @@ def _read_start(path: Path) -> Start:
 def find_results(run: str | os.PathLike[str]) -> Path:
     """Return the results that somebody means: a run's name or the start of it, its folder, an exported file.
 
-    Raises ResultsError when there are none, or several.
+    'last' is the run that began last, whatever it was of. Raises ResultsError for none, and for several.
     """
     path = Path(run).expanduser()
     if path.is_dir() and (path / RESULTS_NAME).is_file():
@@ -250,8 +264,11 @@ def find_results(run: str | os.PathLike[str]) -> Path:
     if path.is_file():
         return path.absolute()
     name = os.fspath(run)
-    found = [] if os.sep in name else sorted(runs_dir().glob(f"{name}*/{RESULTS_NAME}"))
-    exact = [one for one in found if one.parent.name == name] or found
+    if name == LAST:
+        exact = runs_of(None)[-1:]
+    else:
+        found = [] if os.sep in name else sorted(runs_dir().glob(f"{name}*/{RESULTS_NAME}"))
+        exact = [one for one in found if one.parent.name == name] or found
     if len(exact) == 1:
         return exact[0]
     if exact:

@@ -197,14 +197,14 @@ def test_a_real_kernel_that_is_killed_and_restarted_binds_and_runs_anew_when_ask
             client.wait_for_ready(60)
             execute(client, "one", setup)
             said = execute(client, "two", RUN)
-            assert "nbflow: 7 of 7 calls are bound to finished work of run " in said
+            assert "nbflow: 7 of 7 calls are bound to work of run " in said
             assert "25.0" in said
             assert len(log.read_text().splitlines()) == 7
 
         changed = setup.replace("/ len(values)", "/ len(values) + 1")
         execute(client, "one", changed)
         said = execute(client, "two", RUN)
-        assert "nbflow: 6 of 7 calls are bound to finished work of run " in said
+        assert "nbflow: 6 of 7 calls are bound to work of run " in said
         assert "26.0" in said
         assert log.read_text().splitlines()[7:] == ["average"]
 
@@ -229,8 +229,8 @@ def test_restart_the_kernel_and_run_all_cells_in_jupyterlab(
     page.evaluate("() => void window.jupyterapp.commands.execute('notebook:restart-run-all')")
     page.get_by_role("button", name="Confirm Kernel Restart").click()
     output = opened.cell(1).locator(".jp-OutputArea").first
-    expect(output).to_contain_text("7 of 7 calls are bound to finished work of run ", timeout=60_000)
-    expect(output).to_contain_text("To run them anew: %nbflow fresh, then the cell again")
+    expect(output).to_contain_text("7 of 7 calls are bound to work of run ", timeout=60_000)
+    expect(output).to_contain_text("To run them anew: nbflow.load(fresh=True)")
     expect(output).to_contain_text("25.0")
     output.scroll_into_view_if_needed()
     page.screenshot(path=pictures / "restarted.png")

@@ -85,14 +85,14 @@ def test_a_cell_that_is_run_again_binds_in_this_kernel_and_the_next(
     notebook.restart()
     notebook.run("a", SQUARE)
     assert notebook.run("b", call) == [0, 1, 4]
-    assert f"3 of 3 calls are bound to finished work of run {first}" in capsys.readouterr().out
+    assert f"3 of 3 calls are bound to work of run {first}" in capsys.readouterr().out
     assert notebook.runs() == ["0.0", "1.0", "2.0"]
     assert str(nf.load()).endswith(f"threads, with 3 results of run {first}")
     notebook.restart()
     notebook.run("a", SQUARE)
     # One more call: the others stay bound, through the runs before the last.
     assert notebook.run("b", "nf.gather(square.map(range(4)))") == [0, 1, 4, 9]
-    assert "3 of 4 calls are bound to finished work" in capsys.readouterr().out
+    assert "3 of 4 calls are bound to work of" in capsys.readouterr().out
     assert notebook.runs() == ["0.0", "1.0", "2.0", "3.0"]
 
 
@@ -386,8 +386,8 @@ def test_the_line_tells_what_is_bound_what_runs_and_what_waits(
     notebook.run("a", source)
     capsys.readouterr()
     notebook.run("b", cell + " + [late(4)]")
-    assert "nbflow: 3 of 5 calls are bound to finished work of run " in (out := capsys.readouterr().out)
-    assert ", 1 run, 1 wait for others. To run them anew: %nbflow fresh, then the cell again\n" in out
+    assert "nbflow: 3 of 5 calls are bound to work of run " in (out := capsys.readouterr().out)
+    assert ", 1 run, 1 wait for others. To run them anew: nbflow.load(fresh=True)\n" in out
     notebook.run("b", cell.replace("r =", "again =") + " + [late(4)]")
     assert "nbflow: 4 of 5 calls are bound" in capsys.readouterr().out
     (notebook.marks / "gate").touch()
