@@ -1,5 +1,7 @@
 """Calls of cells that are run again, by this kernel or the next, bind to the work that exists."""
 
+import errno
+import os
 import random
 import threading
 import time
@@ -13,6 +15,8 @@ from IPython.core.interactiveshell import InteractiveShell
 import nbflow as nf
 from nbflow.errors import ResultsError
 from nbflow.flow.current import current
+from nbflow.flow.past import RESULTS_NAME, results_path
+from nbflow.journal.places import JOURNAL_NAME
 
 PRELUDE = """
 import os, random, time
@@ -393,6 +397,63 @@ def test_the_line_tells_what_is_bound_what_runs_and_what_waits(
     (notebook.marks / "gate").touch()
     assert notebook.run("c", "nf.gather([r, again])") == [[0, 1, 2, 3, 4]] * 2
     assert notebook.runs() == ["0.0", "1.0", "2.0", "2.1", "2.2", "4.0", "gate"]
+
+
+def test_F12_a_full_disk_stops_no_run_and_what_ends_later_is_kept(
+    notebook: Notebook, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(*_: Any) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    notebook.run("a", SQUARE)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pwrite", full)
+        assert notebook.run("b", "[square(n).result() for n in range(3)]") == [0, 1, 4]
+    assert notebook.run("c", "square(3).result()") == 9
+    (told,) = [record.getMessage() for record in caplog.records]
+    assert "No space left on device. The run goes on; what ends now cannot be bound after a restart" in told
+    notebook.restart()
+    notebook.run("a", SQUARE)
+    assert notebook.run("b", "[square(n).result() for n in range(3)]") == [0, 1, 4]
+    assert notebook.run("c", "square(3).result()") == 9
+    assert notebook.runs() == ["0.0", "0.1", "1.0", "1.1", "2.0", "2.1", "3.0"]
+
+
+def test_F12_without_room_for_a_file_the_run_goes_on(
+    notebook: Notebook, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("nbflow.flow.binding.ResultsFile", full)
+    notebook.restart()
+    notebook.run("a", SQUARE)
+    assert [notebook.run("b", "square(2).result()") for _ in range(2)] == [4, 4]
+    assert "Results of this run cannot be bound after a restart" in caplog.text
+
+
+@pytest.mark.parametrize("name", [JOURNAL_NAME, RESULTS_NAME])
+def test_F13_what_the_run_before_left_is_damaged_anywhere(notebook: Notebook, name: str) -> None:
+    notebook.run("a", SQUARE)
+    cell, squares = "[square(n).result() for n in range(8)]", [n * n for n in range(8)]
+    assert notebook.run("b", cell) == squares
+    path = results_path(current().run_id).with_name(name)
+    nf.clear()
+    whole, chance = path.read_bytes(), random.Random(13)
+    for _ in range(12):
+        damaged = bytearray(whole)
+        at = chance.randrange(len(whole))
+        damaged[at : at + 50] = chance.randbytes(50)
+        path.write_bytes(damaged)
+        notebook.start(resume=None)
+        notebook.run("a", SQUARE)
+        assert notebook.run("b", cell) == squares
+        # Each life starts from the damaged one alone.
+        left = results_path(current().run_id)
+        nf.clear()
+        left.unlink()
+    if name == JOURNAL_NAME:
+        assert len(notebook.runs()) == 8
 
 
 def wait_until(holds: Callable[[], bool]) -> None:
