@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from importlib.machinery import ModuleSpec
 from typing import Final, final
 
-from nbflow.wire.installed import version_of
+from nbflow.wire.installed import is_installed
 
 __all__ = ["RELOADS", "Reloads"]
 
@@ -49,7 +49,7 @@ class Reloads:
         self._count = len(modules)
         for name in modules.keys() - self._specs.keys() - self._passed_over:
             spec = getattr(modules[name], "__spec__", None)
-            if spec is None or spec.origin is None or version_of(name) is not None:
+            if spec is None or spec.origin is None or is_installed(name):
                 self._passed_over.add(name)
             else:
                 self._specs[name] = spec

@@ -150,7 +150,7 @@ def test_exactly_what_failed_and_what_waits_for_it_runs(
 def test_the_retry_is_undone_in_a_notebook_and_the_old_errors_are_back(notebook: Notebook) -> None:
     notebook.run(LEAF.replace("{body}", BROKEN))
     notebook.run(GRAPH)
-    notebook.run("ended = nf.wait([top]); error = leaves[7].exception()")
+    notebook.run("ended = nf.wait([top, *middles, *leaves]); error = leaves[7].exception()")
     notebook.run(LEAF.replace("{body}", MENDED))
     notebook.run("nf.retry(failed=True); top.result()")
     assert "7 tasks are as they were" in nbflow("undo", "last")
