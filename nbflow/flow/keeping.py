@@ -11,6 +11,7 @@ import os
 import pickle
 import shutil
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,8 +41,8 @@ LIMIT_VARIABLE = "NBFLOW_RESULTS_LIMIT"
 DEFAULT_LIMIT = 10 * 10**9
 INLINE_NBYTES = 4096
 PLAIN_LENGTH = 1024
-IDLE_SECONDS = 1.0
-"""What was written outlives the machine, too, once nothing came for so long."""
+IDLE_SECONDS, BUSY_SECONDS = 1.0, 5.0
+"""What was written outlives the machine, too, once nothing came for so long; while results come, so often."""
 
 
 @final
@@ -100,6 +101,7 @@ class Keeper:
         self._floor = 0
         self._has_warned = False
         self._limit = 0
+        self._synced = 0.0
 
     def open(self, file: ResultsFile) -> None:
         """Start to keep results in `file`."""
@@ -177,22 +179,27 @@ class Keeper:
             answers: list[Event | Joining] = []
             told: list[threading.Event] = []
             for one in batch:
-                try:
-                    self._serve(one, answers, told)
-                except Exception:
-                    # A defect of ours must not leave anybody without an answer.
-                    log.exception("nbflow could not keep or find a result")
-                    if isinstance(one, tuple):
-                        answers.append(one[1])
-                    elif isinstance(one, _LookUp):
-                        answers.append(_missed(one.task))
+                self._answer(one, answers, told)
             self._flush()
             if answers:
                 self._post(Answers(answers))
             for done in told:
                 done.set()
+            if time.monotonic() - self._synced > BUSY_SECONDS:
+                self._sync()
         self._sync()
         self._file.close()
+
+    def _answer(self, one: Any, answers: list[Event | Joining], told: list[threading.Event]) -> None:
+        try:
+            self._serve(one, answers, told)
+        except Exception:
+            # A defect of ours must not leave anybody without an answer.
+            log.exception("nbflow could not keep or find a result")
+            if isinstance(one, tuple):
+                answers.append(one[1])
+            elif isinstance(one, _LookUp):
+                answers.append(_missed(one.task))
 
     def _serve(self, one: Any, answers: list[Event | Joining], told: list[threading.Event]) -> None:
         match one:
@@ -276,6 +283,7 @@ class Keeper:
             return None
 
     def _sync(self) -> None:
+        self._synced = time.monotonic()
         try:
             self._file.sync()
         except OSError as error:
