@@ -16,12 +16,11 @@ from nbflow.core.retry import Decision, is_free
 from nbflow.core.states import Cause, State
 from nbflow.core.task import Task
 from nbflow.errors import JoinError
-from nbflow.flow.binding import Binding
-from nbflow.flow.bonds import CANDIDATE
 from nbflow.flow.foreign import watch
 from nbflow.flow.inputs import Found
 from nbflow.flow.keeping import Answers, Joining, Keeper
 from nbflow.flow.memory import Memory
+from nbflow.flow.shelf import Shelf
 from nbflow.flow.usercode import UserCode
 from nbflow.wire.messages import Kind
 
@@ -40,7 +39,6 @@ class Arrivals:
         placement: Placement,
         memory: Memory,
         keeper: Keeper,
-        binding: Binding,
         usercode: UserCode,
         *,
         apply: Callable[[Event], None],
@@ -52,7 +50,6 @@ class Arrivals:
         self._placement = placement
         self._memory = memory
         self._keeper = keeper
-        self._binding = binding
         self._usercode = usercode
         self._apply = apply
         self._post = post
@@ -105,8 +102,8 @@ class Arrivals:
 
     def look_up(self, task: Task) -> None:
         """See whether earlier work stands for a task: of the same call, else of an equal one."""
-        if task.bond is CANDIDATE:
-            self._keeper.look_up(task, self._binding.shelf_of(task))
+        if type(task.bond) is Shelf:
+            self._keeper.look_up(task)
         else:
             task.bond = None
             self._unbound(MemoMissed(task.id, task.try_id))

@@ -8,20 +8,20 @@ from __future__ import annotations
 import hashlib
 import logging
 import threading
+import time
 from collections import defaultdict
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Any, final
 
 from nbflow.core.graph import Graph
 from nbflow.core.task import Task
 from nbflow.errors import ResultsError
-from nbflow.flow.bonds import CANDIDATE, identities_of
+from nbflow.flow.bonds import FOLLOWING, identities_of
 from nbflow.flow.forms import form_of_call
 from nbflow.flow.internal import LOCAL_OPTIONS
 from nbflow.flow.keeping import Keeper
-from nbflow.flow.past import START, Past, Result, index_of, own_key, read_results, results_path
-from nbflow.flow.shelf import Shelf, Work, code_of
+from nbflow.flow.past import START, Lineage, Past, Result, index_of, own_key, read_results, results_path
+from nbflow.flow.shelf import Shelf, Work, code_of, number_of
 from nbflow.flow.spec import AppSpec
 from nbflow.memo.results import ResultsFile
 from nbflow.wire.functions import Function
@@ -34,7 +34,8 @@ log = logging.getLogger("nbflow")
 SCRIPT = ""
 """The place of calls that no cell makes."""
 
-SETTLE_SECONDS = 0.3
+SETTLE_SECONDS, LOOK_SECONDS = 0.3, 0.005
+"""How long the end of a cell waits for the answer which of its calls are bound, and how often it looks."""
 
 
 @final
@@ -55,22 +56,25 @@ class Binding:
         self._entered = 0
         self._seen: dict[str, int] = {}
         self._shelves: dict[str, Shelf] = {}
-        self._own: tuple[int, dict[str, list[Work]]] = (-1, {})
+        self._own: dict[str, list[Result]] = defaultdict(list)
+        self._own_end = 0
+        self._running: dict[str, list[Task]] = defaultdict(list)
+        self._looked_back = -1
         self._floor = 0
         self._lock = threading.RLock()
         self._under: tuple[Task | None, str | None] = (None, None)
         self._calls: list[Task] = []
 
-    def open(self, lineage: str, after: Path | None) -> None:
+    def open(self, lineage: Lineage) -> None:
         """Keep this run's results, and bind its calls to what was finished before. Raises ResultsError."""
-        if after is not None:
-            self.past = Past.read(after)
+        if lineage.after is not None:
+            self.past = Past.read(lineage.after)
         path = results_path(self._run)
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             file = ResultsFile(path, own_key())
-            told = "" if after is None else str(after)
-            file.append(index_of(START, (self._run, lineage, told)))
+            after = str(lineage.after or "") if lineage.is_chosen else None
+            file.append(index_of(START, (self._run, lineage.name, time.time_ns(), after)))
         except OSError as error:
             log.warning("nbflow: %s: %s. Results of this run cannot be bound after a restart", path, error)
             return
@@ -127,16 +131,13 @@ class Binding:
         call.place = place
         shelf = self._shelf(place)
         if shelf and spec.kind is not Kind.JOIN and _is_bindable(spec):
-            self._calls.append(task)
+            if self._entered:
+                self._calls.append(task)
             if shelf.has(code_of(call), call.form):
-                task.bond = CANDIDATE
+                task.bond = shelf
                 task.can_follow = False
 
     # What stands for them
-
-    def shelf_of(self, task: Task) -> Shelf:
-        """Return where the work lies that may stand for a task."""
-        return self._shelf(task.call.place)
 
     def begin_anew(self) -> None:
         """Let nothing that was finished, or is under way, stand for calls from here on."""
@@ -145,27 +146,36 @@ class Binding:
             self._keeper.forget(self._floor)
         with self._lock:
             self.past = Past()
-            self._own = (-1, {})
+            self._own.clear()
+            self._looked_back = -1
             self._shelves = {}
 
     def tell(self) -> str:
         """Return what was bound of the calls of this cell, in one line; nothing when nothing was."""
         calls, self._calls = self._calls, []
-        if not any(task.bond is not None for task in calls):
-            return ""
-        self._keeper.do(lambda: None, SETTLE_SECONDS)
-        self._keeper.do(lambda: None, SETTLE_SECONDS)
-        bound = [task for task in calls if task.bond is not None]
+        self._await_answers(calls)
+        finished = [task.bond.finished.run for task in calls if isinstance(task.bond, Result)]
+        following = sum(task.bond is FOLLOWING for task in calls)
+        undecided = sum(map(_is_undecided, calls))
+        bound = len(finished) + following
         if not bound:
             return ""
-        runs = dict.fromkeys(task.bond.finished.run for task in bound if isinstance(task.bond, Result))
-        others = [run for run in runs if run != self._run]
-        source = f"finished work of run {others[0]}" if others else "work that was there already"
-        more = f", {len(calls) - len(bound)} run" if len(calls) > len(bound) else ""
+        others = [run for run in dict.fromkeys(finished) if run != self._run]
+        more = " and others" if len(others) > 1 else ""
+        source = f"work of run {others[0]}{more}" if others else "work that was there already"
+        run = len(calls) - bound - undecided
+        more = (f", {run} run" if run else "") + (f", {undecided} wait for others" if undecided else "")
         return (
-            f"nbflow: {len(bound)} of {len(calls)} calls are bound to {source}{more}. "
-            "To run them anew: %nbflow fresh, then the cell again"
+            f"nbflow: {bound} of {len(calls)} calls are bound to {source}{more}. "
+            "To run them anew: nbflow.load(fresh=True)"
         )
+
+    def _await_answers(self, calls: Sequence[Task]) -> None:
+        """Wait a moment until it is known which calls are bound; some have to wait for those before them."""
+        end = time.monotonic() + SETTLE_SECONDS
+        while any(map(_is_undecided, calls)) and time.monotonic() < end:
+            self._keeper.do(lambda: None, SETTLE_SECONDS)
+            time.sleep(LOOK_SECONDS)
 
     def _shelf(self, place: str) -> Shelf:
         shelf = self._shelves.get(place)
@@ -179,30 +189,29 @@ class Binding:
     def _work_at(self, place: str) -> list[Work]:
         entered = self._seen.get(place)
         self._seen[place] = self._entered
-        work: list[Work] = []
+        own: list[Work] = []
         if entered is not None and entered != self._entered:
-            work += self._own_work().get(place, ())
-        return [*work, *self.past.at(place)]
+            if self._looked_back != self._entered:
+                self._keeper.do(self._look_back)
+                self._looked_back = self._entered
+            own = sorted([*self._own[place], *self._running[place]], key=number_of)
+        return [*own, *self.past.at(place)]
 
-    def _own_work(self) -> dict[str, list[Work]]:
-        """Return by place what this run has done before this cell began, and what is under way."""
-        number, own = self._own
-        if number != self._entered:
-            own = defaultdict(list)
-            self._keeper.do(lambda: self._look_back(own))
-            self._own = self._entered, own
-        return own
-
-    def _look_back(self, own: dict[str, list[Work]]) -> None:
+    def _look_back(self) -> None:
+        """Take in what this run has done before this cell began, and what is under way."""
         try:
-            for result in read_results(results_path(self._run))[1]:
-                own[result.finished.place].append(result)
+            left = read_results(results_path(self._run), self._own_end)
         except ResultsError as error:
             log.warning("nbflow: %s", error)
+        else:
+            self._own_end = left.end
+            for result in left.results:
+                self._own[result.finished.place].append(result)
         running = self._ask(self._under_way)
         self._keeper.watch(running)
+        self._running = defaultdict(list)
         for task in running:
-            own[task.call.place].append(task)
+            self._running[task.call.place].append(task)
 
     def _under_way(self) -> list[Task]:
         """Return what runs and may be bound to; in the loop's thread, so that none ends unheard."""
@@ -216,6 +225,10 @@ class Binding:
             and task.call.recipe.code is not None
             and task.call.directive.kind is not Kind.JOIN
         ]
+
+
+def _is_undecided(task: Task) -> bool:
+    return type(task.bond) is Shelf and not task.state.is_final
 
 
 def _is_bindable(spec: AppSpec) -> bool:

@@ -12,11 +12,12 @@ from collections.abc import Sequence
 from typing import Any, final
 
 from nbflow.core.task import Task
+from nbflow.flow.past import Result
 
-__all__ = ["CANDIDATE", "Joined", "identities_of", "identity_of"]
+__all__ = ["FOLLOWING", "Joined", "identities_of", "identity_of"]
 
-CANDIDATE = "candidate"
-"""The bond of a task for which there may be earlier work."""
+FOLLOWING = "following"
+"""The bond of a task that waits for an equal one to end."""
 
 MOST_NAMES = 16
 """The names of more inputs are replaced by their digest."""
@@ -44,7 +45,7 @@ class Joined:
 def identity_of(run: str, task: Task) -> Any:
     """Return the name of the result of a task of `run` that is done; None when it has none."""
     bond = task.bond
-    return (run, task.id) if bond is None or bond is CANDIDATE else bond.identity
+    return bond.identity if isinstance(bond, Result | Joined) else (run, task.id)
 
 
 def identities_of(run: str, tasks: Sequence[Task]) -> tuple[Any, ...] | None:

@@ -11,6 +11,7 @@ import os
 import pickle
 import shutil
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,12 +22,12 @@ from nbflow.core.events import Event, MemoHit, MemoMissed, Returned
 from nbflow.core.ids import TaskId
 from nbflow.core.task import Task
 from nbflow.errors import ConfigError, NotMemoizable, ResultsError
-from nbflow.flow.bonds import Joined, identities_of
+from nbflow.flow.bonds import FOLLOWING, Joined, identities_of
 from nbflow.flow.forms import form_of_call, form_of_joined
 from nbflow.flow.inputs import Found, are_atoms
 from nbflow.flow.memory import written_by
 from nbflow.flow.past import APART, DONE, FRESH, PICKLED, PLAIN, Finished, Result, index_of
-from nbflow.flow.shelf import Shelf, code_of
+from nbflow.flow.shelf import Work, code_of
 from nbflow.memo.files import digest_of
 from nbflow.memo.results import ResultsFile, digest_of_data
 from nbflow.wire.messages import Kind
@@ -40,8 +41,8 @@ LIMIT_VARIABLE = "NBFLOW_RESULTS_LIMIT"
 DEFAULT_LIMIT = 10 * 10**9
 INLINE_NBYTES = 4096
 PLAIN_LENGTH = 1024
-IDLE_SECONDS = 1.0
-"""What was written outlives the machine, too, once nothing came for so long."""
+IDLE_SECONDS, BUSY_SECONDS = 1.0, 5.0
+"""What was written outlives the machine, too, once nothing came for so long; while results come, so often."""
 
 
 @final
@@ -64,7 +65,6 @@ class Answers:
 @dataclass(slots=True)
 class _LookUp:
     task: Task
-    shelf: Shelf
 
 
 @final
@@ -101,6 +101,7 @@ class Keeper:
         self._floor = 0
         self._has_warned = False
         self._limit = 0
+        self._synced = 0.0
 
     def open(self, file: ResultsFile) -> None:
         """Start to keep results in `file`."""
@@ -116,9 +117,9 @@ class Keeper:
         """Put a result on disk, then send its event on; any other event goes on behind those before it."""
         self._asked.append((task, event))
 
-    def look_up(self, task: Task, shelf: Shelf) -> None:
-        """Answer with MemoHit or MemoMissed, soon."""
-        self._asked.append(_LookUp(task, shelf))
+    def look_up(self, task: Task) -> None:
+        """Answer with MemoHit or MemoMissed, soon; the bond of the task is the shelf to look at."""
+        self._asked.append(_LookUp(task))
 
     def release(self, task: Task) -> None:
         """Be told that a task ends without a result: those bound to it while it ran are looked up anew."""
@@ -178,22 +179,27 @@ class Keeper:
             answers: list[Event | Joining] = []
             told: list[threading.Event] = []
             for one in batch:
-                try:
-                    self._serve(one, answers, told)
-                except Exception:
-                    # A defect of ours must not leave anybody without an answer.
-                    log.exception("nbflow could not keep or find a result")
-                    if isinstance(one, tuple):
-                        answers.append(one[1])
-                    elif isinstance(one, _LookUp):
-                        answers.append(_missed(one.task))
+                self._answer(one, answers, told)
             self._flush()
             if answers:
                 self._post(Answers(answers))
             for done in told:
                 done.set()
+            if time.monotonic() - self._synced > BUSY_SECONDS:
+                self._sync()
         self._sync()
         self._file.close()
+
+    def _answer(self, one: Any, answers: list[Event | Joining], told: list[threading.Event]) -> None:
+        try:
+            self._serve(one, answers, told)
+        except Exception:
+            # A defect of ours must not leave anybody without an answer.
+            log.exception("nbflow could not keep or find a result")
+            if isinstance(one, tuple):
+                answers.append(one[1])
+            elif isinstance(one, _LookUp):
+                answers.append(_missed(one.task))
 
     def _serve(self, one: Any, answers: list[Event | Joining], told: list[threading.Event]) -> None:
         match one:
@@ -204,7 +210,7 @@ class Keeper:
                 if task.id in self._following:
                     answers += self._lead(task, self._flush() if is_kept else None)
             case _LookUp():
-                answers += self._find(one.task, one.shelf)
+                answers += self._find(one.task)
             case _Release():
                 answers += [_missed(task) for task in self._following.pop(one.task, ())]
             case _Do():
@@ -277,6 +283,7 @@ class Keeper:
             return None
 
     def _sync(self) -> None:
+        self._synced = time.monotonic()
         try:
             self._file.sync()
         except OSError as error:
@@ -289,21 +296,25 @@ class Keeper:
 
     # Finding
 
-    def _find(self, task: Task, shelf: Shelf) -> list[Event]:
+    def _find(self, task: Task) -> list[Event]:
         parents = identities_of(self.run, task.parents)
+        # What one call of a join app makes are several calls, also while its cell is run again.
+        first = task.id if task.spawner is None else task.spawner
 
-        def fits(work: Result | Task) -> bool:
+        def fits(work: Work) -> bool:
             if isinstance(work, Result):
-                return work.finished.parents == parents
-            return identities_of(self.run, work.parents) == parents
+                is_before = work.finished.run != self.run or work.finished.task < first
+                return is_before and work.finished.parents == parents
+            return work.id < first and identities_of(self.run, work.parents) == parents
 
-        call = task.call
+        call, shelf = task.call, task.bond
         while (work := shelf.take(code_of(call), call.form, fits)) is not None:
             if isinstance(work, Result):
                 answer = _bind(task, work)
                 if answer is not None:
                     return [answer, *self._lead(task, work)]
             elif work.id in self._following:  # else it failed, or was cancelled
+                task.bond = FOLLOWING
                 self._following[work.id].append(task)
                 return []
         return [_missed(task)]

@@ -32,6 +32,7 @@ from nbflow.flow.inputs import Found, Invocation, are_atoms, find_futures, keep_
 from nbflow.flow.internal import DERIVATIONS
 from nbflow.flow.loop import FlowLoop
 from nbflow.flow.origin import calling_line
+from nbflow.flow.past import NOBODY, Lineage
 from nbflow.flow.pausing import Pauses
 from nbflow.flow.repair import Repairs
 from nbflow.flow.request import AS_IT_IS, Request
@@ -66,8 +67,7 @@ class DataFlowKernel:
         local: ThreadsExecutor,
         defaults: Defaults,
         *,
-        lineage: str = "",
-        after: Path | None = None,
+        lineage: Lineage = NOBODY,
     ) -> None:
         self.journal = journal
         self.run_id = journal.run
@@ -91,7 +91,7 @@ class DataFlowKernel:
         self._pid = os.getpid()
         self._loop.start()
         try:
-            self.binding.open(lineage, after)
+            self.binding.open(lineage)
             for executor in executors:
                 self._open(executor, is_default=True)
             self._open(local, is_default=False)

@@ -21,7 +21,7 @@ from nbflow.flow.cells import follow_cells
 from nbflow.flow.control import Control
 from nbflow.flow.internal import LOCAL
 from nbflow.flow.kernel import DataFlowKernel
-from nbflow.flow.lineage import results_before, this_lineage
+from nbflow.flow.lineage import this_lineage
 from nbflow.journal.places import new_run_id, runs_dir
 from nbflow.journal.writer import Journal
 
@@ -170,8 +170,7 @@ def _workers_from_environment() -> int | None:
 
 
 def _start(config: Config, resume: str | os.PathLike[str] | None, *, is_fresh: bool) -> DataFlowKernel:
-    lineage = this_lineage()
-    after = None if is_fresh else results_before(lineage, resume)
+    lineage = this_lineage(resume, is_fresh=is_fresh)
     built = [build_executor(spec) for spec in config.executors]
     run = new_run_id()
     door = _door(run)
@@ -190,7 +189,6 @@ def _start(config: Config, resume: str | os.PathLike[str] | None, *, is_fresh: b
                 holds=as_hold(config.on_failure),
             ),
             lineage=lineage,
-            after=after,
         )
     except BaseException:
         journal.close("failed to start")

@@ -109,7 +109,6 @@ class FlowLoop:
             self.placement,
             self.memory,
             self.keeper,
-            self.binding,
             usercode,
             apply=self._apply,
             post=self.inbox.put,

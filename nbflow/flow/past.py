@@ -1,7 +1,7 @@
-"""Own what earlier runs finished: which run came before, what it left, results by what calls they are of.
+"""Own what earlier runs finished: which runs came before, what they left, results by what calls they are of.
 
-A run's results lie beside its journal in one file. Its first index says whose they are and which run it goes
-on from; so the newest run of a notebook leads to all before it.
+A run's results lie beside its journal in one file. Its first index says whose they are and what the run goes
+on from: all runs of the same notebook that began before it, unless somebody said otherwise.
 """
 
 from __future__ import annotations
@@ -21,20 +21,27 @@ from nbflow.memo.places import make_private, user_key
 from nbflow.memo.results import read_blocks, read_data
 
 __all__ = [
+    "LAST",
+    "NOBODY",
     "Finished",
+    "Left",
+    "Lineage",
     "Past",
     "Result",
     "Start",
+    "chain",
     "find_results",
-    "latest",
     "own_key",
     "read_results",
-    "read_start",
+    "results_path",
+    "runs_of",
 ]
 
 RESULTS_NAME = "results"
-MOST_RUNS = 200
-"""So many runs are gone back."""
+MOST_RUNS, MOST_RESULTS = 200, 1_000_000
+"""So far back is gone: a notebook that was run for years starts in a moment, too."""
+
+LAST = "last"
 
 START, DONE, FRESH = "start", "done", "fresh"
 """What an index is about: the run, what it finished, that nothing before it counts any longer."""
@@ -64,12 +71,33 @@ class Finished(NamedTuple):
 
 @final
 @dataclass(frozen=True, slots=True)
+class Lineage:
+    """Say what is run again, a notebook or a script, and whose results it goes on from.
+
+    `is_chosen`: somebody said so, and what else was run before does not count.
+    """
+
+    name: str = ""
+    after: Path | None = None
+    is_chosen: bool = False
+
+
+NOBODY = Lineage()
+
+
+@final
+@dataclass(frozen=True, slots=True)
 class Start:
-    """Say whose results a file holds: the run, its notebook or script, and the results before it."""
+    """Say whose results a file holds: the run, its notebook or script, and when it began (ns since 1970).
+
+    It went on from all runs of that notebook before it, or with `after` from just that file; from nothing
+    when this is empty.
+    """
 
     run: str
     lineage: str
-    after: str = ""
+    began: int
+    after: str | None = None
 
 
 @final
@@ -100,6 +128,17 @@ class Result:
 
 
 @final
+@dataclass(frozen=True, slots=True)
+class Left:
+    """Be what a file of results holds from an offset on, up to `end`; `is_fresh`: no run before it counts."""
+
+    start: Start | None
+    results: list[Result]
+    is_fresh: bool
+    end: int
+
+
+@final
 @dataclass(slots=True)
 class Past:
     """Hold results by the place of their calls, those of the newest run first."""
@@ -111,11 +150,14 @@ class Past:
     def read(cls, path: Path) -> Self:
         """Return what the run behind `path` finished, and those before it. Raises ResultsError."""
         past = cls()
+        runs: dict[str, None] = {}
         for results in chain(path):
-            for result in results:
+            for result in sorted(results, key=lambda result: result.finished.task):
                 past.by_place[result.finished.place].append(result)
-                if result.finished.run not in past.runs:
-                    past.runs.append(result.finished.run)
+                runs[result.finished.run] = None
+            if len(past) > MOST_RESULTS:
+                break
+        past.runs += runs
         return past
 
     def at(self, place: str) -> list[Result]:
@@ -138,40 +180,71 @@ def results_path(run: str) -> Path:
 
 
 def chain(path: Path) -> Iterator[list[Result]]:
-    """Yield the results of a run and of those before it, the newest first."""
+    """Yield the results of a run and of those that it goes on from, the newest first.
+
+    Raises ResultsError for the first; a file before it that is gone or damaged is not missed.
+    """
+    todo, lineage = [path], ""
     for number in range(MOST_RUNS):
+        if not todo:
+            return
         try:
-            start, results, is_fresh = read_results(path)
+            left = read_results(todo.pop())
         except ResultsError:
             if number == 0:
                 raise
-            return  # it was removed, or damaged: what lies before it is not missed
-        yield sorted(results, key=lambda result: result.finished.task)
-        if is_fresh or not start.after:
-            return
-        path = Path(start.after) if os.sep in start.after else results_path(start.after)
+            continue
+        yield left.results
+        start = left.start
+        if start is None:
+            continue
+        if left.is_fresh or start.after is not None:
+            todo, lineage = [Path(start.after)] if start.after and not left.is_fresh else [], ""
+        elif start.lineage != lineage:
+            todo, lineage = runs_of(start.lineage, start.began), start.lineage
 
 
-def read_results(path: Path, since: int = 0) -> tuple[Start, list[Result], bool]:
-    """Return what a file begins with, the results in it, and whether those before it are not to be used.
+def read_results(path: Path, since: int = 0, *, is_trusted: bool = False) -> Left:
+    """Return what a file holds from the offset `since` on. Raises ResultsError.
 
-    Raises ResultsError.
+    It is believed when this user wrote it, or when it `is_trusted`.
     """
-    start, results, is_fresh = Start("", ""), list[Result](), False
-    for block in read_blocks(path, own_key()):
-        kind, content = marshal.loads(block.index)
-        if kind == START:
-            start = Start(*content)
-        elif kind == FRESH:
-            results.clear()
-            is_fresh = True
-        elif kind == DONE:
-            results.extend(Result(Finished._make(told), path, block.data_at) for told in content)
-    return start, results, is_fresh
+    start, results, is_fresh, end = None, list[Result](), False, since
+    for block in read_blocks(path, None if is_trusted else own_key(), since):
+        try:
+            kind, content = marshal.loads(block.index)
+            if kind == START:
+                start = Start(*content)
+            elif kind == FRESH:
+                results.clear()
+                is_fresh = True
+            elif kind == DONE:
+                results.extend([Result(Finished._make(told), path, block.data_at) for told in content])
+        except (ValueError, TypeError, EOFError) as error:  # its seal was right, or nobody looked at it
+            raise ResultsError(
+                f"the results {path} were damaged, or are of another version: {error}"
+            ) from error
+        end = block.end
+    return Left(start, results, is_fresh, end)
 
 
-def read_start(path: Path) -> Start:
-    """Return whose results a file holds. Raises ResultsError."""
+def runs_of(lineage: str | None, before: int | None = None) -> list[Path]:
+    """Return the results of all runs of a notebook or script, the oldest first; of any with None.
+
+    With `before` only those that had begun then. What cannot be read is passed over.
+    """
+    found = []
+    for path in runs_dir().glob(f"*/{RESULTS_NAME}") if lineage != "" else ():
+        try:
+            start = _read_start(path)
+        except ResultsError:
+            continue
+        if lineage in (None, start.lineage) and (before is None or start.began < before):
+            found.append((start.began, path))
+    return [path for _, path in sorted(found)]
+
+
+def _read_start(path: Path) -> Start:
     for block in read_blocks(path, own_key()):
         kind, content = marshal.loads(block.index)
         if kind == START:
@@ -180,21 +253,10 @@ def read_start(path: Path) -> Start:
     raise ResultsError(f"the results {path} say nothing about their run")
 
 
-def latest(lineage: str) -> Path | None:
-    """Return the results of the newest run of a notebook or script."""
-    for path in sorted(runs_dir().glob(f"*/{RESULTS_NAME}"), reverse=True):
-        try:
-            if read_start(path).lineage == lineage:
-                return path
-        except ResultsError:
-            continue
-    return None
-
-
 def find_results(run: str | os.PathLike[str]) -> Path:
     """Return the results that somebody means: a run's name or the start of it, its folder, an exported file.
 
-    Raises ResultsError when there are none, or several.
+    'last' is the run that began last, whatever it was of. Raises ResultsError for none, and for several.
     """
     path = Path(run).expanduser()
     if path.is_dir() and (path / RESULTS_NAME).is_file():
@@ -202,8 +264,11 @@ def find_results(run: str | os.PathLike[str]) -> Path:
     if path.is_file():
         return path.absolute()
     name = os.fspath(run)
-    found = [] if os.sep in name else sorted(runs_dir().glob(f"{name}*/{RESULTS_NAME}"))
-    exact = [one for one in found if one.parent.name == name] or found
+    if name == LAST:
+        exact = runs_of(None)[-1:]
+    else:
+        found = [] if os.sep in name else sorted(runs_dir().glob(f"{name}*/{RESULTS_NAME}"))
+        exact = [one for one in found if one.parent.name == name] or found
     if len(exact) == 1:
         return exact[0]
     if exact:

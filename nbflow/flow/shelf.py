@@ -14,7 +14,7 @@ from nbflow.core.task import Task
 from nbflow.flow.inputs import Invocation
 from nbflow.flow.past import Result
 
-__all__ = ["Shelf", "code_of"]
+__all__ = ["Shelf", "Work", "code_of", "number_of"]
 
 Work = Result | Task
 
@@ -23,6 +23,11 @@ def code_of(call: Invocation) -> bytes:
     """Return what tells the code of a call from other code, and how it is run."""
     code = call.recipe.code
     return code.fingerprint.digest + code.kind.encode()  # type: ignore[no-any-return]
+
+
+def number_of(work: Work) -> int:
+    """Return the number of the task that did the work."""
+    return work.finished.task if isinstance(work, Result) else work.id
 
 
 @final

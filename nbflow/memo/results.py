@@ -115,7 +115,7 @@ def read_blocks(path: Path, key: bytes | None, since: int = 0) -> Iterator[Block
                 if at == len(MAGIC):
                     raise ResultsError(
                         f"the results {path} were written by somebody else, or were damaged, and are not "
-                        "opened. If you trust who wrote them: nbflow import --trust FILE"
+                        f"opened. If you trust who wrote them: nbflow import --trust {path}"
                     )
                 return
             at = data_at + data_nbytes
