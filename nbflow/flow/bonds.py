@@ -14,7 +14,7 @@ from typing import Any, final
 from nbflow.core.task import Task
 from nbflow.flow.past import Result
 
-__all__ = ["FOLLOWING", "Joined", "identities_of", "identity_of"]
+__all__ = ["FOLLOWING", "Joined", "identities_of", "identity_of", "why_bound"]
 
 FOLLOWING = "following"
 """The bond of a task that waits for an equal one to end."""
@@ -54,6 +54,14 @@ def identities_of(run: str, tasks: Sequence[Task]) -> tuple[Any, ...] | None:
     if None in names:
         return None
     return names if len(names) <= MOST_NAMES else (_digest(names),)
+
+
+def why_bound(task: Task) -> str | None:
+    """Return which earlier work stands for a task; None when it has to be run, or was."""
+    if not isinstance(task.bond, Result):
+        return None
+    run, number = task.bond.identity
+    return f"bound: task {number} of run {run} finished an equal call; nothing was run"
 
 
 def _digest(names: Any) -> bytes:

@@ -9,16 +9,14 @@ from __future__ import annotations
 import logging
 import os
 import pickle
-import shutil
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, final
 
-from nbflow.core.events import Event, MemoHit, MemoMissed, Returned
+from nbflow.core.events import Event, MemoHit, Returned
 from nbflow.core.ids import TaskId
 from nbflow.core.task import Task
 from nbflow.errors import ConfigError, NotMemoizable, ResultsError
@@ -27,6 +25,7 @@ from nbflow.flow.forms import form_of_call, form_of_joined
 from nbflow.flow.inputs import Found, are_atoms
 from nbflow.flow.memory import written_by
 from nbflow.flow.past import APART, DONE, FRESH, PICKLED, PLAIN, Finished, Result, index_of
+from nbflow.flow.restoring import bind, missed
 from nbflow.flow.shelf import Work, code_of
 from nbflow.memo.files import digest_of
 from nbflow.memo.results import ResultsFile, digest_of_data
@@ -41,6 +40,8 @@ LIMIT_VARIABLE = "NBFLOW_RESULTS_LIMIT"
 DEFAULT_LIMIT = 10 * 10**9
 INLINE_NBYTES = 4096
 PLAIN_LENGTH = 1024
+SIZED = frozenset((str, bytes, tuple))
+RESULTS = frozenset((Returned, MemoHit))
 IDLE_SECONDS, BUSY_SECONDS = 1.0, 5.0
 """What was written outlives the machine, too, once nothing came for so long; while results come, so often."""
 
@@ -102,6 +103,8 @@ class Keeper:
         self._has_warned = False
         self._limit = 0
         self._synced = 0.0
+        self._looked_at: set[int] = set()
+        """The recipes whose code did not change until this batch was taken: all in it had ended by then."""
 
     def open(self, file: ResultsFile) -> None:
         """Start to keep results in `file`."""
@@ -174,8 +177,9 @@ class Keeper:
                 self._sync()
                 batch = self._queue.get()
             while not self._queue.empty():
-                batch = batch + self._queue.get()
+                batch += self._queue.get()
             is_over = None in batch
+            self._looked_at.clear()
             answers: list[Event | Joining] = []
             told: list[threading.Event] = []
             for one in batch:
@@ -199,20 +203,22 @@ class Keeper:
             if isinstance(one, tuple):
                 answers.append(one[1])
             elif isinstance(one, _LookUp):
-                answers.append(_missed(one.task))
+                answers.append(missed(one.task))
 
     def _serve(self, one: Any, answers: list[Event | Joining], told: list[threading.Event]) -> None:
+        if type(one) is tuple:  # by far the most
+            task, event = one
+            is_kept = self._keep(task, event)
+            is_join = type(event) is Returned and task.call.directive.kind is Kind.JOIN
+            answers.append(Joining(event) if is_join else event)
+            if task.id in self._following:
+                answers += self._lead(task, self._flush() if is_kept else None)
+            return
         match one:
-            case (task, event):
-                is_kept = self._keep(task, event)
-                is_join = type(event) is Returned and task.call.directive.kind is Kind.JOIN
-                answers.append(Joining(event) if is_join else event)
-                if task.id in self._following:
-                    answers += self._lead(task, self._flush() if is_kept else None)
             case _LookUp():
                 answers += self._find(one.task)
             case _Release():
-                answers += [_missed(task) for task in self._following.pop(one.task, ())]
+                answers += [missed(task) for task in self._following.pop(one.task, ())]
             case _Do():
                 self._flush()
                 told.append(one.done)
@@ -221,10 +227,10 @@ class Keeper:
                     answers.clear()
                 one.function()
 
-    def _keep(self, task: Task, event: Event) -> bool:
+    def _keep(self, task: Task, event: Any) -> bool:
         """Put a result among those that are written next; return whether it can be kept."""
         call = task.call
-        if call is None or call.form is None or not isinstance(event, (Returned, MemoHit)):
+        if call is None or call.form is None or type(event) not in RESULTS:
             return False
         try:
             if call.directive.kind is Kind.JOIN:
@@ -240,7 +246,12 @@ class Keeper:
 
     def _add(self, task: Task, value: Any) -> bool:
         call = task.call
-        _check_unchanged(task)
+        recipe = call.recipe
+        if not are_atoms(call.args, call.kwargs):
+            _check_arguments(task)
+        if recipe.alive is not None and id(recipe) not in self._looked_at:
+            _check_code(recipe)
+            self._looked_at.add(id(recipe))
         parents = identities_of(self.run, task.parents) if task.parents else ()
         if parents is None:
             return False
@@ -310,69 +321,37 @@ class Keeper:
         call, shelf = task.call, task.bond
         while (work := shelf.take(code_of(call), call.form, fits)) is not None:
             if isinstance(work, Result):
-                answer = _bind(task, work)
+                answer = bind(task, work)
                 if answer is not None:
                     return [answer, *self._lead(task, work)]
             elif work.id in self._following:  # else it failed, or was cancelled
                 task.bond = FOLLOWING
                 self._following[work.id].append(task)
                 return []
-        return [_missed(task)]
+        return [missed(task)]
 
     def _lead(self, leader: Task, result: Result | None) -> list[Event]:
         """Answer those that were bound to a task while it ran."""
         followers = self._following.pop(leader.id, ())
         self.has_followers = bool(self._following)
-        return [(result and _bind(task, result)) or _missed(task) for task in followers]
-
-
-def _bind(task: Task, result: Result) -> MemoHit | None:
-    """Let a finished result stand for a task; return None when it is of no use any longer."""
-    try:
-        value = _restore(result, written_by(task.call))
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - a user's own code; the call is run then
-        log.debug("task %s is not bound: %r", task.id, error)
-        return None
-    task.bond = result
-    return MemoHit(task.id, task.try_id, value)
-
-
-def _restore(result: Result, paths: Sequence[str]) -> Any:
-    """Return a value, with the files that its call wrote where this call would write them.
-
-    Raises ResultsError when one is gone or was changed.
-    """
-    outputs = result.finished.outputs
-    for path, digest in outputs:
-        if not digest or digest_of(path) != digest:
-            raise ResultsError(f"{path}, which the finished call wrote, is gone or was changed")
-    for (path, _), wanted in zip(outputs, paths, strict=True):
-        if path != wanted:  # a log has the name of its run
-            Path(wanted).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(path, wanted)
-    return result.value()
-
-
-def _missed(task: Task) -> MemoMissed:
-    task.bond = None
-    return MemoMissed(task.id, task.try_id)
+        return [(result and bind(task, result)) or missed(task) for task in followers]
 
 
 def _is_short(value: Any) -> bool:
-    return is_plain(value) and (not isinstance(value, str | bytes | tuple) or len(value) <= PLAIN_LENGTH)
+    return is_plain(value) and (type(value) not in SIZED or len(value) <= PLAIN_LENGTH)
 
 
-def _check_unchanged(task: Task) -> None:
-    """Raise NotMemoizable when an argument or the code was changed while the call was under way."""
+def _check_arguments(task: Task) -> None:
+    """Raise NotMemoizable when an argument was changed while the call was under way."""
     call = task.call
-    recipe = call.recipe
-    if not are_atoms(call.args, call.kwargs):
-        form = form_of_call(recipe.binder, call.args, call.kwargs, task.parents, call.directive.outputs)
-        if form != call.form:
-            raise NotMemoizable(
-                "an argument was changed, or a file that it names, while the call was under way"
-            )
-    if recipe.alive is not None and recipe.alive.snapshot().digest != recipe.code.fingerprint.digest:
+    form = form_of_call(call.recipe.binder, call.args, call.kwargs, task.parents, call.directive.outputs)
+    if form != call.form:
+        raise NotMemoizable("an argument was changed, or a file that it names, while the call was under way")
+
+
+def _check_code(recipe: Any) -> None:
+    """Raise NotMemoizable when code that is shared with this process was changed since then."""
+    if recipe.alive.snapshot().digest != recipe.code.fingerprint.digest:
         raise NotMemoizable("the code, or something that it uses, was changed while the call was under way")
 
 

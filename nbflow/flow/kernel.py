@@ -22,6 +22,7 @@ from nbflow.errors import NotLoaded
 from nbflow.executors.protocol import Durable, Executor
 from nbflow.executors.threads import ThreadsExecutor
 from nbflow.flow.admission import Admission, Defaults
+from nbflow.flow.bonds import why_bound
 from nbflow.flow.cancelling import cancel_tasks
 from nbflow.flow.describe import describe_arguments
 from nbflow.flow.ending import close_all, leave_all
@@ -294,8 +295,8 @@ class DataFlowKernel:
         return self._ask(lambda: list(graph.tasks.values()))
 
     def why_remembered(self, task: Task) -> str | None:
-        """Return whether a remembered result was used, and if not why; None where none is wanted."""
-        return self.memory.why(task)
+        """Return whether an earlier result was used, and if not why; None where none is wanted."""
+        return why_bound(task) or self.memory.why(task)
 
     def retry(self, tasks: Iterable[Task], request: Request = AS_IT_IS) -> int:
         """Run failed or cancelled tasks again, and what failed because of them; return how many reopened.

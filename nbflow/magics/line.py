@@ -53,6 +53,7 @@ class LineMagics(Magics):
             %nbflow load                       start a dataflow kernel: processes on this machine
             %nbflow load threads --workers 8   start one with threads instead
             %nbflow load mycluster             start one on the pilots of a site
+            %nbflow load --resume RUN          start one that goes on from the results of a run, or a file
             %nbflow fresh                      bind no calls to earlier work from here on: run them
             %nbflow status                     count the tasks of the run by state
             %nbflow watch                      show the live graph
@@ -101,8 +102,16 @@ def _load(words: list[str]) -> Any:
     parser.add_argument("executors", nargs="*")
     parser.add_argument("--workers", type=int)
     parser.add_argument("--retries", type=int)
+    parser.add_argument("--resume", metavar="RUN")
+    parser.add_argument("--fresh", action="store_true")
     given = parser.parse_args(words)
-    return load(given.executors or None, workers=given.workers, retries=given.retries)
+    return load(
+        given.executors or None,
+        workers=given.workers,
+        retries=given.retries,
+        resume=given.resume,
+        fresh=given.fresh,
+    )
 
 
 def _fresh(words: list[str]) -> Said:

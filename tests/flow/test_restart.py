@@ -90,6 +90,8 @@ def test_a_cell_that_is_run_again_binds_in_this_kernel_and_the_next(
     notebook.run("a", SQUARE)
     assert notebook.run("b", call) == [0, 1, 4]
     assert f"3 of 3 calls are bound to work of run {first}" in capsys.readouterr().out
+    why = str(notebook.run("b", "f = square(1); f.result(); f.task.why()"))
+    assert why == f"bound: task 2 of run {first} finished an equal call; nothing was run"
     assert notebook.runs() == ["0.0", "1.0", "2.0"]
     assert str(nf.load()).endswith(f"threads, with 3 results of run {first}")
     notebook.restart()
