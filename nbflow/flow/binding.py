@@ -20,7 +20,7 @@ from nbflow.flow.bonds import FOLLOWING, identities_of
 from nbflow.flow.forms import form_of_call
 from nbflow.flow.internal import LOCAL_OPTIONS
 from nbflow.flow.keeping import Keeper
-from nbflow.flow.past import START, Lineage, Past, Result, index_of, own_key, read_results, results_path
+from nbflow.flow.past import START, Lineage, Past, Result, Sent, index_of, own_key, read_results, results_path
 from nbflow.flow.shelf import Shelf, Work, code_of, number_of
 from nbflow.flow.spec import AppSpec
 from nbflow.memo.results import ResultsFile
@@ -154,13 +154,13 @@ class Binding:
         """Return what was bound of the calls of this cell, in one line; nothing when nothing was."""
         calls, self._calls = self._calls, []
         self._await_answers(calls)
-        finished = [task.bond.finished.run for task in calls if isinstance(task.bond, Result)]
+        found = [task.bond.identity[0] for task in calls if isinstance(task.bond, Result | Sent)]
         following = sum(task.bond is FOLLOWING for task in calls)
         undecided = sum(map(_is_undecided, calls))
-        bound = len(finished) + following
+        bound = len(found) + following
         if not bound:
             return ""
-        others = [run for run in dict.fromkeys(finished) if run != self._run]
+        others = [run for run in dict.fromkeys(found) if run != self._run]
         more = " and others" if len(others) > 1 else ""
         source = f"work of run {others[0]}{more}" if others else "work that was there already"
         run = len(calls) - bound - undecided

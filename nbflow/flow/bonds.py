@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any, final
 
 from nbflow.core.task import Task
-from nbflow.flow.past import Result
+from nbflow.flow.past import Result, Sent
 
 __all__ = ["FOLLOWING", "Joined", "identities_of", "identity_of", "why_bound"]
 
@@ -45,7 +45,7 @@ class Joined:
 def identity_of(run: str, task: Task) -> Any:
     """Return the name of the result of a task of `run` that is done; None when it has none."""
     bond = task.bond
-    return bond.identity if isinstance(bond, Result | Joined) else (run, task.id)
+    return bond.identity if isinstance(bond, Result | Sent | Joined) else (run, task.id)
 
 
 def identities_of(run: str, tasks: Sequence[Task]) -> tuple[Any, ...] | None:
@@ -58,10 +58,14 @@ def identities_of(run: str, tasks: Sequence[Task]) -> tuple[Any, ...] | None:
 
 def why_bound(task: Task) -> str | None:
     """Return which earlier work stands for a task; None when it has to be run, or was."""
-    if not isinstance(task.bond, Result):
+    bond = task.bond
+    if not isinstance(bond, Result | Sent):
         return None
-    run, number = task.bond.identity
-    return f"bound: task {number} of run {run} finished an equal call; nothing was run"
+    run, number = bond.identity
+    did = (
+        "finished an equal call; nothing was run" if isinstance(bond, Result) else "was running an equal call"
+    )
+    return f"bound: task {number} of run {run} {did}"
 
 
 def _digest(names: Any) -> bytes:

@@ -11,20 +11,22 @@ import os
 import pickle
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any, final
 
 from nbflow.core.events import Event, MemoHit, Returned
-from nbflow.core.ids import TaskId
+from nbflow.core.ids import SlotId, TaskId
 from nbflow.core.task import Task
 from nbflow.errors import ConfigError, NotMemoizable, ResultsError
+from nbflow.executors.protocol import Receipt
+from nbflow.flow.answers import Adoption, Answer, Answers, Joining
 from nbflow.flow.bonds import FOLLOWING, Joined, identities_of
 from nbflow.flow.forms import form_of_call, form_of_joined
 from nbflow.flow.inputs import Found, are_atoms
 from nbflow.flow.memory import written_by
-from nbflow.flow.past import APART, DONE, FRESH, PICKLED, PLAIN, Finished, Result, index_of
+from nbflow.flow.past import APART, DONE, FRESH, PICKLED, PLAIN, SENT, Finished, Result, Sent, index_of
 from nbflow.flow.restoring import bind, missed
 from nbflow.flow.shelf import Work, code_of
 from nbflow.memo.files import digest_of
@@ -32,7 +34,7 @@ from nbflow.memo.results import ResultsFile, digest_of_data
 from nbflow.wire.messages import Kind
 from nbflow.wire.values import is_plain
 
-__all__ = ["Answers", "Joining", "Keeper", "results_limit"]
+__all__ = ["Keeper", "results_limit"]
 
 log = logging.getLogger("nbflow")
 
@@ -44,22 +46,6 @@ SIZED = frozenset((str, bytes, tuple))
 RESULTS = frozenset((Returned, MemoHit))
 IDLE_SECONDS, BUSY_SECONDS = 1.0, 5.0
 """What was written outlives the machine, too, once nothing came for so long; while results come, so often."""
-
-
-@final
-@dataclass(slots=True)
-class Joining:
-    """A join app returned."""
-
-    event: Returned
-
-
-@final
-@dataclass(slots=True)
-class Answers:
-    """Events that go on their way, in order."""
-
-    events: list[Event | Joining]
 
 
 @final
@@ -85,10 +71,20 @@ class _Do:
 
 @final
 class Keeper:
-    """Keep the results of one run, and answer look-ups, through `post`; there is no thread before `open`."""
+    """Keep the results of one run, and answer look-ups, through `post`; there is no thread before `open`.
 
-    def __init__(self, run: str, post: Callable[[Answers], None], new_found: Callable[[], Found]) -> None:
+    `is_held` tells whether what a former kernel sent away can still be had.
+    """
+
+    def __init__(
+        self,
+        run: str,
+        post: Callable[[Answers], None],
+        new_found: Callable[[], Found],
+        is_held: Callable[[Sent], bool],
+    ) -> None:
         self.run = run
+        self._is_held = is_held
         self.is_open = False
         self.has_followers = False
         self._post = post
@@ -119,6 +115,23 @@ class Keeper:
     def keep(self, task: Task, event: Event) -> None:
         """Put a result on disk, then send its event on; any other event goes on behind those before it."""
         self._asked.append((task, event))
+
+    def pass_on(self, receipt: Receipt) -> None:
+        """Let a receipt come behind the results that it is about."""
+        self._asked.append(receipt)
+
+    def note_sent(self, slot: SlotId, tasks: Sequence[Task]) -> None:
+        """Have on disk, now, that tries leave for a slot which may outlive this process."""
+        rows = []
+        for task in tasks:
+            call = task.call
+            if call.form is not None and task.id > self._floor:
+                parents = identities_of(self.run, task.parents)
+                if parents is not None:
+                    of_call = call.place, code_of(call), call.form, parents
+                    rows.append((self.run, task.id, task.try_id, slot, *of_call))
+        if rows:
+            self._append(index_of(SENT, rows), [])
 
     def look_up(self, task: Task) -> None:
         """Answer with MemoHit or MemoMissed, soon; the bond of the task is the shelf to look at."""
@@ -180,7 +193,7 @@ class Keeper:
                 batch += self._queue.get()
             is_over = None in batch
             self._looked_at.clear()
-            answers: list[Event | Joining] = []
+            answers: list[Answer] = []
             told: list[threading.Event] = []
             for one in batch:
                 self._answer(one, answers, told)
@@ -194,7 +207,7 @@ class Keeper:
         self._sync()
         self._file.close()
 
-    def _answer(self, one: Any, answers: list[Event | Joining], told: list[threading.Event]) -> None:
+    def _answer(self, one: Any, answers: list[Answer], told: list[threading.Event]) -> None:
         try:
             self._serve(one, answers, told)
         except Exception:
@@ -205,7 +218,7 @@ class Keeper:
             elif isinstance(one, _LookUp):
                 answers.append(missed(one.task))
 
-    def _serve(self, one: Any, answers: list[Event | Joining], told: list[threading.Event]) -> None:
+    def _serve(self, one: Any, answers: list[Answer], told: list[threading.Event]) -> None:
         if type(one) is tuple:  # by far the most
             task, event = one
             is_kept = self._keep(task, event)
@@ -217,6 +230,8 @@ class Keeper:
         match one:
             case _LookUp():
                 answers += self._find(one.task)
+            case Receipt():
+                answers.append(one)
             case _Release():
                 answers += [missed(task) for task in self._following.pop(one.task, ())]
             case _Do():
@@ -262,10 +277,9 @@ class Keeper:
                 codec, told = APART, self._put_apart(told)
         paths = written_by(call)
         outputs = tuple([(path, digest_of(path) or "") for path in paths]) if paths else ()
+        name = task.bond.identity if type(task.bond) is Sent else (self.run, task.id)
         # A plain tuple in the order of Finished: a third of the price.
-        self._rows.append(
-            (self.run, task.id, call.place, code_of(call), call.form, parents, codec, told, outputs)
-        )
+        self._rows.append((*name, call.place, code_of(call), call.form, parents, codec, told, outputs))
         return True
 
     def _put_apart(self, data: bytes) -> tuple[int, int, bytes]:
@@ -307,7 +321,7 @@ class Keeper:
 
     # Finding
 
-    def _find(self, task: Task) -> list[Event]:
+    def _find(self, task: Task) -> list[Answer]:
         parents = identities_of(self.run, task.parents)
         # What one call of a join app makes are several calls, also while its cell is run again.
         first = task.id if task.spawner is None else task.spawner
@@ -316,6 +330,8 @@ class Keeper:
             if isinstance(work, Result):
                 is_before = work.finished.run != self.run or work.finished.task < first
                 return is_before and work.finished.parents == parents
+            if isinstance(work, Sent):
+                return work.parents == parents and self._is_held(work)
             return work.id < first and identities_of(self.run, work.parents) == parents
 
         call, shelf = task.call, task.bond
@@ -324,13 +340,15 @@ class Keeper:
                 answer = bind(task, work)
                 if answer is not None:
                     return [answer, *self._lead(task, work)]
+            elif isinstance(work, Sent):
+                return [Adoption(task, work)]
             elif work.id in self._following:  # else it failed, or was cancelled
                 task.bond = FOLLOWING
                 self._following[work.id].append(task)
                 return []
         return [missed(task)]
 
-    def _lead(self, leader: Task, result: Result | None) -> list[Event]:
+    def _lead(self, leader: Task, result: Result | None) -> list[Answer]:
         """Answer those that were bound to a task while it ran."""
         followers = self._following.pop(leader.id, ())
         self.has_followers = bool(self._following)

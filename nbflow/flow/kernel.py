@@ -139,6 +139,11 @@ class DataFlowKernel:
         self._runs_of_cell[cell.source_hash] += 1
         return f"text {cell.source_hash} {self._runs_of_cell[cell.source_hash]}"
 
+    def begin_anew(self) -> None:
+        """Let nothing stand for calls from here on that was finished, or is under way; stop what goes on."""
+        self.binding.begin_anew()
+        self._ask(self._loop.fleet.disown)
+
     # Submitting
 
     def submit(

@@ -112,7 +112,7 @@ def load(
         kernel, known = _loaded_with
         if resume is None and (asked is None or asked == known):
             if fresh:
-                kernel.binding.begin_anew()
+                kernel.begin_anew()
             return Loaded(kernel, known)
         left = len(kernel.unfinished())
         if left:
@@ -193,6 +193,8 @@ def _start(config: Config, resume: str | os.PathLike[str] | None, *, is_fresh: b
     except BaseException:
         journal.close("failed to start")
         raise
+    if is_fresh:
+        kernel.begin_anew()
     if door is not None:
         _open(kernel, door)
     return kernel

@@ -28,6 +28,7 @@ __all__ = [
     "Lineage",
     "Past",
     "Result",
+    "Sent",
     "Start",
     "chain",
     "find_results",
@@ -43,8 +44,8 @@ MOST_RUNS, MOST_RESULTS = 200, 1_000_000
 
 LAST = "last"
 
-START, DONE, FRESH = "start", "done", "fresh"
-"""What an index is about: the run, what it finished, that nothing before it counts any longer."""
+START, SENT, DONE, FRESH = "start", "sent", "done", "fresh"
+"""What an index is about: the run, what it sent away, what it finished, that nothing before it counts."""
 
 PLAIN, PICKLED, APART = range(3)
 """How a value is told: itself, its pickle, or offset, length and digest of its pickle in the block's data."""
@@ -127,6 +128,27 @@ class Result:
         return self.finished.value if plain else pickle.loads(self.data())
 
 
+class Sent(NamedTuple):
+    """Be one try that left for a slot which may outlive its kernel, as an index tells of it.
+
+    It is the try of the call that `place`, `code`, `form` and `parents` say, as in Finished.
+    """
+
+    run: str
+    task: int
+    try_id: int
+    slot: str
+    place: str
+    code: bytes
+    form: bytes
+    parents: tuple[Any, ...]
+
+    @property
+    def identity(self) -> tuple[str, int]:
+        """Name the result that it will have."""
+        return self.run, self.task
+
+
 @final
 @dataclass(frozen=True, slots=True)
 class Left:
@@ -134,6 +156,7 @@ class Left:
 
     start: Start | None
     results: list[Result]
+    sent: list[Sent]
     is_fresh: bool
     end: int
 
@@ -141,27 +164,36 @@ class Left:
 @final
 @dataclass(slots=True)
 class Past:
-    """Hold results by the place of their calls, those of the newest run first."""
+    """Hold results by the place of their calls, those of the newest run first.
+
+    Behind those of a run comes what it had sent away and did not see the end of.
+    """
 
     runs: list[str] = field(default_factory=list)
-    by_place: dict[str, list[Result]] = field(default_factory=lambda: defaultdict(list))
+    by_place: dict[str, list[Result | Sent]] = field(default_factory=lambda: defaultdict(list))
 
     @classmethod
     def read(cls, path: Path) -> Self:
         """Return what the run behind `path` finished, and those before it. Raises ResultsError."""
         past = cls()
         runs: dict[str, None] = {}
-        for results in chain(path):
-            for result in sorted(results, key=lambda result: result.finished.task):
+        finished: set[tuple[str, int]] = set()
+        for left in chain(path):
+            for result in sorted(left.results, key=lambda result: result.finished.task):
                 past.by_place[result.finished.place].append(result)
                 runs[result.finished.run] = None
+                finished.add(result.identity)
+            for sent in {one.task: one for one in left.sent}.values():
+                if sent.identity not in finished:
+                    past.by_place[sent.place].append(sent)
+                    runs[sent.run] = None
             if len(past) > MOST_RESULTS:
                 break
         past.runs += runs
         return past
 
-    def at(self, place: str) -> list[Result]:
-        """Return the results of the calls that were made at a place."""
+    def at(self, place: str) -> list[Result | Sent]:
+        """Return the work of the calls that were made at a place."""
         return self.by_place.get(place, [])
 
     def __len__(self) -> int:
@@ -179,8 +211,8 @@ def results_path(run: str) -> Path:
     return runs_dir() / run / RESULTS_NAME
 
 
-def chain(path: Path) -> Iterator[list[Result]]:
-    """Yield the results of a run and of those that it goes on from, the newest first.
+def chain(path: Path) -> Iterator[Left]:
+    """Yield what a run left and those that it goes on from, the newest first.
 
     Raises ResultsError for the first; a file before it that is gone or damaged is not missed.
     """
@@ -194,7 +226,7 @@ def chain(path: Path) -> Iterator[list[Result]]:
             if number == 0:
                 raise
             continue
-        yield left.results
+        yield left
         start = left.start
         if start is None:
             continue
@@ -209,7 +241,7 @@ def read_results(path: Path, since: int = 0, *, is_trusted: bool = False) -> Lef
 
     It is believed when this user wrote it, or when it `is_trusted`.
     """
-    start, results, is_fresh, end = None, list[Result](), False, since
+    start, results, sent, is_fresh, end = None, list[Result](), list[Sent](), False, since
     for block in read_blocks(path, None if is_trusted else own_key(), since):
         try:
             kind, content = marshal.loads(block.index)
@@ -217,7 +249,10 @@ def read_results(path: Path, since: int = 0, *, is_trusted: bool = False) -> Lef
                 start = Start(*content)
             elif kind == FRESH:
                 results.clear()
+                sent.clear()
                 is_fresh = True
+            elif kind == SENT:
+                sent.extend(map(Sent._make, content))
             elif kind == DONE:
                 results.extend([Result(Finished._make(told), path, block.data_at) for told in content])
         except (ValueError, TypeError, EOFError) as error:  # its seal was right, or nobody looked at it
@@ -225,7 +260,7 @@ def read_results(path: Path, since: int = 0, *, is_trusted: bool = False) -> Lef
                 f"the results {path} were damaged, or are of another version: {error}"
             ) from error
         end = block.end
-    return Left(start, results, is_fresh, end)
+    return Left(start, results, sent, is_fresh, end)
 
 
 def runs_of(lineage: str | None, before: int | None = None) -> list[Path]:

@@ -17,6 +17,7 @@ from nbflow.flow.past import (
     APART,
     DONE,
     START,
+    Left,
     Result,
     chain,
     find_results,
@@ -55,18 +56,18 @@ def import_results(path: str | os.PathLike[str], *, trust: bool = False) -> str:
     run = new_run_id()
     target = results_path(run)
     make_private(target.parent)
-    _copy([found.results], target)
+    _copy([found], target)
     return run
 
 
-def _copy(runs: Iterable[list[Result]], path: Path) -> int:
+def _copy(runs: Iterable[Left], path: Path) -> int:
     """Write results as one file that is there whole or not at all."""
     half = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
         file = ResultsFile(half, own_key())
         try:
             file.append(index_of(START, ("", "", time.time_ns(), "")))
-            count = sum(_append(file, results) for results in runs)
+            count = sum(_append(file, left.results) for left in runs)
             file.sync()
         finally:
             file.close()

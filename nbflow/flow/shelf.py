@@ -12,11 +12,11 @@ from typing import Any, final
 
 from nbflow.core.task import Task
 from nbflow.flow.inputs import Invocation
-from nbflow.flow.past import Result
+from nbflow.flow.past import Result, Sent
 
 __all__ = ["Shelf", "Work", "code_of", "number_of"]
 
-Work = Result | Task
+Work = Result | Sent | Task
 
 
 def code_of(call: Invocation) -> bytes:
@@ -27,7 +27,12 @@ def code_of(call: Invocation) -> bytes:
 
 def number_of(work: Work) -> int:
     """Return the number of the task that did the work."""
-    return work.finished.task if isinstance(work, Result) else work.id
+    match work:
+        case Result():
+            return work.finished.task
+        case Sent():
+            return work.task
+    return work.id
 
 
 @final
@@ -56,7 +61,10 @@ class Shelf:
 
 
 def _key(work: Work) -> tuple[bytes, bytes]:
-    if isinstance(work, Result):
-        return work.finished.code, work.finished.form
+    match work:
+        case Result():
+            return work.finished.code, work.finished.form
+        case Sent():
+            return work.code, work.form
     call: Any = work.call
     return code_of(call), call.form

@@ -12,6 +12,7 @@ import hashlib
 import hmac
 import os
 import struct
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -49,18 +50,20 @@ class ResultsFile:
         self._descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
         self._is_synced = True
         self.nbytes = 0
+        self._writing = threading.Lock()
         self._write([MAGIC])
 
     def append(self, index: bytes, data: Iterable[bytes] = ()) -> int:
-        """Write a block, and return where its data begin; when this returns it outlives the process.
+        """Write a block, from any thread, and return where its data begin; then it outlives the process.
 
         Raises OSError when there is no room: then nothing of it is there.
         """
         pieces = list(data)
         data_nbytes = sum(map(len, pieces))
-        head = _HEAD.pack(len(index), data_nbytes, _seal(self._key, self.nbytes, data_nbytes, index))
-        data_at = self.nbytes + len(head) + len(index)
-        self._write([head + index, *pieces])
+        with self._writing:
+            head = _HEAD.pack(len(index), data_nbytes, _seal(self._key, self.nbytes, data_nbytes, index))
+            data_at = self.nbytes + len(head) + len(index)
+            self._write([head + index, *pieces])
         return data_at
 
     def sync(self) -> None:
