@@ -264,7 +264,7 @@ class Keeper:
         outputs = tuple([(path, digest_of(path) or "") for path in paths]) if paths else ()
         # A plain tuple in the order of Finished: a third of the price.
         self._rows.append(
-            (self.run, task.id, call.place, code_of(call), call.form, parents, codec, told, outputs)
+            (self.run, task.id, call.source.place, code_of(call), call.form, parents, codec, told, outputs)
         )
         return True
 

@@ -14,7 +14,7 @@ from nbflow.core.task import Task
 from nbflow.flow.inputs import Invocation
 from nbflow.flow.past import Result
 
-__all__ = ["Shelf", "Work", "code_of", "number_of"]
+__all__ = ["Shelf", "Source", "Work", "code_of", "number_of"]
 
 Work = Result | Task
 
@@ -28,6 +28,20 @@ def code_of(call: Invocation) -> bytes:
 def number_of(work: Work) -> int:
     """Return the number of the task that did the work."""
     return work.finished.task if isinstance(work, Result) else work.id
+
+
+@final
+class Source:
+    """Be where calls come from: a place, and all shelves of the cell behind it.
+
+    A join app makes its calls with the shelves of its own cell, also while another runs.
+    """
+
+    __slots__ = ("place", "shelves")
+
+    def __init__(self, place: str, shelves: dict[str, Shelf]) -> None:
+        self.place = place
+        self.shelves = shelves
 
 
 @final
