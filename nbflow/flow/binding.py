@@ -21,7 +21,7 @@ from nbflow.flow.forms import form_of_call
 from nbflow.flow.internal import LOCAL_OPTIONS
 from nbflow.flow.keeping import Keeper
 from nbflow.flow.past import START, Lineage, Past, Result, Sent, index_of, own_key, read_results, results_path
-from nbflow.flow.shelf import Shelf, Work, code_of, number_of
+from nbflow.flow.shelf import Shelf, Source, Work, code_of, number_of
 from nbflow.flow.spec import AppSpec
 from nbflow.memo.results import ResultsFile
 from nbflow.wire.functions import Function
@@ -42,12 +42,12 @@ SETTLE_SECONDS, LOOK_SECONDS = 0.3, 0.005
 class Binding:
     """Know the calls of one run by what they are, and let earlier work stand for equal ones.
 
-    `place` is where calls come from now, None where they are not known again. Without `open` nothing is kept,
-    and nothing bound.
+    `source` is where calls come from now, None where they are not known again. Without `open` nothing is
+    kept, and nothing bound.
     """
 
     def __init__(self, run: str, graph: Graph, keeper: Keeper, ask: Callable[..., Any]) -> None:
-        self.place: str | None = SCRIPT
+        self.source: Source | None = Source(SCRIPT, {})
         self.past = Past()
         self._run = run
         self._graph = graph
@@ -55,14 +55,13 @@ class Binding:
         self._ask = ask
         self._entered = 0
         self._seen: dict[str, int] = {}
-        self._shelves: dict[str, Shelf] = {}
         self._own: dict[str, list[Result]] = defaultdict(list)
         self._own_end = 0
         self._running: dict[str, list[Task]] = defaultdict(list)
         self._looked_back = -1
         self._floor = 0
         self._lock = threading.RLock()
-        self._under: tuple[Task | None, str | None] = (None, None)
+        self._under: tuple[Task | None, Source | None] = (None, None)
         self._calls: list[Task] = []
 
     def open(self, lineage: Lineage) -> None:
@@ -75,7 +74,7 @@ class Binding:
             file = ResultsFile(path, own_key())
             after = str(lineage.after or "") if lineage.is_chosen else None
             file.append(index_of(START, (self._run, lineage.name, time.time_ns(), after)))
-        except OSError as error:
+        except (OSError, ResultsError) as error:
             log.warning("nbflow: %s: %s. Results of this run cannot be bound after a restart", path, error)
             return
         self._keeper.open(file)
@@ -84,33 +83,33 @@ class Binding:
 
     def enter(self, place: str | None) -> None:
         """Be told that a cell begins to run."""
-        self.place = place
+        self.source = None if place is None else Source(place, {})
         self._entered += 1
-        self._shelves = {}
         self._calls = []
 
-    def place_under(self, spawner: Task) -> str | None:
-        """Return the place of the calls that one call of a join app makes."""
-        known, place = self._under
+    def source_under(self, spawner: Task) -> Source | None:
+        """Return the source of the calls that one call of a join app makes."""
+        known, source = self._under
         if known is not spawner:
-            call = spawner.call
-            place = None
-            if call is not None and call.form is not None:
-                parents = identities_of(self._run, spawner.parents)
-                if parents is not None:
-                    told = repr((call.place, code_of(call), call.form, parents)).encode(
-                        "utf-8", "surrogatepass"
-                    )
-                    place = hashlib.sha256(told).hexdigest()[:32]
-            self._under = spawner, place
-        return place
+            source = self._source_under(spawner)
+            self._under = spawner, source
+        return source
+
+    def _source_under(self, spawner: Task) -> Source | None:
+        call = spawner.call
+        parents = identities_of(self._run, spawner.parents)
+        if call is None or call.form is None or parents is None:
+            return None
+        told = repr((call.source.place, code_of(call), call.form, parents))
+        place = hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+        return Source(place, call.source.shelves)
 
     def sign(
         self,
         task: Task,
         spec: AppSpec,
         function: Function,
-        place: str | None,
+        source: Source | None,
         *,
         is_simple: bool,
         travels: bool,
@@ -118,7 +117,7 @@ class Binding:
         """Note of which call a new task is, and whether earlier work may stand for it."""
         call = task.call
         call.recipe = recipe = spec.recipe_of(function, travels=travels)
-        if place is None or recipe.code is None or not self._keeper.is_open:
+        if source is None or recipe.code is None or not self._keeper.is_open:
             return
         outputs = call.directive.outputs
         is_simple = is_simple and not call.kwargs and not outputs and not spec.ignore
@@ -128,8 +127,8 @@ class Binding:
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a user's code; it is run anew then
             log.debug("a call of %s is not known again: %r", spec.name, error)
             return
-        call.place = place
-        shelf = self._shelf(place)
+        call.source = source
+        shelf = self._shelf(source)
         if shelf and spec.kind is not Kind.JOIN and _is_bindable(spec):
             if self._entered:
                 self._calls.append(task)
@@ -148,7 +147,8 @@ class Binding:
             self.past = Past()
             self._own.clear()
             self._looked_back = -1
-            self._shelves = {}
+            if self.source is not None:
+                self.source = Source(self.source.place, {})
 
     def tell(self) -> str:
         """Return what was bound of the calls of this cell, in one line; nothing when nothing was."""
@@ -177,13 +177,14 @@ class Binding:
             self._keeper.do(lambda: None, SETTLE_SECONDS)
             time.sleep(LOOK_SECONDS)
 
-    def _shelf(self, place: str) -> Shelf:
-        shelf = self._shelves.get(place)
+    def _shelf(self, source: Source) -> Shelf:
+        shelves, place = source.shelves, source.place
+        shelf = shelves.get(place)
         if shelf is None:
             with self._lock:
-                shelf = self._shelves.get(place)
+                shelf = shelves.get(place)
                 if shelf is None:
-                    shelf = self._shelves[place] = Shelf(self._work_at(place))
+                    shelf = shelves[place] = Shelf(self._work_at(place))
         return shelf
 
     def _work_at(self, place: str) -> list[Work]:
@@ -211,7 +212,7 @@ class Binding:
         self._keeper.watch(running)
         self._running = defaultdict(list)
         for task in running:
-            self._running[task.call.place].append(task)
+            self._running[task.call.source.place].append(task)
 
     def _under_way(self) -> list[Task]:
         """Return what runs and may be bound to; in the loop's thread, so that none ends unheard."""

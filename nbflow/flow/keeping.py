@@ -31,7 +31,7 @@ from nbflow.flow.restoring import bind, missed
 from nbflow.flow.shelf import Work, code_of
 from nbflow.memo.files import digest_of
 from nbflow.memo.results import ResultsFile, digest_of_data
-from nbflow.wire.messages import Kind
+from nbflow.wire.messages import PYTHON, Kind
 from nbflow.wire.values import is_plain
 
 __all__ = ["Keeper", "results_limit"]
@@ -42,7 +42,7 @@ LIMIT_VARIABLE = "NBFLOW_RESULTS_LIMIT"
 DEFAULT_LIMIT = 10 * 10**9
 INLINE_NBYTES = 4096
 PLAIN_LENGTH = 1024
-SIZED = frozenset((str, bytes, tuple))
+SHORT, SIZED = frozenset((type(None), bool, int, float)), frozenset((str, bytes, tuple))
 RESULTS = frozenset((Returned, MemoHit))
 IDLE_SECONDS, BUSY_SECONDS = 1.0, 5.0
 """What was written outlives the machine, too, once nothing came for so long; while results come, so often."""
@@ -99,8 +99,9 @@ class Keeper:
         self._has_warned = False
         self._limit = 0
         self._synced = 0.0
-        self._looked_at: set[int] = set()
-        """The recipes whose code did not change until this batch was taken: all in it had ended by then."""
+        self._recipe: Any = None
+        self._code = b""
+        """What tells the code of the last recipe, which was looked at in this batch."""
 
     def open(self, file: ResultsFile) -> None:
         """Start to keep results in `file`."""
@@ -128,7 +129,7 @@ class Keeper:
             if call.form is not None and task.id > self._floor:
                 parents = identities_of(self.run, task.parents)
                 if parents is not None:
-                    of_call = call.place, code_of(call), call.form, parents
+                    of_call = call.source.place, code_of(call), call.form, parents
                     rows.append((self.run, task.id, task.try_id, slot, *of_call))
         if rows:
             self._append(index_of(SENT, rows), [])
@@ -192,7 +193,7 @@ class Keeper:
             while not self._queue.empty():
                 batch += self._queue.get()
             is_over = None in batch
-            self._looked_at.clear()
+            self._recipe = None  # code may have changed since the last batch; all in this one had ended
             answers: list[Answer] = []
             told: list[threading.Event] = []
             for one in batch:
@@ -261,25 +262,24 @@ class Keeper:
 
     def _add(self, task: Task, value: Any) -> bool:
         call = task.call
-        recipe = call.recipe
+        if call.recipe is not self._recipe:
+            _check_code(call.recipe)
+            self._recipe, self._code = call.recipe, code_of(call)
         if not are_atoms(call.args, call.kwargs):
             _check_arguments(task)
-        if recipe.alive is not None and id(recipe) not in self._looked_at:
-            _check_code(recipe)
-            self._looked_at.add(id(recipe))
         parents = identities_of(self.run, task.parents) if task.parents else ()
         if parents is None:
             return False
         codec, told = PLAIN, value
-        if not _is_short(value):
+        if type(value) not in SHORT and not _is_short(value):
             codec, told = PICKLED, pickle.dumps(value, protocol=5)
             if len(told) > INLINE_NBYTES:
                 codec, told = APART, self._put_apart(told)
-        paths = written_by(call)
+        paths = () if call.directive is PYTHON else written_by(call)
         outputs = tuple([(path, digest_of(path) or "") for path in paths]) if paths else ()
         name = task.bond.identity if type(task.bond) is Sent else (self.run, task.id)
         # A plain tuple in the order of Finished: a third of the price.
-        self._rows.append((*name, call.place, code_of(call), call.form, parents, codec, told, outputs))
+        self._rows.append((*name, call.source.place, self._code, call.form, parents, codec, told, outputs))
         return True
 
     def _put_apart(self, data: bytes) -> tuple[int, int, bytes]:
@@ -369,7 +369,7 @@ def _check_arguments(task: Task) -> None:
 
 def _check_code(recipe: Any) -> None:
     """Raise NotMemoizable when code that is shared with this process was changed since then."""
-    if recipe.alive.snapshot().digest != recipe.code.fingerprint.digest:
+    if recipe.alive is not None and recipe.alive.snapshot().digest != recipe.code.fingerprint.digest:
         raise NotMemoizable("the code, or something that it uses, was changed while the call was under way")
 
 

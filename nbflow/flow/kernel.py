@@ -37,6 +37,7 @@ from nbflow.flow.past import NOBODY, Lineage
 from nbflow.flow.pausing import Pauses
 from nbflow.flow.repair import Repairs
 from nbflow.flow.request import AS_IT_IS, Request
+from nbflow.flow.shelf import Source
 from nbflow.flow.spec import AppSpec
 from nbflow.flow.standin import stand_in
 from nbflow.flow.usercode import UserCode
@@ -214,9 +215,9 @@ class DataFlowKernel:
             kwargs = {name: keep_arrangement(value) for name, value in kwargs.items()}
         spawner = self._local.task_of_this_thread()
         if spawner is None:
-            origin, place = self._origin or calling_line(), self.binding.place
+            origin, source = self._origin or calling_line(), self.binding.source
         else:
-            origin, place = self._origin_under(spawner)
+            origin, source = self._origin_under(spawner)
         call = Invocation(function, args, kwargs, directive, has_futures=found is not None, origin=origin)
         task = Task(
             TaskId(self._next_task()),
@@ -231,7 +232,7 @@ class DataFlowKernel:
         task.can_follow = travels and call.can_follow
         found_foreign = found is not None and found.foreign
         self.binding.sign(
-            task, spec, function, None if found_foreign else place, is_simple=is_simple, travels=travels
+            task, spec, function, None if found_foreign else source, is_simple=is_simple, travels=travels
         )
         if options.memoized:
             self.memory.open()
@@ -240,10 +241,10 @@ class DataFlowKernel:
         foreign = [] if found is None else found.foreign
         return Submitted(task.id, task, len(foreign)), foreign
 
-    def _origin_under(self, spawner: TaskId) -> tuple[str | None, str | None]:
-        """Return the cell of a join task, and the place of its calls: by now another cell may run."""
+    def _origin_under(self, spawner: TaskId) -> tuple[str | None, Source | None]:
+        """Return the cell of a join task, and the source of its calls: by now another cell may run."""
         task = self._loop.graph.tasks.get(spawner)
-        return (self._origin, None) if task is None else (task.call.origin, self.binding.place_under(task))
+        return (self._origin, None) if task is None else (task.call.origin, self.binding.source_under(task))
 
     def derive(self, operation: str, future: AppFuture[Any], key: Any) -> AppFuture[Any]:
         """Submit a tiny task on a future's result, run in this process; `operation` is getitem or getattr."""

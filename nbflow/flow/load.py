@@ -31,7 +31,7 @@ log = logging.getLogger("nbflow")
 
 LOCAL_THREADS = 4
 
-_loaded_with: tuple[DataFlowKernel, Config] | None = None
+_loaded_with: tuple[DataFlowKernel, Config, str | os.PathLike[str] | None] | None = None
 
 
 @final
@@ -109,8 +109,8 @@ def load(
         raise ConfigError("load(resume=..., fresh=True): give one of them")
     asked = _config(executors, workers, retries, cache, on_failure, config)
     if current.is_loaded() and _loaded_with is not None and _loaded_with[0] is current.current():
-        kernel, known = _loaded_with
-        if resume is None and (asked is None or asked == known):
+        kernel, known, resumed = _loaded_with
+        if resume in (None, resumed) and (asked is None or asked == known):
             if fresh:
                 kernel.begin_anew()
             return Loaded(kernel, known)
@@ -125,7 +125,7 @@ def load(
     kernel = _start(wanted, resume, is_fresh=fresh)
     current.use(kernel)
     follow_cells()
-    _loaded_with = kernel, wanted
+    _loaded_with = kernel, wanted, resume
     return Loaded(kernel, wanted)
 
 

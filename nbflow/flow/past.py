@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, Self, final
 
-from nbflow.errors import ResultsError
+from nbflow.errors import ConfigError, ResultsError
 from nbflow.journal.places import runs_dir, state_dir
 from nbflow.memo.places import make_private, user_key
 from nbflow.memo.results import read_blocks, read_data
@@ -201,9 +201,15 @@ class Past:
 
 
 def own_key() -> bytes:
-    """Return the key that seals this user's results. Raises ConfigError."""
-    make_private(state_dir())
-    return user_key(state_dir())
+    """Return the key that seals this user's results. Raises ResultsError."""
+    try:
+        make_private(state_dir())
+        return user_key(state_dir())
+    except (ConfigError, OSError) as error:
+        raise ResultsError(
+            f"results cannot be sealed with a key in {state_dir()}: {error}. NBFLOW_STATE_DIR names "
+            "another place"
+        ) from error
 
 
 def results_path(run: str) -> Path:

@@ -14,7 +14,7 @@ from nbflow.core.task import Task
 from nbflow.flow.inputs import Invocation
 from nbflow.flow.past import Result, Sent
 
-__all__ = ["Shelf", "Work", "code_of", "number_of"]
+__all__ = ["Shelf", "Source", "Work", "code_of", "number_of"]
 
 Work = Result | Sent | Task
 
@@ -33,6 +33,20 @@ def number_of(work: Work) -> int:
         case Sent():
             return work.task
     return work.id
+
+
+@final
+class Source:
+    """Be where calls come from: a place, and all shelves of the cell behind it.
+
+    A join app makes its calls with the shelves of its own cell, also while another runs.
+    """
+
+    __slots__ = ("place", "shelves")
+
+    def __init__(self, place: str, shelves: dict[str, Shelf]) -> None:
+        self.place = place
+        self.shelves = shelves
 
 
 @final

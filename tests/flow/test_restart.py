@@ -212,6 +212,35 @@ def test_children_of_join_apps_bind_and_what_takes_the_join(notebook: Notebook) 
     ]
 
 
+def test_a_join_app_that_still_makes_calls_while_its_cell_runs_again(notebook: Notebook) -> None:
+    # Its later calls are others than its earlier ones, and the new ones are bound to what there was before.
+    source = DRAW + (
+        "@nf.join_app\ndef draws():\n    made = [draw(), draw()]\n    nf.wait(made)\n    mark('half')\n"
+        "    while not os.path.exists(MARKS + '/gate'):\n        time.sleep(0.005)\n"
+        "    return [*made, draw(), draw()]\n"
+    )
+    notebook.run("a", source)
+    notebook.run("b", "first = draws()")
+    wait_until(lambda: "half.0" in notebook.runs())
+    notebook.run("b", "second = draws()")
+    wait_until(lambda: "half.1" in notebook.runs())
+    (notebook.marks / "gate").touch()
+    first, second = notebook.run("c", "nf.gather([first, second])")
+    assert len(set(first)) == len(set(second)) == 4
+    assert second[:2] == first[:2]
+    assert sum(name.startswith("draw") for name in notebook.runs()) == len({*first, *second})
+
+
+def test_a_cell_that_loads_is_run_again(notebook: Notebook) -> None:
+    notebook.run("a", DRAW)
+    run = current().run_id
+    notebook.restart(resume=run)
+    again = current().run_id
+    notebook.run("a", DRAW)
+    notebook.run("b", f"late = draw(); nf.load('threads', workers=4, resume={run!r})")
+    assert current().run_id == again
+
+
 def test_work_under_way_is_bound_to_and_a_failure_of_it_runs_anew(notebook: Notebook) -> None:
     notebook.run(
         "a",
