@@ -9,7 +9,17 @@ from nbflow.core.assignment import Assignment
 from nbflow.core.capacity import Capacity
 from nbflow.core.ids import ExecutorId, SlotId, TaskId, TryId
 from nbflow.core.placement import Placement
-from nbflow.executors.protocol import Durable, Elastic, Executor, Held, NodeUp
+from nbflow.executors.protocol import (
+    Durable,
+    Elastic,
+    Executor,
+    Held,
+    NodeDown,
+    NodeDraining,
+    NodeUp,
+    SlotDown,
+    SlotUp,
+)
 from nbflow.flow.past import Sent
 from nbflow.wire.messages import Call
 
@@ -20,6 +30,9 @@ LOOK_SECONDS = 0.5
 
 DEMAND_SECONDS = 1.0
 """How often an elastic executor is told what is wanted, while something is."""
+
+
+Change = NodeUp | NodeDraining | NodeDown | SlotUp | SlotDown
 
 
 @final
@@ -33,7 +46,7 @@ class Fleet:
         self._elastic: dict[ExecutorId, tuple[Elastic, bool, float]] = {}
         self._durable: dict[ExecutorId, Durable] = {}
         self._adopted: dict[tuple[TaskId, TryId], ExecutorId] = {}
-        self._early: list[NodeUp] = []
+        self._early: list[Change] = []
         self._next_look = 0.0
 
     def open(self, executor: Executor, capacity: Capacity, now: float, *, is_default: bool) -> None:
@@ -45,17 +58,38 @@ class Fleet:
         if isinstance(executor, Durable):
             self._durable[executor.label] = executor
         early, self._early = self._early, []
-        for up in early:
-            self.open_node(up, now)
+        for change in early:
+            self.take_in(change, now)
 
-    def open_node(self, up: NodeUp, now: float) -> None:
-        """Give tasks to a node, once its executor has started."""
-        if up.executor in self._executors:
-            self._placement.open_node(
-                up.executor, up.node, up.block, up.slots, up.total, now=now, until=up.until
-            )
-        else:
-            self._early.append(up)
+    def take_in(self, change: Change, now: float) -> None:
+        """Follow what becomes of nodes and slots, once their executor has started.
+
+        Pilots that a former kernel left may be there before.
+        """
+        placement = self._placement
+        match change:
+            case SlotDown() if not self._early:
+                placement.close_slot(change.slot)
+            case SlotDown():  # the slot may be among those that wait
+                self._early.append(change)
+            case _ if change.executor not in self._executors:
+                self._early.append(change)
+            case NodeUp():
+                placement.open_node(
+                    change.executor,
+                    change.node,
+                    change.block,
+                    change.slots,
+                    change.total,
+                    now=now,
+                    until=change.until,
+                )
+            case SlotUp():
+                placement.open_slot(change.executor, change.slot, change.node)
+            case NodeDraining():
+                placement.drain_node(change.executor, change.node)
+            case NodeDown():
+                placement.close_node(change.executor, change.node)
 
     def send(self, assignment: Assignment, calls: Sequence[Call]) -> None:
         """Send calls where they were assigned. Raises whatever the executor raises."""

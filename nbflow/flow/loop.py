@@ -139,11 +139,10 @@ class FlowLoop:
             Printed: self._recorder.printed,
             AppRow: self._recorder.app,
             CellRow: self._recorder.cell,
-            SlotUp: lambda up: self.placement.open_slot(up.executor, up.slot, up.node),
-            SlotDown: self._slot_down,
-            NodeUp: lambda up: self.fleet.open_node(up, self._now),
-            NodeDraining: lambda one: self.placement.drain_node(one.executor, one.node),
-            NodeDown: lambda one: self.placement.close_node(one.executor, one.node),
+            **dict.fromkeys(
+                (SlotUp, SlotDown, NodeUp, NodeDraining, NodeDown),
+                lambda change: self.fleet.take_in(change, self._now),
+            ),
             Recovered: lambda one: None,
             Receipt: arrivals.receipt,
             _Ask: self._answer,
@@ -288,9 +287,6 @@ class FlowLoop:
                 self._apply(CancelRequested(event.task))
 
     # What executors report
-
-    def _slot_down(self, down: SlotDown) -> None:
-        self.placement.close_slot(down.slot)
 
     def watch_foreign(self, task: Task, futures: list[Future[Any]]) -> None:
         """Tell the task when futures of others end; from any thread, after the event that counts them."""
