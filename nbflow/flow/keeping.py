@@ -290,9 +290,8 @@ class Keeper:
         try:
             return self._file.append(index_of(kind, content), data)
         except (OSError, ValueError, MemoryError) as error:  # else nobody got an answer any more
-            self._warn(
-                f"{self._file.path}: {getattr(error, 'strerror', None) or error}. The run goes on; what ends now"
-            )
+            why = getattr(error, "strerror", None) or error
+            self._warn(f"{self._file.path}: {why}. The run goes on; what ends now")
             return None
 
     def _sync(self) -> None:
