@@ -65,9 +65,17 @@ class Binding:
         self._calls: list[Task] = []
 
     def open(self, lineage: Lineage) -> None:
-        """Keep this run's results, and bind its calls to what was finished before. Raises ResultsError."""
+        """Keep this run's results, and bind its calls to what was finished before.
+
+        Raises ResultsError when somebody chose results that cannot be read.
+        """
         if lineage.after is not None:
-            self.past = Past.read(lineage.after)
+            try:
+                self.past = Past.read(lineage.after)
+            except ResultsError as error:
+                if lineage.is_chosen:
+                    raise
+                log.warning("nbflow: %s. What they hold is run again", error)
         path = results_path(self._run)
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -161,7 +161,7 @@ class Keeper:
 
         def begin_anew() -> None:
             self._floor = floor
-            self._append(index_of(FRESH, ()), [])
+            self._append(FRESH, (), [])
 
         self.do(begin_anew)
 
@@ -297,14 +297,15 @@ class Keeper:
             return None
         rows, data = self._rows, self._data
         self._rows, self._data, self._data_nbytes = [], [], 0
-        data_at = self._append(index_of(DONE, rows), data)
+        data_at = self._append(DONE, rows, data)
         return None if data_at is None else Result(Finished._make(rows[-1]), self._file.path, data_at)
 
-    def _append(self, index: bytes, data: list[bytes]) -> int | None:
+    def _append(self, kind: str, content: Any, data: list[bytes]) -> int | None:
         try:
-            return self._file.append(index, data)
-        except OSError as error:
-            self._warn(f"{self._file.path}: {error.strerror or error}. The run goes on; what ends now")
+            return self._file.append(index_of(kind, content), data)
+        except (OSError, ValueError, MemoryError) as error:  # else nobody got an answer any more
+            why = getattr(error, "strerror", None) or error
+            self._warn(f"{self._file.path}: {why}. The run goes on; what ends now")
             return None
 
     def _sync(self) -> None:

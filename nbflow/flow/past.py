@@ -11,6 +11,7 @@ import os
 import pickle
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, Self, final
@@ -286,11 +287,12 @@ def runs_of(lineage: str | None, before: int | None = None) -> list[Path]:
 
 
 def _read_start(path: Path) -> Start:
-    for block in read_blocks(path, own_key()):
-        kind, content = marshal.loads(block.index)
-        if kind == START:
-            return Start(*content)
-        break
+    block = next(read_blocks(path, own_key()), None)
+    if block is not None:
+        with suppress(ValueError, TypeError, EOFError):
+            kind, content = marshal.loads(block.index)
+            if kind == START:
+                return Start(*content)
     raise ResultsError(f"the results {path} say nothing about their run")
 
 
@@ -318,5 +320,5 @@ def find_results(run: str | os.PathLike[str]) -> Path:
 
 
 def index_of(kind: str, content: Any) -> bytes:
-    """Write an index, of plain values only."""
-    return marshal.dumps((kind, content))
+    """Write an index, of plain values only, in the form that every Python of today reads."""
+    return marshal.dumps((kind, content), 4)

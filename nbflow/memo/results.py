@@ -23,7 +23,7 @@ from nbflow.errors import ResultsError
 
 __all__ = ["Block", "ResultsFile", "digest_of_data", "read_blocks", "read_data"]
 
-MAGIC = b"nbflow results 1\n"
+MAGIC = b"nbflow results 2\n"
 _HEAD = struct.Struct("<QQ32s")
 """Before each block: how long its index and its data are, and its seal."""
 

@@ -15,8 +15,9 @@ from IPython.core.interactiveshell import InteractiveShell
 import nbflow as nf
 from nbflow.errors import ResultsError
 from nbflow.flow.current import current
-from nbflow.flow.past import RESULTS_NAME, results_path
+from nbflow.flow.past import DONE, RESULTS_NAME, index_of, own_key, results_path
 from nbflow.journal.places import JOURNAL_NAME
+from nbflow.memo.results import ResultsFile, read_blocks
 
 PRELUDE = """
 import os, random, time
@@ -485,6 +486,29 @@ def test_F13_what_the_run_before_left_is_damaged_anywhere(notebook: Notebook, na
         left.unlink()
     if name == JOURNAL_NAME:
         assert len(notebook.runs()) == 8
+
+
+def test_results_of_another_version_are_told_and_run_again(
+    notebook: Notebook, caplog: pytest.LogCaptureFixture
+) -> None:
+    notebook.run("a", SQUARE)
+    assert notebook.run("b", "square(2).result()") == 4
+    run, key = current().run_id, own_key()
+    nf.clear()
+    path = results_path(run)
+    (start, *_) = read_blocks(path, key)
+    path.unlink()
+    other = ResultsFile(path, key)
+    other.append(start.index)
+    other.append(index_of(DONE, [("more", "or", "less")]))
+    other.close()
+    notebook.start()
+    assert "are of another version" in caplog.text
+    notebook.run("a", SQUARE)
+    assert notebook.run("b", "square(2).result()") == 4
+    assert notebook.runs() == ["2.0", "2.1"]
+    with pytest.raises(ResultsError, match="are of another version"):
+        notebook.restart(resume=run)
 
 
 def wait_until(holds: Callable[[], bool]) -> None:
