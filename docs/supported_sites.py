@@ -14,8 +14,8 @@ HEAD = """\
 # Supported sites
 
 Any cluster with Slurm, PBS, Grid Engine, LSF or HTCondor can be [described](sites.md). These descriptions
-are shipped as a start. Each begins with what of it was checked against the centre's public documentation, which
-is its `source`; the rest is what is generally known. **They are marked `untested`**: nobody has run nbflow
+are shipped as a start. Each begins with what of it was checked against the centre's public documentation,
+its `source`; the rest is what is generally known. **They are marked `untested`**: nobody has run nbflow
 there yet, and the centre's own pages are right where these are not. If you have an account,
 `nbflow doctor NAME` tells in a minute what is missing; please report what you find.
 """
