@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from nbflow.flow.nodes import scale as scale
     from nbflow.flow.steering import attr as attr
     from nbflow.flow.steering import cancel as cancel
+    from nbflow.flow.steering import capsule as capsule
     from nbflow.flow.steering import events as events
     from nbflow.flow.steering import forget as forget
     from nbflow.flow.steering import retry as retry
@@ -73,6 +74,7 @@ _HOMES = {
     "attr": "flow.steering",
     "bash_app": "apps.decorators",
     "cancel": "flow.steering",
+    "capsule": "flow.steering",
     "clear": "flow.current",
     "events": "flow.steering",
     "forget": "flow.steering",

@@ -13,6 +13,7 @@
     │   └── SiteFileMissing        a file that is not there
     ├── ProviderError              a batch system that refused, or whose answer cannot be read
     │   └── SubmitUncertain        a job that may or may not have been accepted
+    ├── NoCapsule                  no record of a failure, or none that can be used for what was asked
     ├── NotMemoizable              a value that has no canonical form, so that equal ones could be told
     └── TaskError                  something happened to one task; all its errors carry `.task`
         ├── AppTimeout             its walltime ended
@@ -49,6 +50,7 @@ __all__ = [
     "JournalError",
     "MissingOutputs",
     "NbflowError",
+    "NoCapsule",
     "NotLoaded",
     "NotMemoizable",
     "NotPicklable",
@@ -123,6 +125,11 @@ class ProviderError(NbflowError):
 @final
 class SubmitUncertain(ProviderError):
     """Say that a job may or may not have been accepted: submit it again under the same name."""
+
+
+@final
+class NoCapsule(NbflowError):
+    """Say that a failure left no record, or what of it was not kept, and what to do instead."""
 
 
 @final

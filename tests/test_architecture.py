@@ -28,6 +28,7 @@ PUBLIC = [
     "attr",
     "bash_app",
     "cancel",
+    "capsule",
     "clear",
     "errors",
     "events",

@@ -23,6 +23,7 @@ COMMANDS = {
     "watch": "watch a run in the terminal until it ends",
     "cancel": "cancel tasks of a live run",
     "retry": "run failed tasks of a live run again",
+    "debug": "go back to a failed task: a debugger at its failure, a second run, a test",
     "sites": "list, show and check the sites where work can run",
     "gc": "remove remembered results that are old, or over the size limit",
     "doctor": "check this environment, or a site, and say what to do about each problem",

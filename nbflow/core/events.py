@@ -154,7 +154,8 @@ class TryFailed:
     """The try ended without a result.
 
     `alone` tells that no other call shared its bundle; `verdict` is the word of the user's retry handler;
-    `traceback` is for people, where the error does not carry one as text.
+    `traceback` is for people, where the error does not carry one as text. `evidence` is what was taken down
+    where it failed, on its way to the record of the failure.
     """
 
     task: TaskId
@@ -165,6 +166,7 @@ class TryFailed:
     seconds: float = 0.0
     verdict: Verdict | None = None
     traceback: str | None = None
+    evidence: str | None = None
 
 
 @final

@@ -25,6 +25,7 @@ from nbflow.errors import ConfigError, NbflowError, TaskError, WorkerLost
 from nbflow.executors.capacity import capacity_for
 from nbflow.executors.protocol import Exit, Happening, Post, Try
 from nbflow.wire.bundles import (
+    SILENT,
     Bundle,
     Outcome,
     Outcomes,
@@ -41,6 +42,7 @@ from nbflow.worker.cores import available_cores
 from nbflow.worker.losses import closed, recalled
 from nbflow.worker.outcomes import failed_by, happenings_of
 from nbflow.worker.streams import ThreadOutput, captured_threads
+from nbflow.worker.witness import testify
 
 __all__ = ["FuturesExecutor", "run_frames"]
 
@@ -165,7 +167,9 @@ class FuturesExecutor:
                 call = sent.calls.get((outcome.task, outcome.try_id))
                 if call is not None:
                     written = outcome.stdout, outcome.stderr
-                    self._news += happenings_of(call, outcome.value, outcome.error, outcome.seconds, written)
+                    self._news += happenings_of(
+                        call, outcome.value, outcome.error, outcome.seconds, written, outcome.testimony
+                    )
 
     def _lose(self, sent: _Sent, error: Exception) -> None:
         for call in sent.calls.values():
@@ -238,4 +242,5 @@ def _run_parcel(parcel: Parcel, output: ThreadOutput) -> Outcome:
     value, failure, seconds = attempt(fn, args, kwargs, parcel.directive, output, task=task)
     if os.getpid() != parent:  # a child that the call forked, and that came out of it
         os._exit(1 if failure else 0)
-    return Outcome(task, try_id, value, failure, seconds, *(output.collect() or ()))
+    testimony, written = testify(failure, output.collect(), fn, args, kwargs)
+    return Outcome(task, try_id, value, failure, seconds, *(written or (SILENT, SILENT)), testimony)

@@ -25,7 +25,8 @@ from nbflow.errors import ConfigError, InvalidResources, NotLoaded
 from nbflow.executors.protocol import Executor, Exit
 from nbflow.executors.threads import ThreadsExecutor
 from nbflow.flow.cancelling import cancel_tasks
-from nbflow.flow.describe import describe_value
+from nbflow.flow.capsules import Capsules
+from nbflow.flow.describe import describe_inputs
 from nbflow.flow.future import AppFuture, DataFuture, KernelFuture
 from nbflow.flow.handle import TaskHandle
 from nbflow.flow.inputs import Found, Invocation, are_atoms, find_futures, keep_arrangement
@@ -37,6 +38,7 @@ from nbflow.flow.spec import AppSpec
 from nbflow.flow.usercode import UserCode
 from nbflow.journal.rows import CellRow
 from nbflow.journal.writer import Journal
+from nbflow.postmortem.capsule import Capsule
 from nbflow.wire.messages import PYTHON, Directive, Kind
 
 __all__ = ["DataFlowKernel"]
@@ -78,7 +80,8 @@ class DataFlowKernel:
         self._admitted: dict[Options, Options] = {}
         self._registering = threading.Lock()
         self._usercode = UserCode()
-        self._loop = FlowLoop(journal, self._usercode, lambda: Found(self))
+        self._capsules = Capsules(journal.run, run_dir, self._specs)
+        self._loop = FlowLoop(journal, self._usercode, lambda: Found(self), self._capsules.keep)
         self._inbox = self._loop.inbox
         self._repairs = Repairs(self, self._loop, self._specs, self._known)
         self._executors: list[Executor] = []
@@ -295,11 +298,7 @@ class DataFlowKernel:
 
     def inputs_of(self, task: Task) -> dict[str, str]:
         """Return a short picture of each argument; nothing once the task is done and they are let go."""
-        call = task.call
-        if call is None:
-            return {}
-        named = {str(place): describe_value(value) for place, value in enumerate(call.args)}
-        return named | {name: describe_value(value) for name, value in call.kwargs.items()}
+        return {} if task.call is None else describe_inputs(task.call)
 
     def why_queued(self, task: Task) -> str | None:
         """Return what a task is waiting for, None when it is not queued."""
@@ -314,6 +313,10 @@ class DataFlowKernel:
         """Return the tasks that are not done: unfinished ones, and those that a retry may reopen."""
         graph = self._loop.graph
         return self._ask(lambda: list(graph.tasks.values()))
+
+    def capsule(self, task: int) -> Capsule:
+        """Return the record of a task's last failure. Raises NoCapsule."""
+        return self._capsules.open(task)
 
     def why_remembered(self, task: Task) -> str | None:
         """Return whether a remembered result was used, and if not why; None where none is wanted."""
@@ -385,6 +388,7 @@ class DataFlowKernel:
         with ExitStack() as endings:
             endings.callback(self.journal.close, "finished")
             endings.callback(self._usercode.close, CLOSE_SECONDS)
+            endings.callback(self._capsules.close)
             endings.callback(self._loop.memory.close)
             endings.callback(self._loop.close)
             for executor in self._executors:

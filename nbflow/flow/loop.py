@@ -94,7 +94,13 @@ class _Ask(Future[Any]):
 class FlowLoop:
     """Run the graph of one dataflow kernel."""
 
-    def __init__(self, journal: Journal, usercode: UserCode, new_found: Callable[[], Found]) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        usercode: UserCode,
+        new_found: Callable[[], Found],
+        record_failure: Callable[[Task, TryFailed], None],
+    ) -> None:
         self.inbox: SimpleQueue[Any] = SimpleQueue()
         self.executors: dict[ExecutorId, Executor] = {}
         # Who it is, whether anything was wanted of it when it was last told, and when it is told again.
@@ -108,6 +114,7 @@ class FlowLoop:
         self.graph = Graph(self._recorder.note)
         self._usercode = usercode
         self._new_found = new_found
+        self._record_failure = record_failure
         self._timers = Timers()
         self._now = 0.0
         self._is_open = True
@@ -288,7 +295,12 @@ class FlowLoop:
     def _try_failed(self, event: TryFailed) -> None:
         self.placement.release(event.task, event.try_id, self._now)
         task = self.graph.tasks.get(event.task)
-        policy = task.options.retry if task is not None and _counts(task, event) else None
+        if task is None or not _counts(task, event):
+            self._apply(event)
+            return
+        if event.verdict is None:
+            self._record_failure(task, event)
+        policy = task.options.retry
         if policy is None or policy.handler is None or event.verdict is not None:
             self._apply(event)
             return
@@ -297,7 +309,7 @@ class FlowLoop:
             # What stands when the handler ends its thread, by sys.exit for one: the task must end somehow.
             event.verdict = Decision.FAIL
             try:
-                event.verdict = policy.judge(event.error, task.future.task)  # type: ignore[union-attr]
+                event.verdict = policy.judge(event.error, task.future.task)
             finally:
                 self.inbox.put(event)
 

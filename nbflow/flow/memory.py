@@ -20,7 +20,7 @@ from nbflow.core.events import MemoHit, MemoMissed, Returned
 from nbflow.core.ids import TaskId, TryId
 from nbflow.core.task import Task
 from nbflow.errors import NotMemoizable
-from nbflow.flow.describe import describe_value
+from nbflow.flow.describe import describe_named
 from nbflow.flow.inputs import Invocation, are_atoms
 from nbflow.memo.codec import encode
 from nbflow.memo.collect import find_garbage, size_limit
@@ -332,4 +332,4 @@ def _record(key: Key, result: _Keep) -> Record:
 def _pictures(recipe: Recipe, key: Key, call: Invocation) -> dict[str, tuple[str, str]]:
     args, kwargs = call()
     named = recipe.binder.named(args, kwargs)
-    return {name: (key.forms[name], describe_value(value)) for name, value in named}
+    return {name: (key.forms[name], describe_named(name, value)) for name, value in named}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nbflow.core.task import Task
@@ -18,8 +19,9 @@ from nbflow.memo.store import Store
 if TYPE_CHECKING:
     from nbflow.journal.rows import EventRow
     from nbflow.journal.table import Table
+    from nbflow.postmortem.capsule import Capsule
 
-__all__ = ["attr", "cancel", "events", "forget", "retry", "tasks"]
+__all__ = ["attr", "cancel", "capsule", "events", "forget", "retry", "tasks"]
 
 
 def cancel(*futures: Any, app: str | None = None) -> int:
@@ -56,6 +58,17 @@ def retry(
         return (error is None or isinstance(found, error)) and (app is None or kernel.app_name(task) == app)
 
     return kernel.retry(kernel.failed(matches), fn=fn)
+
+
+def capsule(run: str | Path, task: int) -> Capsule:
+    """Return the record of a failed task of any run of yours: to debug it, run it again, make a test of it.
+
+    `run` is its name, the start of it, or "last". It works when kernel and pilots are gone. For a future at
+    hand there is `future.task.debug()`. Raises JournalError for no such run, NoCapsule for no such record.
+    """
+    from nbflow.postmortem.capsule import open_capsule
+
+    return open_capsule(run, task)
 
 
 def tasks(*, state: str | None = None, app: str | None = None, limit: int | None = None) -> Table:

@@ -16,6 +16,7 @@ from typing import Any, Final, cast, final
 from nbflow.core.ids import TaskId, TryId
 from nbflow.core.task import Grant
 from nbflow.errors import NbflowError, NotPicklable
+from nbflow.wire.capsule import Testimony
 from nbflow.wire.failures import decode_error, encode_error
 from nbflow.wire.frames import Buffer
 from nbflow.wire.functions import dead
@@ -25,6 +26,7 @@ from nbflow.wire.messages import Arguments, Call, Directive, Upstream
 from nbflow.wire.values import Definitions, Encoded, decode, encode, is_plain
 
 __all__ = [
+    "SILENT",
     "Bundle",
     "GivenBack",
     "Outcome",
@@ -112,10 +114,11 @@ class Outcome:
     """Say what came of one try: a value, or an error when `error` is not None.
 
     A value that may change later can be handed over `Encoded`. `seconds` is the time of the call alone;
-    `stdout` and `stderr` are (kept text, bytes in all). A plain slotted class: one is made for each call.
+    `stdout` and `stderr` are (kept text, bytes in all). `testimony` may go with an error. A plain slotted
+    class: one is made for each call.
     """
 
-    __slots__ = ("error", "seconds", "stderr", "stdout", "task", "try_id", "value")
+    __slots__ = ("error", "seconds", "stderr", "stdout", "task", "testimony", "try_id", "value")
 
     def __init__(
         self,
@@ -126,6 +129,7 @@ class Outcome:
         seconds: float = 0.0,
         stdout: Text = SILENT,
         stderr: Text = SILENT,
+        testimony: Testimony | None = None,
     ) -> None:
         self.task = task
         self.try_id = try_id
@@ -134,6 +138,7 @@ class Outcome:
         self.seconds = seconds
         self.stdout = stdout
         self.stderr = stderr
+        self.testimony = testimony
 
 
 @final
@@ -360,23 +365,27 @@ def _pack_outcome(outcome: Outcome, definitions: Definitions, luggage: Luggage) 
         except NbflowError as reason:
             error = reason
     if error is not None:
-        encoded = encode_error(error, known=definitions)
+        text, evidence = outcome.testimony or (None, None)
+        encoded = encode_error(error, known=definitions, traceback=text)
         luggage.add(encoded.needs)
-        value, failed = None, _pack(encoded)
+        value, failed = None, (_pack(encoded), evidence)
     return outcome.task, outcome.try_id, value, failed, outcome.seconds, outcome.stdout, outcome.stderr
 
 
 def _unpack_outcome(item: tuple[Any, ...], definitions: Definitions) -> Outcome:
     task, try_id, value, failed, seconds, stdout, stderr = item
     error: BaseException | None = None
+    testimony: Testimony | None = None
     if failed is not None:
-        error = decode_error(failed, definitions)
+        encoded, evidence = failed
+        error = decode_error(encoded, definitions)
+        testimony = None if evidence is None else Testimony("", evidence)
     elif type(value) is Encoded:
         try:
             value = decode(value.data, value.buffers, definitions)
         except NbflowError as reason:
             value, error = None, reason
-    return Outcome(task, try_id, value, error, seconds, stdout, stderr)
+    return Outcome(task, try_id, value, error, seconds, stdout, stderr, testimony)
 
 
 def _bundle(manifest: Manifest, definitions: Sequence[Any] = (), forgotten: Sequence[int] = ()) -> Frames:

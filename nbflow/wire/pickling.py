@@ -23,7 +23,7 @@ from typing import Any, final
 from nbflow.wire import shapes
 from nbflow.wire.references import address, fetch, module_name
 
-__all__ = ["LARGE", "SENTINELS", "Loader", "Refer", "Refused", "dump", "named"]
+__all__ = ["LARGE", "SENTINELS", "Loader", "Refer", "Refused", "TooLarge", "dump", "dump_small", "named"]
 
 LARGE = 1 << 16
 """Buffers of at least so many bytes travel out of band."""
@@ -38,6 +38,11 @@ Buffer = bytes | bytearray | memoryview
 @final
 class Refused(pickle.PicklingError):
     """Say why something must not travel although it could be forced to."""
+
+
+@final
+class TooLarge(Exception):
+    """Say that a pickle would have more bytes than it may."""
 
 
 def named(name: Any) -> Any:
@@ -190,6 +195,42 @@ def dump(value: Any, refer: Refer, buffers: list[memoryview] | None = None) -> b
         if isinstance(error, Refused):
             raise
         return _dump(_thorough(), value, refer, buffers)
+
+
+@final
+class _Bounded(io.BytesIO):
+    """Take no more than `limit` bytes."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__()
+        self._left = limit
+
+    def write(self, data: Any) -> int:
+        self.take(memoryview(data).nbytes)
+        return super().write(data)
+
+    def take(self, nbytes: int) -> None:
+        """Count bytes that are about to be written. Raises TooLarge."""
+        self._left -= nbytes
+        if self._left < 0:
+            raise TooLarge
+
+
+def dump_small(value: Any, refer: Refer, limit: int) -> bytes:
+    """Pickle `value` into at most `limit` bytes, without copying what is larger, and never with dill.
+
+    Raises TooLarge, or whatever its own code raises.
+    """
+    file = _Bounded(limit)
+
+    def measure(buffer: pickle.PickleBuffer) -> bool:
+        with memoryview(buffer) as view:
+            if view.nbytes > limit:
+                raise TooLarge
+        return True
+
+    _Fast(file, refer, measure).dump(value)
+    return file.getvalue()
 
 
 def _dump(kind: type[Any], value: Any, refer: Refer, buffers: list[memoryview] | None) -> bytes:

@@ -289,7 +289,9 @@ class Crew:
             worker.forgive(key)
             return
         written = outcome.stdout, outcome.stderr
-        self.news += happenings_of(call, outcome.value, outcome.error, outcome.seconds, written)
+        self.news += happenings_of(
+            call, outcome.value, outcome.error, outcome.seconds, written, outcome.testimony
+        )
 
     def _take_back(self, worker: WorkerProcess, report: GivenBack) -> None:
         """Take back what has not started.

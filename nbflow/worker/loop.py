@@ -44,6 +44,7 @@ from nbflow.worker.granted import granted
 from nbflow.worker.handover import Handover, Missing
 from nbflow.worker.inbox import Inbox
 from nbflow.worker.lookout import Lookout
+from nbflow.worker.witness import testify
 
 __all__ = ["Worker"]
 
@@ -148,6 +149,7 @@ class Worker:
         self._capture.flush()
         if os.getpid() != self._pid:  # a child that the call forked, and that came out of it
             os._exit(1 if failure else 0)
+        testimony, written = testify(failure, self._capture.collect(), fn, args, kwargs)
         # What can change is encoded now: the next call may change it.
         if failure is None and not is_plain(value):
             try:
@@ -156,10 +158,9 @@ class Worker:
                 value, failure = None, error
         if failure is None:
             handover.keep(task, value)
-        written = self._capture.collect()
         if written is None:
-            return Outcome(task, try_id, value, failure, seconds)
-        return Outcome(task, try_id, value, failure, seconds, *written)
+            return Outcome(task, try_id, value, failure, seconds, testimony=testimony)
+        return Outcome(task, try_id, value, failure, seconds, *written, testimony)
 
     def _send_done(self) -> None:
         """Send all results that wait; called by both threads."""
