@@ -64,7 +64,7 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.for-demo: $(SOURCES) | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --editable '.[notebook,tutorials]'
+	$(BIN)/python -m pip install --quiet --editable '.[notebook,pilots,tutorials]'
 	@touch $@
 
 $(VENV)/.for-development: $(SOURCES) | $(BIN)/python

@@ -102,8 +102,10 @@ class Bar:
         return Verdict.REACHED if self.bound.holds(value, self.required) else Verdict.MISSED
 
 
-def _against(workload: str, figure: str, peer: str, *, nbflow: str = "nbflow-processes") -> Ratio:
-    return Ratio(Figure(nbflow, workload, figure), Figure(peer, workload, figure))
+def _against(
+    workload: str, figure: str, peer: str, *, nbflow: str = "nbflow-processes", size: int | None = None
+) -> Ratio:
+    return Ratio(Figure(nbflow, workload, figure, size), Figure(peer, workload, figure, size))
 
 
 def _growth(workload: str) -> Ratio:
@@ -151,6 +153,34 @@ BARS = (
         "x",
     ),
     Bar("processes: no-op throughput against Dask", _against("throughput", _RATE, "dask"), _LEAST, 50, "x"),
+    Bar(
+        "processes: no-op throughput with a cache against that without",
+        Ratio(_of_processes("memo-first", _RATE), _of_processes("throughput", _RATE)),
+        _LEAST,
+        0.7,
+        "x",
+    ),
+    Bar(
+        "processes: throughput of remembered calls against Parsl HTEX's memo",
+        _against("memo-again", _RATE, "parsl-htex-tuned", size=10_000),
+        _LEAST,
+        3,
+        "x",
+    ),
+    Bar(
+        "a remembered call, 100,000 of them",
+        Figure("nbflow-processes", "memo-again", "hit_microseconds", 100_000),
+        _MOST,
+        100,
+        "us",
+    ),
+    Bar(
+        "fingerprint of a function with 50 helpers",
+        _of_processes("fingerprint", "first_milliseconds"),
+        _MOST,
+        5,
+        "ms",
+    ),
     Bar(
         "pilots: no-op throughput against Parsl HTEX, tuned",
         _against("throughput", _RATE, "parsl-htex-tuned", nbflow="nbflow-pilots"),
@@ -243,6 +273,37 @@ BARS = (
         _MOST,
         1,
         "s",
+    ),
+    Bar(
+        "100 x as many nodes: time per task",
+        Ratio(
+            Figure("nbflow-100-nodes", "scale", "tasks_per_second"),
+            Figure("nbflow-10000-nodes", "scale", "tasks_per_second"),
+        ),
+        _MOST,
+        1.5,
+        "x",
+    ),
+    Bar(
+        "pilots: 1 MiB in and out against Parsl HTEX, tuned",
+        _against("payload", "megabytes_per_second", "parsl-htex-tuned", nbflow="nbflow-pilots"),
+        _LEAST,
+        1,
+        "x",
+    ),
+    Bar(
+        "pilots: 1 MiB in and out against Dask",
+        _against("payload", "megabytes_per_second", "dask", nbflow="nbflow-pilots"),
+        _LEAST,
+        1,
+        "x",
+    ),
+    Bar(
+        "pilots: 1 MiB in and out against ipyparallel's direct view",
+        _against("payload", "megabytes_per_second", "ipyparallel-direct", nbflow="nbflow-pilots"),
+        _LEAST,
+        1,
+        "x",
     ),
     Bar("`import nbflow`", _of_processes("import", "import_milliseconds"), _MOST, 150, "ms"),
     Bar("`nf.load()` to the first result", _of_processes("start-up", "first_result_seconds"), _MOST, 1, "s"),

@@ -92,4 +92,5 @@ def _environment(directory: Path) -> dict[str, str]:
         # Whatever a peer keeps for its user goes with the directory, on the disk of temporary files.
         "HOME": str(directory),
         "XDG_STATE_HOME": str(directory / "state"),
+        "XDG_CACHE_HOME": str(directory / "cache"),
     }

@@ -1,11 +1,19 @@
 """Hold the functions that tasks run, importable by every peer's workers."""
 
+import linecache
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-__all__ = ["add", "count", "increment", "noop", "wait_for_file"]
+__all__ = ["add", "count", "increment", "noop", "wait_for_file", "with_helpers"]
 
+HELPER = """
+def helper_{number}(x):
+    value = x * {version} + LIMITS[{number} % 3]
+    return math.sqrt(value) + helper_{next}(x)
+
+"""
 PATIENCE_SECONDS = 100.0
 
 
@@ -27,6 +35,20 @@ def add(*numbers: int) -> int:
 def count(*values: object) -> int:
     """Return how many `values` arrived."""
     return len(values)
+
+
+def with_helpers(count: int, version: int) -> Callable[[float], float]:
+    """Return a function with `count` helpers that call each other, defined as a notebook's cell does it."""
+    helpers = "".join(
+        HELPER.format(number=number, version=version, next=number + 1) for number in range(count)
+    )
+    text = f"import math\nLIMITS = [1, 2, 3]\n{helpers}def helper_{count}(x):\n    return x\n"
+    name = f"<cell {count} {version}>"
+    linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
+    namespace: dict[str, Any] = {"__name__": "__main__"}
+    exec(compile(text, name, "exec"), namespace)
+    function: Callable[[float], float] = namespace["helper_0"]
+    return function
 
 
 def wait_for_file(path: str) -> int:

@@ -43,6 +43,10 @@ class Peer(ABC):
         """Return the same for calls whose arguments may be futures of earlier calls."""
         return self.independent(function)
 
+    def remembered(self, function: Call) -> Call:
+        """Return the same for a function whose results are remembered."""
+        raise NotImplementedError(f"{type(self).__name__} remembers no results")
+
     def gather(self, futures: Sequence[Any]) -> list[Any]:
         """Wait for `futures` and return their results in order."""
         return [future.result() for future in futures]
@@ -71,6 +75,11 @@ class Nbflow(Peer):
     def independent(self, function: Call) -> Call:
         """Return `function` as a python app."""
         app: Call = self._nbflow.python_app(function)
+        return app
+
+    def remembered(self, function: Call) -> Call:
+        """Return `function` as a python app with a cache."""
+        app: Call = self._nbflow.python_app(function, cache=True)
         return app
 
     def gather(self, futures: Sequence[Any]) -> list[Any]:
@@ -107,6 +116,32 @@ class NbflowPilots(Nbflow):
         self._nbflow: Any = import_module("nbflow")
         self._nbflow.load(self._nbflow.Pilots("local", workers_per_node=workers, init_blocks=1))
         self._nbflow.python_app(abs)(-1).result()
+
+
+class NbflowSimulated(Nbflow):
+    """Run nbflow's core and loop, with the journal, on a site that is only pretended."""
+
+    nodes: ClassVar[int]
+
+    def start(self, workers: int) -> None:
+        """Load a dataflow kernel with all nodes; they have slots of their own number."""
+        self._nbflow: Any = import_module("nbflow")
+        site = import_module("benchmarks.simulated").SimulatedSite(self.nodes)
+        self._nbflow.load(config=self._nbflow.Config(executors=(site,)))
+
+
+@final
+class Nbflow100Nodes(NbflowSimulated):
+    """Simulate 100 nodes."""
+
+    nodes = 100
+
+
+@final
+class Nbflow10000Nodes(NbflowSimulated):
+    """Simulate 10,000 nodes."""
+
+    nodes = 10_000
 
 
 class Standard(Peer):
@@ -168,6 +203,11 @@ class Parsl(Peer):
     def independent(self, function: Call) -> Call:
         """Return `function` as a Parsl app."""
         app: Call = self._parsl.python_app(function)
+        return app
+
+    def remembered(self, function: Call) -> Call:
+        """Return `function` as a Parsl app with its memo."""
+        app: Call = self._parsl.python_app(function, cache=True)
         return app
 
     def close(self) -> None:
@@ -300,6 +340,8 @@ PEERS: dict[str, type[Peer]] = {
     "nbflow-threads": NbflowThreads,
     "nbflow-processes": NbflowProcesses,
     "nbflow-pilots": NbflowPilots,
+    "nbflow-100-nodes": Nbflow100Nodes,
+    "nbflow-10000-nodes": Nbflow10000Nodes,
     "standard-threads": StandardThreads,
     "standard-processes": StandardProcesses,
     "parsl-threads": ParslThreads,

@@ -41,6 +41,14 @@ TABLES: dict[str, tuple[Column, ...]] = {
         Column("import, ms", "import", "import_milliseconds"),
         Column("start to first result, s", "start-up", "first_result_seconds", 2),
     ),
+    "Results that are remembered": (
+        Column("first calls, tasks/s", "memo-first", RATE),
+        Column("equal calls, tasks/s", "memo-again", RATE, size=10_000),
+        Column("an equal call, µs", "memo-again", "hit_microseconds", 1, size=10_000),
+        Column("of 100,000, µs", "memo-again", "hit_microseconds", 1, size=100_000),
+        Column("50 helpers, first look, ms", "fingerprint", "first_milliseconds", 1),
+        Column("further looks, µs", "fingerprint", "again_microseconds", 1),
+    ),
     "Dependencies, in tasks/s": (
         Column("chain", "chain", RATE),
         Column("map-reduce", "map-reduce", RATE),
@@ -57,6 +65,11 @@ TABLES: dict[str, tuple[Column, ...]] = {
         Column("dropped, B/task", "memory-finished", "bytes_per_dropped_task"),
         Column("growth, B/task", "memory-growth", "growth_bytes_per_task"),
         Column("1 MiB in and out, MB/s", "payload", "megabytes_per_second"),
+    ),
+    "A million tasks on simulated nodes of 64 slots": (
+        Column("tasks/s", "scale", RATE),
+        Column("CPU, µs/task", "scale", "client_cpu_microseconds", 1),
+        Column("memory, B/task", "scale", "bytes_per_task"),
     ),
     "CPU per task, in µs": (
         Column("throughput, here", "throughput", "client_cpu_microseconds", 1),

@@ -14,9 +14,11 @@ __all__ = ["FULL", "QUICK", "Entry", "measurements"]
 
 NBFLOW = ("nbflow-threads", "nbflow-processes", "nbflow-pilots")
 STANDARD = ("standard-threads", "standard-processes")
+SIMULATED = ("nbflow-100-nodes", "nbflow-10000-nodes")
 FAST = NBFLOW + STANDARD
-ENGINES = tuple(peer for peer in PEERS if peer not in FAST)
-EVERY = tuple(PEERS)
+EVERY = tuple(peer for peer in PEERS if peer not in SIMULATED)
+ENGINES = tuple(peer for peer in EVERY if peer not in FAST)
+MEMO = ("nbflow-threads", "nbflow-processes", "parsl-threads", "parsl-htex-tuned")
 
 
 @final
@@ -35,6 +37,10 @@ FULL = (
     Entry("latency", 300, EVERY),
     Entry("throughput", 10_000, EVERY),
     Entry("throughput-of-main", 10_000, FAST),
+    Entry("memo-first", 10_000, MEMO),
+    Entry("memo-again", 10_000, MEMO),
+    Entry("memo-again", 100_000, ("nbflow-processes",)),
+    Entry("fingerprint", 50, ("nbflow-processes",)),
     Entry("chain", 1_000, EVERY),
     Entry("map-reduce", 2_000, EVERY),
     Entry("fan-in", 10_000, EVERY),
@@ -47,6 +53,7 @@ FULL = (
     Entry("memory-finished", 10_000, EVERY),
     Entry("memory-growth", 100_000, FAST),
     Entry("payload", 200, EVERY),
+    Entry("scale", 1_000_000, SIMULATED),
 )
 
 QUICK = (
@@ -55,6 +62,9 @@ QUICK = (
     Entry("latency", 100, EVERY),
     Entry("throughput", 1_000, ENGINES),
     Entry("throughput", 10_000, FAST),
+    Entry("memo-first", 10_000, ("nbflow-processes",)),
+    Entry("memo-again", 10_000, ("nbflow-processes",)),
+    Entry("fingerprint", 50, ("nbflow-processes",)),
     Entry("chain", 200, ENGINES),
     Entry("chain", 1_000, FAST),
     Entry("fan-in", 10_000, FAST),

@@ -29,6 +29,7 @@ ROUND = 1_000
 FILLING_ROUNDS = 3
 ARRAY_FLOATS = 131_072  # 1 MiB
 WARM_UP_TASKS = 20
+FINGERPRINTS = 15
 
 
 def warm_up(peer: Peer) -> None:
@@ -39,16 +40,15 @@ def warm_up(peer: Peer) -> None:
 
 def throughput(peer: Peer, size: int) -> Figures:
     """Submit `size` no-ops one by one, then gather them."""
-    return _throughput_of(peer, functions.noop, size)
+    return _throughput(peer, peer.independent(functions.noop), size)
 
 
 def throughput_of_main(peer: Peer, size: int) -> Figures:
     """Do the same with a function of `__main__`, which is what a notebook's functions are."""
-    return _throughput_of(peer, sys.modules["__main__"].noop, size)
+    return _throughput(peer, peer.independent(sys.modules["__main__"].noop), size)
 
 
-def _throughput_of(peer: Peer, function: Call, size: int) -> Figures:
-    call = peer.independent(function)
+def _throughput(peer: Peer, call: Call, size: int) -> Figures:
     with Stopwatch() as watch:
         began = time.perf_counter()
         futures = [call(number) for number in range(size)]
@@ -56,6 +56,48 @@ def _throughput_of(peer: Peer, function: Call, size: int) -> Figures:
         results = peer.gather(futures)
     _expect(results, list(range(size)))
     return {"submit_microseconds": 1e6 * submit_seconds / size, **watch.per_task(size)}
+
+
+def scale(peer: Peer, size: int) -> Figures:
+    """Submit `size` no-ops of four shapes one by one, gather them, and weigh the tasks, still held."""
+    call = peer.independent(functions.noop)
+    shapes = [call, *(call.options(cores=cores) for cores in (3, 8, 64))]
+    before = settled_resident_bytes()
+    with Stopwatch() as watch:
+        futures = [shapes[number % 4](number) for number in range(size)]
+        results = peer.gather(futures)
+    _expect(results, list(range(size)))
+    del results
+    return {"bytes_per_task": (settled_resident_bytes() - before) / size, **watch.per_task(size)}
+
+
+def memo_first(peer: Peer, size: int) -> Figures:
+    """Submit `size` no-ops whose results are remembered, and of which none is known yet."""
+    return _throughput(peer, peer.remembered(functions.noop), size)
+
+
+def memo_again(peer: Peer, size: int) -> Figures:
+    """Submit `size` no-ops that were called before."""
+    call = peer.remembered(functions.noop)
+    peer.gather([call(number) for number in range(size)])
+    figures = _throughput(peer, call, size)
+    return {"hit_microseconds": 1e6 / figures["tasks_per_second"], **figures}
+
+
+def fingerprint(peer: Peer, size: int) -> Figures:
+    """Look at a function with `size` helpers, defined in a cell of their own: the first time, then again."""
+    fingerprinter = import_module("nbflow.wire.fingerprint").Fingerprinter
+    first, again = [], []
+    for repeat in range(FINGERPRINTS):
+        follow = fingerprinter(functions.with_helpers(size, repeat)).snapshot
+        for seconds in (first, again):
+            began = time.perf_counter()
+            follow()
+            seconds.append(time.perf_counter() - began)
+    return {
+        "first_milliseconds": 1e3 * statistics.median(first),
+        "again_microseconds": 1e6 * statistics.median(again),
+    }
 
 
 def latency(peer: Peer, size: int) -> Figures:
@@ -244,7 +286,11 @@ def _expect(results: list[Any], expected: list[Any]) -> None:
 
 STARTED: dict[str, Workload] = {
     "throughput": throughput,
+    "scale": scale,
     "throughput-of-main": throughput_of_main,
+    "memo-first": memo_first,
+    "memo-again": memo_again,
+    "fingerprint": fingerprint,
     "latency": latency,
     "chain": chain,
     "map-reduce": map_reduce,

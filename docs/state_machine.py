@@ -8,15 +8,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from nbflow.core.diagram import diagram
+from nbflow.core.events import DepFailed
 from nbflow.core.states import Cause, State
-from nbflow.core.transitions import TABLE, Row, diagram
+from nbflow.core.transitions import TABLE, Row, stay
 
 HERE = Path(__file__).parent
 PAGE = HERE / "state-machine.md"
 PICTURE = HERE / "images" / "state-machine.svg"
 
-EVERYWHERE = {"CancelRequested", "Paused", "Resumed"}
+EVERYWHERE = {"CancelRequested", "Paused", "Resumed", "Undone"}
 ASIDE_STATES = {State.CANCELLED, State.PAUSED}
+HAVE_INPUTS = {State.READY, State.STAGING_IN, State.QUEUED, State.STAGING_OUT, State.BACKOFF}
 
 PLACES: dict[State, tuple[float, float]] = {  # column, row
     State.NEW: (0, 0),
@@ -30,6 +33,7 @@ PLACES: dict[State, tuple[float, float]] = {  # column, row
     State.BACKOFF: (3, 1),
     State.JOINING: (6, 1),
     State.UPSTREAM_FAILED: (1, 2),
+    State.HELD: (3, 2),
     State.FAILED: (5, 2),
 }
 
@@ -43,11 +47,12 @@ MEANINGS: dict[State, str] = {
     State.STAGING_OUT: "its output files are brought to where they are wanted",
     State.JOINING: "its body has returned futures and it waits for them, holding no slot",
     State.BACKOFF: "waits before another try",
-    State.PAUSED: "held, because the place where it would run cannot be reached for now",
+    State.PAUSED: "could run, but its user or the place where it would run says not now",
     State.DONE: "has its result",
     State.FAILED: "failed, and no retry is left",
     State.UPSTREAM_FAILED: "never ran, because a task it needs failed",
     State.CANCELLED: "was cancelled",
+    State.HELD: 'waits for a task that failed to be retried; its app says `on_failure="hold"`',
 }
 
 CAUSES: dict[Cause, str] = {
@@ -64,7 +69,13 @@ WIDTH, HEIGHT, MARGIN = 118, 34, 22
 COLUMN, ROW, TOP = 138, 105, 105
 
 TONES = {"onward": "#607d8b", "again": "#ef8f00", "failed": "#d6453d"}
-LOOKS = {State.DONE: "done", State.FAILED: "bad", State.UPSTREAM_FAILED: "bad", State.BACKOFF: "wait"}
+LOOKS = {
+    State.DONE: "done",
+    State.FAILED: "bad",
+    State.UPSTREAM_FAILED: "bad",
+    State.BACKOFF: "wait",
+    State.HELD: "wait",
+}
 STYLE = """<style>
   text { fill: #fff; font: 11.5px sans-serif; text-anchor: middle }
   rect { fill: #607d8b } .done rect { fill: #2e7d4f } .bad rect { fill: #c0392b } .wait rect { fill: #b26a00 }
@@ -87,7 +98,9 @@ A task's life is one table, `nbflow.core.transitions.TABLE`. This page is drawn 
 
 Grey leads onward, orange to another try, red to a failure. Left out, because they apply everywhere:
 `CancelRequested` leads from any state that is not final to `CANCELLED`; `Paused` and `Resumed` to `PAUSED`
-and back; `RetryRequested` reopens a task that is `FAILED`, `UPSTREAM_FAILED` or `CANCELLED`.
+and back; `RetryRequested` reopens a task that is `FAILED`, `UPSTREAM_FAILED`, `CANCELLED` or `HELD`; `Undone`
+leads from any state to the one in which such a retry found the task. That takes results back, and whatever
+has not come to its end with one of them is told so by `DepFailed`.
 
 | state | a task in it |
 |---|---|
@@ -129,8 +142,10 @@ class Arrow:
 
 
 def changes(row: Row) -> Iterator[Arrow]:
-    """Yield every change of state that one row of the table allows."""
-    for source in row.states:
+    """Yield every change of state that one row of the table allows, but for results that are taken back."""
+    if row.rule is stay:
+        return
+    for source in sorted(set(row.states) - (HAVE_INPUTS if row.event is DepFailed else set())):
         for target in row.targets:
             if target is not source:
                 yield Arrow(source, row.event.__name__, target)

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from nbflow.config.model import Pilots as Pilots
     from nbflow.config.model import Processes as Processes
     from nbflow.config.model import Threads as Threads
+    from nbflow.config.sessions import sessions as sessions
+    from nbflow.config.sites import job_script as job_script
     from nbflow.core.retry import Decision as Decision
     from nbflow.core.retry import RetryPolicy as RetryPolicy
     from nbflow.data.file import File as File
@@ -41,17 +43,24 @@ if TYPE_CHECKING:
     from nbflow.flow.load import load as load
     from nbflow.flow.nodes import nodes as nodes
     from nbflow.flow.nodes import scale as scale
+    from nbflow.flow.planning import plan as plan
     from nbflow.flow.steering import attr as attr
     from nbflow.flow.steering import cancel as cancel
     from nbflow.flow.steering import capsule as capsule
     from nbflow.flow.steering import events as events
     from nbflow.flow.steering import forget as forget
+    from nbflow.flow.steering import pause as pause
+    from nbflow.flow.steering import release as release
+    from nbflow.flow.steering import resume as resume
     from nbflow.flow.steering import retry as retry
     from nbflow.flow.steering import tasks as tasks
+    from nbflow.flow.steering import undo as undo
     from nbflow.flow.waiting import as_completed as as_completed
     from nbflow.flow.waiting import gather as gather
     from nbflow.flow.waiting import wait as wait
     from nbflow.live import progress as progress
+    from nbflow.live import report as report
+    from nbflow.live import views as views
     from nbflow.live import watch as watch
     from nbflow.wire.canonical import memo_key as memo_key
 
@@ -79,15 +88,24 @@ _HOMES = {
     "events": "flow.steering",
     "forget": "flow.steering",
     "gather": "flow.waiting",
+    "job_script": "config.sites",
     "join_app": "apps.decorators",
     "load": "flow.load",
     "memo_key": "wire.canonical",
     "nodes": "flow.nodes",
+    "plan": "flow.planning",
     "progress": "live",
     "python_app": "apps.decorators",
+    "pause": "flow.steering",
+    "release": "flow.steering",
+    "resume": "flow.steering",
+    "undo": "flow.steering",
+    "report": "live",
     "retry": "flow.steering",
     "scale": "flow.nodes",
+    "sessions": "config.sessions",
     "tasks": "flow.steering",
+    "views": "live",
     "wait": "flow.waiting",
     "watch": "live",
 }

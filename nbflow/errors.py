@@ -7,6 +7,7 @@
     ├── AppTypeError               an app was declared or called with what it cannot take
     ├── EnvMismatch                a pilot that runs another Python, nbflow or dill than this process
     ├── JournalError               a journal that cannot be opened, read or written
+    ├── ResultsError               finished results that cannot be found, read or believed
     ├── ControlError               a live run that cannot be reached, or a command that it cannot take
     ├── SiteError                  a site that cannot be reached, or did not do what it was asked
     │   ├── AuthExpired            the login has ended, and only a person can log in again
@@ -15,8 +16,10 @@
     │   └── SubmitUncertain        a job that may or may not have been accepted
     ├── NoCapsule                  no record of a failure, or none that can be used for what was asked
     ├── NotMemoizable              a value that has no canonical form, so that equal ones could be told
+    ├── NotPlannable               a result that only running gives, asked for inside nbflow.plan
     └── TaskError                  something happened to one task; all its errors carry `.task`
         ├── AppTimeout             its walltime ended
+        ├── BlockTooShort          it ran as long as a block lasts, and was not through
         ├── AppExited              it called sys.exit or raised a BaseException
         ├── BashExitFailure        its command ended with a non-zero exit code
         ├── MissingOutputs         it ended without the files that it promised
@@ -41,6 +44,7 @@ __all__ = [
     "AppTypeError",
     "AuthExpired",
     "BashExitFailure",
+    "BlockTooShort",
     "ConfigError",
     "ControlError",
     "DependencyError",
@@ -54,10 +58,12 @@ __all__ = [
     "NotLoaded",
     "NotMemoizable",
     "NotPicklable",
+    "NotPlannable",
     "NotReadable",
     "ProviderError",
     "RemoteError",
     "RemoteTraceback",
+    "ResultsError",
     "SiteError",
     "SiteFileMissing",
     "SubmitUncertain",
@@ -97,6 +103,11 @@ class EnvMismatch(NbflowError):
 @final
 class JournalError(NbflowError):
     """Say why a journal cannot be opened, read or written."""
+
+
+@final
+class ResultsError(NbflowError):
+    """Say that results that a run finished cannot be found, read or believed."""
 
 
 @final
@@ -148,6 +159,11 @@ class NotMemoizable(NbflowError, TypeError):
         return f"{self.path}: {self.args[0]}" if self.path else str(self.args[0])
 
 
+@final
+class NotPlannable(NbflowError):
+    """Say that code asks for what only running its calls can give, while nbflow.plan runs none."""
+
+
 class TaskError(NbflowError):
     """Be the base of errors about one task.
 
@@ -186,6 +202,18 @@ class BashExitFailure(TaskError):
     def __init__(self, message: str = "", *, exit_code: int, task: int = 0) -> None:
         super().__init__(message, task=task)
         self.exit_code = exit_code
+
+
+@final
+class BlockTooShort(TaskError):
+    """Say how long a task ran, and that no block lasts longer (`seconds`, `lifetime`)."""
+
+    def __init__(
+        self, message: str = "", *, seconds: float = 0.0, lifetime: float = 0.0, task: int = 0
+    ) -> None:
+        super().__init__(message, task=task)
+        self.seconds = seconds
+        self.lifetime = lifetime
 
 
 @final

@@ -11,6 +11,7 @@ from nbflow.errors import (
     AppExited,
     AppTimeout,
     BashExitFailure,
+    BlockTooShort,
     ConfigError,
     DependencyError,
     InvalidResources,
@@ -37,6 +38,7 @@ SAMPLES = [
     NotPicklable("a lock", path="args[0].lock", task=8),
     RemoteError("odd", type_name="site.Odd", task=9),
     NotReadable("no such module", task=10),
+    BlockTooShort("ran for 9 s", seconds=9.0, lifetime=10.0, task=11),
 ]
 
 
@@ -60,7 +62,7 @@ def test_notes_travel_with_an_error() -> None:
 
 def test_every_task_error_has_a_sample_and_carries_its_task() -> None:
     assert {type(sample) for sample in SAMPLES} == set(TaskError.__subclasses__())
-    assert [sample.task for sample in SAMPLES] == list(range(1, 11))
+    assert [sample.task for sample in SAMPLES] == list(range(1, len(SAMPLES) + 1))
 
 
 @pytest.mark.parametrize(

@@ -10,20 +10,20 @@ from types import MethodType
 from typing import Any, Generic, ParamSpec, TypeVar, final, overload
 
 from nbflow.apps.files import as_files, as_stream
-from nbflow.apps.options import change_options, check_walltime, ignored
 from nbflow.apps.signature import RESERVED, AppSignature
 from nbflow.core.task import Options
 from nbflow.data.file import File
 from nbflow.errors import AppTypeError, ConfigError
-from nbflow.flow.current import current
+from nbflow.flow.current import taker
 from nbflow.flow.future import AppFuture
 from nbflow.flow.internal import LOCAL_OPTIONS
-from nbflow.flow.kernel import DataFlowKernel
+from nbflow.flow.options import change_options, check_walltime, ignored
 from nbflow.flow.spec import AppSpec
+from nbflow.flow.standin import Taker, stand_in
 from nbflow.wire.functions import Portable
 from nbflow.wire.messages import Directive, Kind
 
-__all__ = ["AppFunction"]
+__all__ = ["AppFunction", "adopt"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -75,12 +75,12 @@ class AppFunction(Generic[P, R]):
         kernel.
         """
         if kwargs or not self._fewest <= len(args) <= self._most:
-            return self._call_with_care(current(), args, kwargs)
-        return current().submit(self._spec, args, kwargs, directive=self._directive)
+            return self._call_with_care(taker(), args, kwargs)
+        return taker().submit(self._spec, args, kwargs, directive=self._directive)
 
     def map(self, *iterables: Iterable[Any]) -> list[AppFuture[R]]:
         """Submit one call for each set of arguments, as the built-in `map` does; return their futures."""
-        kernel = current()
+        kernel = taker()
         if not iterables:
             raise AppTypeError(f"{self._spec.name}.map(): give at least one iterable")
         if self._fewest <= len(iterables) <= self._most:
@@ -95,23 +95,31 @@ class AppFunction(Generic[P, R]):
         `label`, `strict` (bash), `cache` (remember results, or not) and `ignore` (names of arguments that do
         not count for that). Raises ConfigError for others.
         """
+        return self._copy(self.fn, changes, self._spec.portable)
+
+    def revised(self, fn: Callable[P, R]) -> AppFunction[P, R]:
+        """Return the app with another function and the same options."""
+        return self._copy(fn, {}, None)
+
+    def publish(self) -> None:
+        """Make this the definition that retries use; not one that a plan makes."""
+        if stand_in() is None:
+            self._spec.publish()
+
+    def _copy(
+        self, fn: Callable[P, R], changes: dict[str, Any], portable: Portable | None
+    ) -> AppFunction[P, R]:
         return AppFunction(
-            self.fn,
+            fn,
             self._spec.kind,
             change_options(self._spec.options, changes),
             label=changes.get("label", self._directive.label) or "",
             is_strict=changes.get("strict", self._directive.is_strict) or False,
-            portable=self._spec.portable,
+            portable=portable,
             ignore=ignored(changes["ignore"]) if "ignore" in changes else self._spec.ignore,
         )
 
-    def publish(self) -> None:
-        """Make this the definition that retries use."""
-        self._spec.publish()
-
-    def _call_with_care(
-        self, kernel: DataFlowKernel, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> AppFuture[R]:
+    def _call_with_care(self, kernel: Taker, args: tuple[Any, ...], kwargs: dict[str, Any]) -> AppFuture[R]:
         """Submit a call with keyword arguments, of which some may be nbflow's own."""
         signature = self._signature
         given = {name: kwargs[name] for name in RESERVED if name in kwargs}
@@ -169,6 +177,20 @@ class AppFunction(Generic[P, R]):
 
     def __repr__(self) -> str:
         return f"<{self._spec.kind} app {self._spec.module}.{self._spec.name}>"
+
+
+def adopt(known: Any, revised: Callable[..., Any]) -> bool:
+    """Put a revised function in the place of `known` under its app's name, as its cell would do if run again.
+
+    Returns False, and changes nothing, where that name does not stand for that app now.
+    """
+    namespace = getattr(known, "__globals__", {})
+    app = namespace.get(getattr(known, "__name__", None))
+    if not isinstance(app, AppFunction) or app.fn is not known:
+        return False
+    newer = namespace[known.__name__] = app.revised(revised)
+    newer.publish()
+    return True
 
 
 def _resource_changes(reserved: dict[str, Any]) -> dict[str, Any]:

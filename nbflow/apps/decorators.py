@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any, Literal, ParamSpec, TypeVar, cast, overload
 
 from nbflow.apps.app import AppFunction, options_for
-from nbflow.apps.options import change_options, ignored
 from nbflow.errors import AppTypeError
+from nbflow.flow.options import change_options, ignored
 from nbflow.wire.messages import Kind
 
 __all__ = ["App", "bash_app", "join_app", "python_app"]

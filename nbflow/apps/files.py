@@ -27,6 +27,10 @@ class Auto:
     def __reduce__(self) -> str:
         return "AUTO"
 
+    def __memo_key__(self) -> str:
+        """Tell nothing: there is only one."""
+        return "AUTO"
+
 
 AUTO: Final = Auto()
 

@@ -24,7 +24,12 @@ COMMANDS = {
     "cancel": "cancel tasks of a live run",
     "retry": "run failed tasks of a live run again",
     "debug": "go back to a failed task: a debugger at its failure, a second run, a test",
-    "sites": "list, show and check the sites where work can run",
+    "undo": "take the last retry of a live run back",
+    "release": "hold tasks no longer that wait for a failed one to be retried",
+    "pause": "start nothing more in a live run: nothing at all, of an app, or some tasks",
+    "resume": "start again what is paused",
+    "report": "write the report of a run: one HTML file to keep or to send",
+    "sites": "list, show, check the sites where work can run; see the job script of one",
     "gc": "remove remembered results that are old, or over the size limit",
     "doctor": "check this environment, or a site, and say what to do about each problem",
 }

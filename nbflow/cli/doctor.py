@@ -11,7 +11,7 @@ from dataclasses import asdict
 
 from nbflow.cli.checks import CHECKS, Finding, Verdict
 from nbflow.cli.output import json_of
-from nbflow.cli.site_checks import add_site_argument, check_named
+from nbflow.cli.site_checks import add_site_argument, tell_checks
 
 __all__ = ["configure", "run"]
 
@@ -27,7 +27,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Do what the command says."""
     if arguments.site is not None:
-        return check_named(arguments.site, as_json=arguments.json)
+        return tell_checks(arguments.site, as_json=arguments.json)
     findings = []
     for finding in _findings():
         findings.append(finding)

@@ -23,6 +23,7 @@ from nbflow.cli.output import (
 from nbflow.core.states import State
 from nbflow.journal.attempts import Attempt
 from nbflow.journal.reader import Reader, open_run
+from nbflow.journal.repairs import Repair
 from nbflow.journal.rows import ARGUMENT, EdgeRow
 from nbflow.journal.table import TaskRecord
 
@@ -90,23 +91,26 @@ def _failures(reader: Reader) -> Iterator[str]:
 
 def _show_task(reader: Reader, task: int, *, as_json: bool) -> int:
     record, tries = reader.task(task), reader.attempts(task)
-    outputs, edges = reader.outputs(task), reader.edges_of(task)
+    outputs, edges, repairs = reader.outputs(task), reader.edges_of(task), reader.repairs(task)
     if as_json:
         values = {
             **record.to_values(),
             "attempts": [_attempt_values(attempt) for attempt in tries],
+            "repairs": [_repair_values(repair) for repair in repairs],
             "outputs": [output._asdict() for output in outputs],
             "edges": [edge._asdict() for edge in edges],
         }
         print(json_of(values))
     else:
-        print("\n".join(_story(record, tries, edges)))
+        print("\n".join(_story(record, tries, repairs, edges)))
         for output in outputs:
             print(f"\n{output.stream} of try {output.try_id} ({output.nbytes} bytes)\n{output.text.rstrip()}")
     return int(record.state in FAILED)
 
 
-def _story(record: TaskRecord, tries: list[Attempt], edges: list[EdgeRow]) -> Iterator[str]:
+def _story(
+    record: TaskRecord, tries: list[Attempt], repairs: list[Repair], edges: list[EdgeRow]
+) -> Iterator[str]:
     yield f"task      {record.task}: {record.state.name.lower().replace('_', ' ')}"
     yield f"call      {record.call}"
     yield f"app       {record.label or record.app}"
@@ -118,6 +122,9 @@ def _story(record: TaskRecord, tries: list[Attempt], edges: list[EdgeRow]) -> It
         yield _attempt_line(attempt)
         if attempt.why:
             yield f"          there because {attempt.why}"
+    for repair in repairs:
+        yield f"repair    {clock(repair.time)}: {repair}"
+        yield from (f"          {line}" for line in repair.diff())
     if record.why:
         yield f"\n{record.why}"
     text = next((attempt.detail.traceback for attempt in reversed(tries) if attempt.detail.traceback), None)
@@ -164,6 +171,19 @@ def _attempt_line(attempt: Attempt) -> str:
     return (
         f"try {attempt.try_id:<5} ran{where}{when}{how}{'' if seconds is None else f' after {took(seconds)}'}"
     )
+
+
+def _repair_values(repair: Repair) -> dict[str, object]:
+    return {
+        "time": repair.time,
+        "try_id": repair.try_id,
+        "is_undo": repair.is_undo,
+        "by": repair.by,
+        "why": repair.why,
+        "root": repair.root,
+        "code_before": repair.before and repair.before.source,
+        "code_after": repair.after and repair.after.source,
+    }
 
 
 def _attempt_values(attempt: Attempt) -> dict[str, object]:

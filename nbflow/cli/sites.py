@@ -1,5 +1,6 @@
-"""List the sites that work can run on, show one with where each key was written, or check one for real.
+"""List the sites that work can run on; show one with its origins, check it for real, render its job script.
 
+Or list the pilots at them, and whose they are (`sessions`), and `stop` those that no kernel uses.
 Exit code 1: a site's description is wrong, or a check failed.
 """
 
@@ -7,12 +8,13 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, astuple, fields
 from typing import Any
 
 from nbflow.cli.output import aligned, json_of
-from nbflow.cli.site_checks import add_site_argument, check_named
-from nbflow.errors import ConfigError
+from nbflow.cli.site_checks import add_site_argument, tell_checks
+from nbflow.config.sessions import sessions, stop_session
+from nbflow.config.sites import SiteRow, job_script, site_rows
 from nbflow.sites.catalogue import Catalogue, load_catalogue
 from nbflow.sites.model import Site
 
@@ -21,47 +23,60 @@ __all__ = ["configure", "run"]
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    actions = parser.add_subparsers(dest="action", required=True, metavar="list | show | check")
+    actions = parser.add_subparsers(
+        dest="action", required=True, metavar="list | show | check | render | sessions | stop"
+    )
     listing = actions.add_parser("list", help="list all sites and where they are described")
     shown = actions.add_parser("show", help="show what is known about a site")
     shown.add_argument("--origin", action="store_true", help="tell in which file and line each key is")
     checked = actions.add_parser("check", help="log in to a site and look at what work needs there")
-    for action in (shown, checked):
+    rendered = actions.add_parser("render", help="write the job script of one block, without submitting it")
+    sessions_listed = actions.add_parser("sessions", help="list pilots, also those whose kernel is gone")
+    stopped = actions.add_parser("stop", help="end the pilots of a session that no kernel uses")
+    stopped.add_argument("session", help="its name, as `nbflow sites sessions` lists it")
+    for action in (shown, checked, rendered):
         add_site_argument(action)
-    for action in (listing, shown, checked):
+    for action in (listing, shown, checked, rendered, sessions_listed, stopped):
         action.add_argument("--json", action="store_true", help="write JSON")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Do what the command says."""
-    catalogue = load_catalogue()
+    if arguments.action in ("sessions", "stop"):
+        return _sessions(arguments)
     match arguments.action:
         case "list":
-            return _list(catalogue, as_json=arguments.json)
+            return _list(as_json=arguments.json)
         case "show":
-            return _show(catalogue, arguments)
+            return _show(load_catalogue(), arguments)
+        case "render":
+            return _render(arguments.site, as_json=arguments.json)
         case _:
-            return check_named(arguments.site, as_json=arguments.json)
+            return tell_checks(arguments.site, as_json=arguments.json)
 
 
-def _list(catalogue: Catalogue, *, as_json: bool) -> int:
-    rows = [_row(catalogue, name) for name in catalogue.names()]
+def _sessions(arguments: argparse.Namespace) -> int:
+    if arguments.action == "stop":
+        stop_session(arguments.session)
+    found = sessions()
+    print(json_of([{**asdict(one), "state": one.state} for one in found]) if arguments.json else found)
+    return 0
+
+
+def _list(*, as_json: bool) -> int:
+    rows = site_rows()
     if as_json:
-        print(json_of(rows))
+        print(json_of([asdict(row) for row in rows]))
     else:
-        titles = ("site", "scheduler", "login", "title", "problem")
-        print(aligned([titles, *([row[title] or "" for title in titles] for row in rows)]))
-    return int(any(row["problem"] for row in rows))
+        titles = [field.name for field in fields(SiteRow)]
+        print(aligned([titles, *(astuple(row) for row in rows)]))
+    return int(any(row.problem for row in rows))
 
 
-def _row(catalogue: Catalogue, name: str) -> dict[str, Any]:
-    try:
-        site = catalogue.find(name)
-    except ConfigError as error:
-        return {"site": name, "scheduler": None, "login": None, "title": None, "problem": str(error)}
-    title = f"{site.title} (untested)".strip() if site.is_untested else site.title
-    login = site.login.host if site.login else "this machine"
-    return {"site": name, "scheduler": site.scheduler, "login": login, "title": title, "problem": None}
+def _render(name: str, *, as_json: bool) -> int:
+    script = job_script(name)
+    print(json_of({"site": name, "script": script}) if as_json else script, end="\n" if as_json else "")
+    return 0
 
 
 def _show(catalogue: Catalogue, arguments: argparse.Namespace) -> int:

@@ -40,16 +40,27 @@ def _check(owner: str, label: str, workers: int | None) -> None:
         )
 
 
+def _check_threads(owner: str, threads: int | None) -> None:
+    if threads is not None and (type(threads) is not int or not 1 <= threads <= 10_000):
+        raise ConfigError(f"{owner}(threads_per_worker={threads!r}): give a whole number from 1 to 10000")
+
+
 @final
 @dataclass(frozen=True, slots=True)
 class Processes:
-    """Run tasks in worker processes on this machine; `workers` defaults to the cores it may use."""
+    """Run tasks in worker processes on this machine; `workers` defaults to the cores it may use.
+
+    Each runs `threads_per_worker` tasks at a time: more than one is for tasks that wait, for disks and
+    networks.
+    """
 
     workers: int | None = None
     label: str = "processes"
+    threads_per_worker: int = 1
 
     def __post_init__(self) -> None:
         _check("Processes", self.label, self.workers)
+        _check_threads("Processes", self.threads_per_worker)
 
 
 @final
@@ -86,14 +97,17 @@ class Futures:
 class Pilots:
     """Run tasks on pilots: worker processes in batch jobs at a site, or on this machine for "local".
 
-    `site` is a name or a Site. What is not given is as the site has it: workers and whatever a block asks
-    for, the numbers of blocks at the start, at least and at most. A block that was idle for `idle_seconds` is
-    given back. `address` is that of this machine as the site's nodes reach it; a node that says nothing for
-    `silent_seconds` is lost, one without a kernel for `orphan_seconds` ends by itself.
+    `site` is a name or a Site. What is not given is as the site has it: workers, the threads of each in which
+    tasks that only wait run side by side, whatever a block asks for, the numbers of blocks at the start, at
+    least and at most. A block that was idle for `idle_seconds` is given back. `address` is that of this
+    machine as the site's nodes reach it; a node that says nothing for `silent_seconds` is lost, one without a
+    kernel for `orphan_seconds` ends by itself. A kernel that dies or is restarted leaves its pilots to the
+    next one of its notebook; with `keep` it does so however it ends.
     """
 
     site: str | Site = field(default="local", kw_only=False)
     workers_per_node: int | None = None
+    threads_per_worker: int | None = None
     nodes: int | None = None
     walltime: float | None = None
     partition: str | None = None
@@ -105,6 +119,7 @@ class Pilots:
     address: str | None = None
     silent_seconds: float = 30.0
     orphan_seconds: float = 600.0
+    keep: bool = False
     label: str = ""
 
     def __post_init__(self) -> None:
@@ -112,6 +127,7 @@ class Pilots:
         if not self.label:
             object.__setattr__(self, "label", name)
         _check("Pilots", self.label, self.workers_per_node)
+        _check_threads("Pilots", self.threads_per_worker)
         for counted, least in (("nodes", 1), ("init_blocks", 0), ("min_blocks", 0), ("max_blocks", 0)):
             count = getattr(self, counted)
             if count is not None and (type(count) is not int or count < least):
@@ -148,12 +164,14 @@ class Config:
     """Say where tasks run and how failures are retried unless an app says otherwise.
 
     `executors` are in the order of preference. `retries` is a count or a RetryPolicy. `cache` remembers
-    results of apps that say nothing about it.
+    results of apps that say nothing about it. `on_failure` says what tasks do that wait for one that failed:
+    they 'fail' as well, or 'hold' until it is retried or they are released.
     """
 
     executors: tuple[ExecutorSpec, ...] = field(default_factory=lambda: (Processes(),))
     retries: Retries = 0
     cache: bool = False
+    on_failure: str = "fail"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "executors", tuple(as_executors(self.executors, None)))
@@ -164,6 +182,14 @@ class Config:
             if labels.count(label) > 1:
                 raise ConfigError(f"two executors are called {label!r}; give each its own label=")
         as_policy(self.retries)
+        as_hold(self.on_failure)
+
+
+def as_hold(on_failure: object) -> bool:
+    """Tell whether `on_failure` means to hold. Raises ConfigError for anything but 'fail' and 'hold'."""
+    if on_failure not in ("fail", "hold"):
+        raise ConfigError(f"on_failure={on_failure!r}: give 'fail' or 'hold'")
+    return on_failure == "hold"
 
 
 def as_policy(retries: Retries) -> RetryPolicy:

@@ -6,19 +6,21 @@ import getpass
 import math
 import socket
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from nbflow.config.model import Pilots
 from nbflow.errors import ConfigError
 from nbflow.executors.protocol import Executor
 from nbflow.executors.registry import executor_names, find_executor
+from nbflow.journal.places import state_dir
 from nbflow.sites.catalogue import load_catalogue
 from nbflow.sites.model import Scheduler, Site
 from nbflow.sites.opening import open_session
 from nbflow.sites.reader import suggestion
 from nbflow.worker.facts import AUTO, own_address
 
-__all__ = ["build_pilots"]
+__all__ = ["ask", "berths_dir", "build_pilots", "find_site", "shaped"]
 
 LOOPBACK = "127.0.0.1"
 
@@ -34,20 +36,31 @@ def build_pilots(spec: Pilots) -> Executor:
         site=site,
         address=spec.address or _address(site),
         idle_seconds=spec.idle_seconds,
+        keeps_pilots=spec.keep,
         patience=Patience(silent=spec.silent_seconds, orphan=spec.orphan_seconds),
     )
-    built: Executor = executor(spec.label, plan, lambda: open_session(site, _ask))
+    built: Executor = executor(spec.label, plan, lambda: open_session(site, ask), berths_dir())
     return built
+
+
+def berths_dir() -> Path:
+    """Name the directory of what is known about pilots that outlive their kernel."""
+    return state_dir() / "berths"
 
 
 def shaped(spec: Pilots) -> Site:
     """Return the site with what the description says otherwise."""
-    site = _find(spec.site)
+    site = find_site(spec.site)
     if site.scheduler is Scheduler.LOCAL:  # nobody waits for this machine
         site = replace(site, block=replace(site.block, walltime_seconds=math.inf))
     block = replace(
         site.block,
-        **_given(workers_per_node=spec.workers_per_node, nodes=spec.nodes, walltime_seconds=spec.walltime),
+        **_given(
+            workers_per_node=spec.workers_per_node,
+            threads_per_worker=spec.threads_per_worker,
+            nodes=spec.nodes,
+            walltime_seconds=spec.walltime,
+        ),
     )
     limits = replace(
         site.limits,
@@ -61,7 +74,8 @@ def _given(**values: Any) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _find(site: str | Site) -> Site:
+def find_site(site: str | Site) -> Site:
+    """Return a site by its name. Raises ConfigError for one that nobody described."""
     if isinstance(site, Site):
         return site
     catalogue = load_catalogue()
@@ -89,6 +103,6 @@ def _address(site: Site) -> str:
         ) from error
 
 
-def _ask(prompt: str, is_secret: bool) -> str:  # noqa: FBT001 - sessions call it so
+def ask(prompt: str, is_secret: bool) -> str:  # noqa: FBT001 - sessions call it so
     """Ask the person at the keyboard, or in front of the notebook."""
     return getpass.getpass(prompt) if is_secret else input(prompt)

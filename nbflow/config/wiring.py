@@ -16,7 +16,7 @@ def build_executor(spec: ExecutorSpec) -> Executor:
         case Futures():
             driver: Executor = find_executor("futures")(spec.label, pool=spec.pool, workers=spec.workers)
         case Processes():
-            driver = find_executor("processes")(spec.label, spec.workers)
+            driver = find_executor("processes")(spec.label, spec.workers, spec.threads_per_worker)
         case Threads():
             driver = find_executor("threads")(spec.label, spec.workers)
         case Pilots():

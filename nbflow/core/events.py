@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, final, get_args
 
-from nbflow.core.ids import SlotId, TaskId, TryId
+from nbflow.core.former import Former
+from nbflow.core.ids import AppId, SlotId, TaskId, TryId
 from nbflow.core.retry import Verdict
 from nbflow.core.states import Cause
 from nbflow.core.task import Failure, Task
@@ -24,6 +25,7 @@ __all__ = [
     "MemoHit",
     "MemoMissed",
     "Paused",
+    "Released",
     "Resumed",
     "RetryDue",
     "RetryRequested",
@@ -34,6 +36,7 @@ __all__ = [
     "StagingFailed",
     "Submitted",
     "TryFailed",
+    "Undone",
 ]
 
 
@@ -154,8 +157,9 @@ class TryFailed:
     """The try ended without a result.
 
     `alone` tells that no other call shared its bundle; `verdict` is the word of the user's retry handler;
-    `traceback` is for people, where the error does not carry one as text. `evidence` is what was taken down
-    where it failed, on its way to the record of the failure.
+    `traceback` is for people, where the error does not carry one as text. `lifetime` is given when the
+    walltime of a block ended: how long (seconds) its node was there. `evidence` is what was taken down where
+    it failed, on its way to the record of the failure.
     """
 
     task: TaskId
@@ -166,6 +170,7 @@ class TryFailed:
     seconds: float = 0.0
     verdict: Verdict | None = None
     traceback: str | None = None
+    lifetime: float | None = None
     evidence: str | None = None
 
 
@@ -204,18 +209,44 @@ class Resumed:
 
 @final
 @dataclass(slots=True)
+class Released:
+    """The task shall wait no longer for what holds it to be mended; `failure` is another cause, if any."""
+
+    task: TaskId
+    failure: Failure | None = None
+
+
+@final
+@dataclass(slots=True)
 class RetryRequested:
-    """Somebody wants a final task to run again.
+    """Somebody wants a task that failed, was cancelled or is held to run again.
 
     `parents` is given when its arguments changed; `foreign` then counts the futures of others among them that
     are not done. `is_anew` runs the body of a join app again even when only a child of it failed. A task that
     failed because of others is retried through them.
+
+    `by` says who asked and `why` what for, `code` names the function that was given for this task alone, and
+    `root` the task that was asked for, when this one only goes with it.
     """
 
     task: TaskId
     parents: Sequence[Task] | None = None
     is_anew: bool = False
     foreign: int = 0
+    by: str | None = None
+    why: str | None = None
+    code: AppId | None = None
+    root: TaskId | None = None
+
+
+@final
+@dataclass(slots=True)
+class Undone:
+    """Somebody takes back the retry of a task: it ends as it had ended before, whatever it does by now."""
+
+    task: TaskId
+    former: Former
+    by: str | None = None
 
 
 TryEvent = (
@@ -230,7 +261,18 @@ TryEvent = (
     | TryFailed
     | RetryDue
 )
-Event = Submitted | DepDone | DepFailed | CancelRequested | Paused | Resumed | RetryRequested | TryEvent
+Event = (
+    Submitted
+    | DepDone
+    | DepFailed
+    | CancelRequested
+    | Paused
+    | Resumed
+    | Released
+    | RetryRequested
+    | Undone
+    | TryEvent
+)
 
 TRY_EVENTS = frozenset(get_args(TryEvent))
 """Events about one try: they are dropped when that try is no longer the current one."""

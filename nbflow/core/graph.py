@@ -11,7 +11,17 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import final
 
 from nbflow.core.effects import Effect
-from nbflow.core.events import DepDone, DepFailed, Event, RetryRequested, Spawned, Submitted
+from nbflow.core.events import (
+    DepDone,
+    DepFailed,
+    Event,
+    Released,
+    RetryRequested,
+    Spawned,
+    Submitted,
+    Undone,
+)
+from nbflow.core.former import Former
 from nbflow.core.ids import TaskId
 from nbflow.core.states import REOPENABLE, State
 from nbflow.core.task import Failure, Task
@@ -20,7 +30,9 @@ from nbflow.core.transitions import step
 __all__ = ["Graph", "waits_for"]
 
 Note = Callable[[Task, Event], None]
+NEW = State.NEW
 DONE = State.DONE
+HELD = State.HELD
 
 
 @final
@@ -46,6 +58,43 @@ class Graph:
             self._apply_all(following, effects)
         return effects
 
+    def undo(self, formers: Sequence[Former], by: str | None = None) -> list[Effect]:
+        """Let tasks be again as they were before one retry reopened them; return what must be done, in order.
+
+        Each ends as it had ended, whatever it does or has become by now. What else waits for one of them, or
+        runs with its result, fails because of it; what is done with it already stays done.
+        """
+        effects: list[Effect] = []
+        tasks = {former.task for former in formers}
+        finished = {task for task in tasks if task.state is DONE}
+        stopped = [former for former in formers if former.task.state <= DONE]
+        _unlink_all(tasks)
+        for former in formers:
+            task = former.task
+            self.tasks[task.id] = task
+            former.put_back()
+            event = Undone(task.id, former, by)
+            step(task, event, effects)
+            self._note(task, event)
+        if finished:
+            for task in self.tasks.values():
+                if task not in tasks:
+                    needed = task.children or task.parents
+                    task.awaiting += _link(task, [other for other in needed if other in finished])
+        echoes = [
+            DepFailed(other.id, former.failure or Failure(None, None, former.task.id))
+            for former in stopped
+            for other in former.task.dependents or ()
+        ]
+        for former in formers:
+            task = former.task
+            needed = task.children or task.parents
+            task.foreign = former.foreign
+            task.awaiting = _link(task, needed) + former.foreign
+            task.blocked = _blocked(needed)
+        self._apply_all(echoes, effects)
+        return effects
+
     def _apply_all(self, events: Iterable[Event], effects: list[Effect]) -> None:
         todo = deque(events)
         while todo:
@@ -56,11 +105,13 @@ class Graph:
         kind = type(event)
         if kind is Submitted:
             task = self._admit(event)  # type: ignore[arg-type]
+            before = NEW
         else:
             found = self.tasks.get(event.task)
             if found is None:
                 return ()
             task = found
+            before = found.state
             if kind is Spawned:
                 self._adopt(task, event)  # type: ignore[arg-type]
             elif (kind is DepDone or kind is DepFailed) and not _count(task, event):  # type: ignore[arg-type]
@@ -69,6 +120,8 @@ class Graph:
             return ()
         self._note(task, event)
         if task.state >= DONE:
+            if before is HELD and task.state is not DONE:
+                return self._released(task)
             return self._ended(task)
         if kind is Submitted:
             return _failed_already(task, task.parents) if task.parents else ()
@@ -100,6 +153,11 @@ class Graph:
         failure = task.failure or Failure(None, None, task.id)
         return (DepFailed(other.id, failure) for other in dependents or ())
 
+    def _released(self, task: Task) -> Iterable[Event]:
+        # What waits for it has counted it as failed when it was held.
+        failure = task.failure or Failure(None, None, task.id)
+        return (Released(other.id, failure) for other in task.dependents or ())
+
     def _retry(self, request: RetryRequested, effects: list[Effect]) -> None:
         asked = self.tasks.get(request.task)
         if asked is None or asked.state not in REOPENABLE:
@@ -116,7 +174,11 @@ class Graph:
             dependents = task.dependents or ()  # they leave with a task that is done at once
             for other in dependents:
                 other.blocked -= 1
-            self._apply_all([RetryRequested(task.id)], effects)
+            root = None if task is asked else asked.id
+            code = request.code if task is asked else None
+            self._apply_all(
+                [RetryRequested(task.id, by=request.by, why=request.why, code=code, root=root)], effects
+            )
             todo.extend(filter(_is_echo, dependents))
 
 
@@ -168,7 +230,11 @@ def _change_parents(task: Task, parents: Sequence[Task], foreign: int) -> None:
     task.parents = parents
     task.foreign = foreign
     task.awaiting = _link(task, parents) + foreign
-    task.blocked = sum(other.state in REOPENABLE for other in parents)
+    task.blocked = _blocked(parents)
+
+
+def _blocked(others: Iterable[Task]) -> int:
+    return sum(other.state in REOPENABLE for other in others)
 
 
 def _failed_already(task: Task, others: Iterable[Task]) -> Iterator[Event]:
@@ -183,9 +249,16 @@ def _unlink(task: Task, others: Iterable[Task]) -> None:
             other.dependents = [one for one in other.dependents if one is not task]
 
 
+def _unlink_all(tasks: set[Task]) -> None:
+    """Let none of `tasks` be a dependent of anything, at the cost of their edges."""
+    for other in {other for task in tasks for other in (*task.parents, *task.children)}:
+        if other.dependents:
+            other.dependents = [one for one in other.dependents if one not in tasks]
+
+
 def _is_echo(task: Task) -> bool:
     """Tell whether a task failed only because another did."""
-    if task.state is State.UPSTREAM_FAILED:
+    if task.state is State.UPSTREAM_FAILED or task.state is HELD:
         return True
     return task.state is State.FAILED and task.failure is not None and task.failure.root != task.id
 

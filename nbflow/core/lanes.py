@@ -77,12 +77,15 @@ class Lane:
 
 
 def expected_seconds(task: Task, pool: Pool, pools: Iterable[Pool]) -> float | None:
-    """Return how long a task takes in `pool`: measured there, else elsewhere, else its walltime, or None."""
+    """Return how long a task takes in `pool`: measured there, else elsewhere, else its walltime, or None.
+
+    One that was cut off by the end of a block takes longer than it had there.
+    """
     seconds = pool.seconds.get(task.app)
-    if seconds is not None:
-        return seconds
-    known = [seconds for other in pools if (seconds := other.seconds.get(task.app)) is not None]
-    return sum(known) / len(known) if known else task.options.walltime
+    if seconds is None:
+        known = [seconds for other in pools if (seconds := other.seconds.get(task.app)) is not None]
+        seconds = sum(known) / len(known) if known else task.options.walltime
+    return max(task.cut, seconds or 0.0) if task.cut else seconds
 
 
 def count_like(task: Task, pool: Pool, lanes: Iterable[Lane]) -> float:

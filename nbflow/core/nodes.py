@@ -6,14 +6,14 @@ An executor on one computer has one node without a name. Nothing here knows a qu
 from __future__ import annotations
 
 from collections.abc import Container
-from dataclasses import dataclass
 from itertools import islice
 from typing import final
 
+from nbflow.core.capacity import Capacity
 from nbflow.core.ids import AppId, ExecutorId, NodeId, SlotId, TaskId, TryId
 from nbflow.core.task import ONE_CORE, Grant, Resources
 
-__all__ = ["NEVER", "Capacity", "Node", "Pool", "Slot", "time_needed"]
+__all__ = ["NEVER", "Node", "Pool", "Slot", "time_needed"]
 
 NEVER = float("inf")
 
@@ -24,31 +24,13 @@ MARGIN = 1.2
 FRESH = 0.9
 """A node with this share of its time left takes any task: another would not have more."""
 
+EARLY_SECONDS = 1.0
+"""How long before the end of a node's time it may be ended for that."""
+
 INDEX_LIMIT = 16
 SAMPLE = 100
 
 HERE = NodeId("")
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Capacity:
-    """Say what an executor offers: its first slots, and the resources that they share.
-
-    For one that has several nodes, or none as yet, `total` is what the largest offers, `nodes` how many there
-    are in one block. `keeps_results` tells that a call can take the result of one before it in its bundle.
-    """
-
-    slots: tuple[SlotId, ...]
-    total: Resources
-    keeps_results: bool = False
-    nodes: int = 1
-
-    def describe(self) -> str:
-        """Return what a call could have, for a message."""
-        total = self.total
-        nodes = f", nodes={self.nodes}" if self.nodes > 1 else ""
-        return f"cores={total.cores}, memory={total.memory}, gpus={total.gpus}{nodes}"
 
 
 def time_needed(seconds: float | None, lifetime: float) -> float:
@@ -85,6 +67,11 @@ class Slot:
     def seconds_left(self, now: float) -> float:
         """Return when the slot is expected to be idle; what is overdue, or unknown, takes as long again."""
         return abs(self.seconds - (now - self.touched))
+
+    def time_had(self, now: float) -> tuple[float, float] | None:
+        """Return how long the call in hand had, and the node in all, if its time ends now."""
+        node = self.node
+        return None if now < node.until - EARLY_SECONDS else (now - self.touched, node.lifetime)
 
 
 @final
@@ -168,13 +155,14 @@ class Node:
                 fitting.pop(self.id, None)
 
     def give(self, need: Resources) -> Grant | None:
-        """Choose the very cores and GPUs of a call that needs more than a core."""
-        if need.cores == need.ranks_per_node == 1 and not need.gpus:
+        """Choose the very cores and GPUs of a call that needs more than a core, or says how much memory."""
+        if need.cores == need.ranks_per_node == 1 and not need.gpus and not need.memory:
             return None
         cores = need.cores if need.cores > 1 else 0
         grant = Grant(
             gpus=tuple(self.spare_gpus[: need.gpus]),
             cores=tuple(self.spare_cores[:cores]),
+            memory=need.memory,
             ranks_per_node=need.ranks_per_node,
         )
         del self.spare_gpus[: need.gpus], self.spare_cores[:cores]

@@ -12,42 +12,28 @@ could run beside it is held up.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 from heapq import heappop, heappush
 from itertools import count
 from typing import final
 
+from nbflow.core.assignment import Assignment
+from nbflow.core.capacity import Capacity
 from nbflow.core.choice import Offer, describe, faster_than, is_worth, prefer
 from nbflow.core.following import followers
 from nbflow.core.ids import AppId, ExecutorId, NodeId, SlotId, TaskId, TryId
 from nbflow.core.lanes import Lane, count_like, expected_seconds, rivals_of, sum_up
-from nbflow.core.nodes import NEVER, Capacity, Node, Pool, Slot
+from nbflow.core.nodes import NEVER, Node, Pool, Slot
 from nbflow.core.scaling import Outlook
 from nbflow.core.task import Grant, Options, Resources, Task
 
-__all__ = ["BUNDLE_SECONDS", "Assignment", "Capacity", "Placement"]
+__all__ = ["BUNDLE_SECONDS", "Placement"]
 
 BUNDLE_SECONDS = 0.05
 BUNDLE_LIMIT = 500
 OVERHEAD_SECONDS = 2e-5
 LEARNING_WEIGHT = 0.2
 STALL_SECONDS = 0.5
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Assignment:
-    """Send these tasks to this slot, in this order.
-
-    `grant` names what a single task may use, when it needs more than a core; `why` says what there was to
-    choose from, when there was a choice among executors.
-    """
-
-    executor: ExecutorId
-    slot: SlotId
-    tasks: list[Task]
-    grant: Grant | None = None
-    why: str | None = None
 
 
 @final
@@ -133,6 +119,11 @@ class Placement:
             del self._held[key]
         return list(gone.hand)
 
+    @property
+    def executors(self) -> list[ExecutorId]:
+        """Return the executors, in the order in which they were added."""
+        return list(self._pools)
+
     def can_ever_place(self, options: Options) -> bool:
         """Tell whether some executor that the options allow is large enough."""
         return bool(self._pools_for(options))
@@ -205,6 +196,11 @@ class Placement:
         slot = self._held.get((task, try_id))
         return None if slot is None else slot.node.pool.id
 
+    def time_had(self, task: TaskId, try_id: TryId, now: float) -> tuple[float, float] | None:
+        """Return how long a try had, and its node in all, if that ends now by its walltime."""
+        slot = self._held.get((task, try_id))
+        return None if slot is None else slot.time_had(now)
+
     def is_busy(self) -> bool:
         """Tell whether any slot has a try in hand."""
         return bool(self._held)
@@ -232,7 +228,8 @@ class Placement:
                 lane.reserved = []
                 slot, taken = found
                 tasks = self._fill(slot, taken, lane, now)
-                out.append(Assignment(slot.node.pool.id, slot.id, tasks, slot.grant, why))
+                grant = replace(slot.grant or Grant(), is_alone=True) if task.alone else slot.grant
+                out.append(Assignment(slot.node.pool.id, slot.id, tasks, grant, why))
                 self._relist(lane)
         for lane, task in waiting:
             self._list(lane, task)

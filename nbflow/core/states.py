@@ -10,7 +10,10 @@ __all__ = ["DEATHS", "FINAL", "REOPENABLE", "Cause", "State"]
 
 @final
 class State(IntEnum):
-    """Name where a task stands. An IntEnum, because a state is a table index on the hot path."""
+    """Name where a task stands. An IntEnum, because a state is a table index on the hot path.
+
+    From DONE on nothing happens to a task by itself. HELD is the one of these that is not final.
+    """
 
     NEW = 0
     WAITING = 1
@@ -26,15 +29,17 @@ class State(IntEnum):
     FAILED = 11
     UPSTREAM_FAILED = 12
     CANCELLED = 13
+    HELD = 14
 
     @property
     def is_final(self) -> bool:
-        """Tell whether nothing more happens to the task by itself."""
-        return self >= State.DONE
+        """Tell whether the task has come to its end, and its future to an outcome."""
+        return State.DONE <= self < State.HELD
 
 
 FINAL = frozenset(state for state in State if state.is_final)
-REOPENABLE = FINAL - {State.DONE}
+REOPENABLE = FINAL - {State.DONE} | {State.HELD}
+"""States out of which a retry leads: nothing goes on in them by itself."""
 
 
 @final

@@ -7,7 +7,7 @@ nothing but their task's own record. The documentation's diagram is drawn from `
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, final
 
 from nbflow.core.effects import (
@@ -34,6 +34,7 @@ from nbflow.core.events import (
     MemoHit,
     MemoMissed,
     Paused,
+    Released,
     Resumed,
     RetryDue,
     RetryRequested,
@@ -44,13 +45,15 @@ from nbflow.core.events import (
     StagingFailed,
     Submitted,
     TryFailed,
+    Undone,
 )
+from nbflow.core.expiry import is_too_long, outlived
 from nbflow.core.ids import TryId
 from nbflow.core.retry import NO_RETRY, decide
 from nbflow.core.states import DEATHS, FINAL, REOPENABLE, Cause, State
 from nbflow.core.task import Failure, Task
 
-__all__ = ["ON_ENTRY", "TABLE", "InvalidTransition", "Row", "diagram", "step"]
+__all__ = ["ON_ENTRY", "TABLE", "InvalidTransition", "Row", "stay", "step", "while_paused"]
 
 S = State
 DONE = State.DONE
@@ -67,7 +70,7 @@ class InvalidTransition(Exception):
 
 def _ready(task: Task, effects: list[Effect]) -> State:
     """Return where a task goes that waits for nothing more."""
-    if task.options.memoized:
+    if task.options.memoized or task.bond is not None:
         return S.READY
     return S.STAGING_IN if task.options.stages_in else S.QUEUED
 
@@ -82,7 +85,27 @@ def dep_done(task: Task, event: DepDone, effects: list[Effect]) -> State:
 
 def dep_failed(task: Task, event: DepFailed, effects: list[Effect]) -> State:
     task.failure = event.failure
-    return S.UPSTREAM_FAILED
+    return _held_in(task, S.WAITING) if event.failure.holds else S.UPSTREAM_FAILED
+
+
+def _held_in(task: Task, state: State) -> State:
+    task.held = state
+    return S.HELD
+
+
+def one_more_failed(task: Task, event: DepFailed, effects: list[Effect]) -> State:
+    # Of several that hold the first is named; one that does not hold settles it.
+    return S.HELD if event.failure.holds else _let_go(task, event.failure)
+
+
+def released(task: Task, event: Released, effects: list[Effect]) -> State:
+    return _let_go(task, event.failure or task.failure)
+
+
+def _let_go(task: Task, failure: Failure | None) -> State:
+    """End a held task as it would have ended without the hold; so does what comes to wait for it later."""
+    task.failure = failure and replace(failure, holds=False)
+    return S.FAILED if task.held is S.JOINING else S.UPSTREAM_FAILED
 
 
 def memo_hit(task: Task, event: MemoHit, effects: list[Effect]) -> State:
@@ -107,7 +130,7 @@ def dispatched(task: Task, event: Dispatched, effects: list[Effect]) -> State:
 
 
 def parent_failed(task: Task, event: DepFailed, effects: list[Effect]) -> State:
-    effects.append(Drop(task, task.try_id))
+    _stop(task, effects)
     return dep_failed(task, event, effects)
 
 
@@ -141,7 +164,7 @@ def child_done(task: Task, event: DepDone, effects: list[Effect]) -> State:
 
 def child_failed(task: Task, event: DepFailed, effects: list[Effect]) -> State:
     task.failure = event.failure
-    return S.FAILED
+    return _held_in(task, S.JOINING) if event.failure.holds else S.FAILED
 
 
 def staged_out(task: Task, event: StagedOut, effects: list[Effect]) -> State:
@@ -157,6 +180,11 @@ def _try_again(task: Task, event: TryFailed) -> State:
     """Return where a failed try leaves its task, as the retry policy decides."""
     if event.cause in DEATHS:
         task.losses += event.alone
+    if event.lifetime is not None:
+        task.cut = max(task.cut, event.seconds)
+        if is_too_long(event.seconds, event.lifetime):
+            task.failure = Failure(event.cause, outlived(task.id, event.seconds, event.lifetime), task.id)
+            return S.FAILED
     choice = decide(
         task.options.retry or NO_RETRY,
         cause=event.cause,
@@ -167,7 +195,7 @@ def _try_again(task: Task, event: TryFailed) -> State:
         verdict=event.verdict,
     )
     if choice is None:
-        task.failure = Failure(event.cause, event.error, task.id)
+        task.failure = Failure(event.cause, event.error, task.id, holds=bool(task.options.holds))
         return S.FAILED
     cost, task.delay = choice
     task.spent += cost
@@ -182,10 +210,16 @@ def retry_due(task: Task, event: RetryDue, effects: list[Effect]) -> State:
 
 
 def cancelled(task: Task, event: CancelRequested, effects: list[Effect]) -> State:
+    _stop(task, effects)
+    task.failure = None
+    return S.CANCELLED
+
+
+def _stop(task: Task, effects: list[Effect]) -> None:
+    """Ask to end what is under way."""
     held = task.held if task.state is S.PAUSED else task.state
     if held in (S.STAGING_IN, S.QUEUED, S.RUNNING, S.STAGING_OUT):
         effects.append(Drop(task, task.try_id))
-    return S.CANCELLED
 
 
 def paused(task: Task, event: Paused, effects: list[Effect]) -> State:
@@ -211,7 +245,7 @@ def while_paused(task: Task, event: Event, effects: list[Effect]) -> State:
     task.state = task.held
     try_id = task.try_id
     after = rule(task, event, effects)
-    if after.is_final:
+    if after >= DONE:
         return after
     if after is not task.held or task.try_id != try_id:
         task.held = after
@@ -220,11 +254,13 @@ def while_paused(task: Task, event: Event, effects: list[Effect]) -> State:
 
 
 def retry_requested(task: Task, event: RetryRequested, effects: list[Effect]) -> State:
-    effects.append(Reopen(task))
+    if task.state is not S.HELD:
+        effects.append(Reopen(task))
     task.try_id = TryId(task.try_id + 1)
     task.failure = None
     task.spent = 0.0
     task.losses = 0
+    task.cut = 0.0
     if task.children:
         # Its own body is done; only children are missing.
         return S.JOINING if task.awaiting else _done(task, effects)
@@ -232,7 +268,17 @@ def retry_requested(task: Task, event: RetryRequested, effects: list[Effect]) ->
     return S.WAITING if task.awaiting else _ready(task, effects)
 
 
+def undone(task: Task, event: Undone, effects: list[Effect]) -> State:
+    _stop(task, effects)
+    if task.state.is_final:
+        effects.append(Reopen(task))
+    task.try_id = TryId(task.try_id + 1)
+    task.failure = event.former.failure
+    return event.former.state
+
+
 def stay(task: Task, event: Event, effects: list[Effect]) -> State:
+    """Return the state in which the task is: the event changes nothing."""
     return task.state
 
 
@@ -250,16 +296,18 @@ class Row:
     targets: tuple[State, ...]
 
 
-ACTIVE = tuple(state for state in S if state not in FINAL and state is not S.NEW)
+ACTIVE = tuple(state for state in S if S.NEW < state < DONE)
 STARTS = (S.READY, S.STAGING_IN, S.QUEUED)
+STARTED = (*STARTS, S.RUNNING, S.STAGING_OUT, S.BACKOFF)
 AGAIN = (S.BACKOFF, S.STAGING_IN, S.QUEUED, S.FAILED)
 FINISHED = tuple(sorted(FINAL))
+CLOSED = tuple(sorted(REOPENABLE))
 PAUSED_TOO = (MemoHit, MemoMissed, StagedIn, StagedOut, StagingFailed, Returned, Spawned, TryFailed, RetryDue)
 
 TABLE: tuple[Row, ...] = (
     Row((S.NEW,), Submitted, submitted, (S.WAITING, *STARTS)),
     Row((S.WAITING,), DepDone, dep_done, (S.WAITING, *STARTS)),
-    Row((S.WAITING,), DepFailed, dep_failed, (S.UPSTREAM_FAILED,)),
+    Row((S.WAITING,), DepFailed, dep_failed, (S.UPSTREAM_FAILED, S.HELD)),
     Row((S.READY,), MemoHit, memo_hit, (S.DONE,)),
     Row((S.READY,), MemoMissed, memo_missed, (S.STAGING_IN, S.QUEUED)),
     Row((S.STAGING_IN,), StagedIn, staged_in, (S.QUEUED,)),
@@ -267,24 +315,30 @@ TABLE: tuple[Row, ...] = (
     # Out of WAITING when it is sent ahead, behind the parents that it waits for, in the same bundle.
     Row((S.WAITING, S.QUEUED), Dispatched, dispatched, (S.RUNNING,)),
     Row((S.RUNNING,), DepDone, stay, (S.RUNNING,)),
-    Row((S.RUNNING,), DepFailed, parent_failed, (S.UPSTREAM_FAILED,)),
+    # Sent ahead of a parent that failed; or the result of a parent was taken back.
+    Row(STARTED, DepFailed, parent_failed, (S.UPSTREAM_FAILED, S.HELD)),
     Row((S.RUNNING,), Returned, returned, (S.WAITING, S.STAGING_OUT, S.DONE)),
     Row((S.RUNNING,), Spawned, spawned, (S.JOINING, S.DONE)),
     Row((S.RUNNING,), TryFailed, try_failed, (S.WAITING, *AGAIN)),
     Row((S.STAGING_OUT,), StagedOut, staged_out, (S.DONE,)),
     Row((S.JOINING,), DepDone, child_done, (S.JOINING, S.DONE)),
-    Row((S.JOINING,), DepFailed, child_failed, (S.FAILED,)),
+    Row((S.JOINING,), DepFailed, child_failed, (S.FAILED, S.HELD)),
     Row((S.BACKOFF,), RetryDue, retry_due, STARTS),
-    Row(ACTIVE, CancelRequested, cancelled, (S.CANCELLED,)),
+    Row((S.HELD,), DepFailed, one_more_failed, (S.HELD, S.FAILED, S.UPSTREAM_FAILED)),
+    Row((S.HELD,), Released, released, (S.FAILED, S.UPSTREAM_FAILED)),
+    Row((*ACTIVE, S.HELD), CancelRequested, cancelled, (S.CANCELLED,)),
     Row(tuple(s for s in ACTIVE if s is not S.PAUSED), Paused, paused, (S.PAUSED,)),
     Row((S.PAUSED,), Resumed, resumed, tuple(s for s in ACTIVE if s is not S.PAUSED)),
     *(
-        Row((S.PAUSED,), kind, while_paused, (S.PAUSED, *FINISHED[:3]))
+        Row((S.PAUSED,), kind, while_paused, (S.PAUSED, *FINISHED[:3], S.HELD))
         for kind in (DepDone, DepFailed, *PAUSED_TOO)
     ),
-    Row(tuple(sorted(REOPENABLE)), RetryRequested, retry_requested, (S.WAITING, *STARTS, S.JOINING, S.DONE)),
+    Row(CLOSED, RetryRequested, retry_requested, (S.WAITING, *STARTS, S.JOINING, S.DONE)),
+    Row((*ACTIVE, *FINISHED, S.HELD), Undone, undone, CLOSED),
     # Asked too late or asked twice, the second of several causes, or a worker's word said again.
-    *(Row(FINISHED, kind, stay, FINISHED) for kind in (CancelRequested, Paused, Resumed, DepDone, DepFailed)),
+    *(Row(FINISHED, kind, stay, FINISHED) for kind in (CancelRequested, DepFailed)),
+    *(Row((*FINISHED, S.HELD), kind, stay, (*FINISHED, S.HELD)) for kind in (Paused, Resumed, DepDone)),
+    Row((*ACTIVE, *FINISHED), Released, stay, (*ACTIVE, *FINISHED)),
     *(
         Row((state,), kind, stay, (state,))
         for state in (S.STAGING_OUT, S.JOINING)
@@ -337,19 +391,3 @@ def step(task: Task, event: Event, effects: list[Effect]) -> bool:
     if enter is not None and kind is not Resumed:
         effects.append(enter(task))
     return True
-
-
-def diagram() -> str:
-    """Return the table as a Mermaid state diagram; cancelling and pausing are left to the text."""
-    aside = {CancelRequested, Paused, Resumed}
-    lines = ["stateDiagram-v2", "    [*] --> NEW"]
-    arrows: dict[tuple[State, State], list[str]] = {}
-    for row in TABLE:
-        if row.event in aside or row.rule in (stay, while_paused):
-            continue
-        for state in row.states:
-            for target in row.targets:
-                arrows.setdefault((state, target), []).append(row.event.__name__)
-    for (state, target), events in arrows.items():
-        lines.append(f"    {state.name} --> {target.name}: {', '.join(events)}")
-    return "\n".join(lines) + "\n"

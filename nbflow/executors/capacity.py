@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import psutil
 
+from nbflow.core.capacity import Capacity
 from nbflow.core.ids import SlotId
-from nbflow.core.placement import Capacity
 from nbflow.core.task import Resources
 
 __all__ = ["capacity_for"]

@@ -1,31 +1,34 @@
 """Own the adapter that runs calls in any `concurrent.futures.Executor`: Dask's, loky's, Python's own.
 
 Bundles are encoded as for a worker process, so that functions of a notebook work. What such a pool cannot do
-is not promised: a running call cannot be stopped, it is only no longer waited for.
+is not promised: a running call cannot be stopped, it is only no longer waited for. The command of a bash app
+is stopped where the pool sees the files of this process.
 """
 
 from __future__ import annotations
 
 import math
 import os
+import shutil
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import CancelledError, Future
 from concurrent.futures import Executor as FuturesPool
 from functools import partial
+from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import final
 
+from nbflow.core.capacity import Capacity
 from nbflow.core.events import TryFailed
-from nbflow.core.ids import ExecutorId, SlotId
-from nbflow.core.placement import Capacity
+from nbflow.core.ids import ExecutorId, SlotId, TaskId, TryId
 from nbflow.core.states import Cause
 from nbflow.errors import ConfigError, NbflowError, TaskError, WorkerLost
 from nbflow.executors.capacity import capacity_for
 from nbflow.executors.protocol import Exit, Happening, Post, Try
 from nbflow.wire.bundles import (
-    SILENT,
     Bundle,
     Outcome,
     Outcomes,
@@ -35,16 +38,20 @@ from nbflow.wire.bundles import (
     encode_bundle,
     encode_outcomes,
 )
-from nbflow.wire.messages import Call
+from nbflow.wire.messages import Call, Kind
 from nbflow.wire.values import Definitions
+from nbflow.worker.bash import Command
 from nbflow.worker.call import attempt, seconds_allowed, timed_out, title
 from nbflow.worker.cores import available_cores
 from nbflow.worker.losses import closed, recalled
-from nbflow.worker.outcomes import failed_by, happenings_of
+from nbflow.worker.outcomes import failed_by, reported
 from nbflow.worker.streams import ThreadOutput, captured_threads
 from nbflow.worker.witness import testify
 
 __all__ = ["FuturesExecutor", "run_frames"]
+
+LOOK_SECONDS = 0.2
+"""How often a command that runs in a foreign pool looks whether it shall stop."""
 
 
 @final
@@ -77,6 +84,7 @@ class FuturesExecutor:
         self._definitions = Definitions()
         self._news: list[Happening] = []
         self._exit: Exit | None = None
+        self._orders = Path(tempfile.mkdtemp(prefix="nbflow-futures-"))
         self._thread = threading.Thread(target=self._run, name=f"nbflow-{label}", daemon=True)
 
     def start(self, post: Post) -> Capacity:
@@ -126,6 +134,7 @@ class FuturesExecutor:
             if sent.future is not None:
                 sent.future.cancel()
             self._fail(sent.calls.values(), Cause.LOST, closed)
+        shutil.rmtree(self._orders, ignore_errors=True)  # which stops all commands
         self._publish()
 
     def _publish(self) -> None:
@@ -142,7 +151,7 @@ class FuturesExecutor:
                 del sent.calls[call.task, call.try_id]
             if not sent.calls:
                 return
-            sent.future = self._pool.submit(run_frames, [bytes(frame) for frame in frames])
+            sent.future = self._pool.submit(run_frames, [bytes(frame) for frame in frames], str(self._orders))
         except Exception as error:  # noqa: BLE001 - whoever raised it: the calls' outcome
             self._lose(sent, error)
             return
@@ -166,10 +175,7 @@ class FuturesExecutor:
             for outcome in report.outcomes:
                 call = sent.calls.get((outcome.task, outcome.try_id))
                 if call is not None:
-                    written = outcome.stdout, outcome.stderr
-                    self._news += happenings_of(
-                        call, outcome.value, outcome.error, outcome.seconds, written, outcome.testimony
-                    )
+                    self._news += reported(call, outcome)
 
     def _lose(self, sent: _Sent, error: Exception) -> None:
         for call in sent.calls.values():
@@ -185,7 +191,8 @@ class FuturesExecutor:
     def _drop(self, tries: set[Try]) -> None:
         for sent in list(self._sent):
             for key in tries & sent.calls.keys():
-                del sent.calls[key]
+                if sent.calls.pop(key).directive.kind is Kind.BASH:
+                    _order(self._orders, *key).touch()
             if not sent.calls and sent.future is not None:
                 sent.future.cancel()
 
@@ -218,29 +225,53 @@ def _late(call: Call, *, place: str) -> TaskError:
 _definitions = Definitions()
 
 
-def run_frames(frames: list[bytes]) -> list[bytes]:
-    """Run an encoded bundle in this process, and return what came of it, encoded."""
+def run_frames(frames: list[bytes], orders: str) -> list[bytes]:
+    """Run an encoded bundle in this process, and return what came of it, encoded.
+
+    In the directory `orders` files appear for commands that shall stop; all do when it goes. Where the pool
+    does not see it nothing is stopped.
+    """
     bundle = decode_order(frames, _definitions)
     assert isinstance(bundle, Bundle)
     with captured_threads():
         output = ThreadOutput()
         try:
-            outcomes = [_run_parcel(parcel, output) for parcel in bundle.parcels]
+            outcomes = [_run_parcel(parcel, output, Path(orders)) for parcel in bundle.parcels]
         finally:
             output.close()
     # What is known is not known: the next bundle may come from another process.
     return [bytes(frame) for frame in encode_outcomes(outcomes, _definitions, set())]
 
 
-def _run_parcel(parcel: Parcel, output: ThreadOutput) -> Outcome:
+def _run_parcel(parcel: Parcel, output: ThreadOutput, orders: Path) -> Outcome:
     task, try_id = parcel.task, parcel.try_id
     try:
         fn, (args, kwargs) = parcel.open()
     except NbflowError as error:
         return Outcome(task, try_id, None, error)
     parent = os.getpid()
-    value, failure, seconds = attempt(fn, args, kwargs, parcel.directive, output, task=task)
+    watch = partial(_stop_when_told, _order(orders, task, try_id)) if orders.is_dir() else None
+    value, failure, seconds = attempt(fn, args, kwargs, parcel.directive, output, task=task, watch=watch)
     if os.getpid() != parent:  # a child that the call forked, and that came out of it
         os._exit(1 if failure else 0)
     testimony, written = testify(failure, output.collect(), fn, args, kwargs)
-    return Outcome(task, try_id, value, failure, seconds, *(written or (SILENT, SILENT)), testimony)
+    outcome = Outcome(task, try_id, value, failure, seconds, *(written or ()))
+    outcome.testimony = testimony
+    return outcome
+
+
+def _order(orders: Path, task: TaskId, try_id: TryId) -> Path:
+    return orders / f"{task}-{try_id}"
+
+
+def _stop_when_told(order: Path, command: Command) -> None:
+    """Have a thread look for the word to stop a command, for as long as it runs."""
+
+    def look() -> None:
+        while not command.is_over:
+            if order.exists() or not order.parent.is_dir():
+                command.stop()
+                return
+            time.sleep(LOOK_SECONDS)
+
+    threading.Thread(target=look, name="nbflow-orders", daemon=True).start()

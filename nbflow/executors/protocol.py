@@ -5,33 +5,40 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Protocol, runtime_checkable
 
+from nbflow.core.capacity import Capacity
 from nbflow.core.ids import ExecutorId, SlotId
-from nbflow.core.placement import Capacity
 from nbflow.core.scaling import Outlook
 from nbflow.wire.messages import Call
 from nbflow.worker.happenings import (
     Exit,
     Happening,
+    Held,
     NodeDown,
     NodeDraining,
     NodeUp,
     Post,
     Printed,
+    Receipt,
+    Recovered,
     SlotDown,
     SlotUp,
     Try,
 )
 
 __all__ = [
+    "Durable",
     "Elastic",
     "Executor",
     "Exit",
     "Happening",
+    "Held",
     "NodeDown",
     "NodeDraining",
     "NodeUp",
     "Post",
     "Printed",
+    "Receipt",
+    "Recovered",
     "SlotDown",
     "SlotUp",
     "Try",
@@ -88,3 +95,33 @@ class Elastic(Protocol):
 
     def demand(self, outlook: Outlook) -> None:
         """Take what is queued for it and in its hands; comes about once per second. Never blocks."""
+
+
+@runtime_checkable
+class Durable(Protocol):
+    """Keep calls, and results that nobody took, when this process dies, for the next one of its notebook.
+
+    What was sent to a slot and did not end in the journal of its run may be had back when the slot is `held`.
+    """
+
+    def belong(self, run: str, notebook: str) -> None:
+        """Be told, before `start`, in which run it serves, and by which name the next kernel will ask."""
+
+    def held(self) -> Collection[Held]:
+        """Return the slots of former runs whose calls run on, or whose results wait to be taken.
+
+        `start` has waited for pilots that come back at once; of later ones a Recovered tells.
+        """
+
+    def adopt(self, held: Held, former: Try, call: Call) -> None:
+        """Have what becomes of a former try reported as that of `call`, which is not sent anywhere.
+
+        It ends like a call that was sent: in Returned or TryFailed, which is EXPIRED, so that it costs no
+        retry, when the former try had never arrived there or its result cannot be read. `drop` stops it.
+        """
+
+    def disown(self, run: str) -> None:
+        """Stop what still runs for a former run, and let its results go, but for what was adopted."""
+
+    def leave(self) -> None:
+        """End what is in this process only, in place of `close`: all else goes on, as if it had died."""

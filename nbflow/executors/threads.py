@@ -13,9 +13,9 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import ExitStack
 from typing import final
 
+from nbflow.core.capacity import Capacity
 from nbflow.core.events import TryFailed
 from nbflow.core.ids import ExecutorId, SlotId, TaskId
-from nbflow.core.placement import Capacity
 from nbflow.core.states import Cause
 from nbflow.errors import ConfigError, TaskError
 from nbflow.executors.capacity import capacity_for

@@ -11,7 +11,7 @@ from nbflow.core.task import Task
 from nbflow.flow.loop import FlowLoop
 from nbflow.wire.messages import Kind
 
-__all__ = ["cancel_tasks"]
+__all__ = ["cancel_tasks", "spawned_by"]
 
 
 def cancel_tasks(loop: FlowLoop, tasks: Iterable[Task]) -> int:
@@ -23,7 +23,7 @@ def cancel_tasks(loop: FlowLoop, tasks: Iterable[Task]) -> int:
             task.id for task in wanted if task.call is not None and task.call.directive.kind is Kind.JOIN
         }
         if spawners:
-            wanted.extend(_spawned_by(loop.graph.tasks.values(), spawners))
+            wanted.extend(spawned_by(loop.graph.tasks.values(), spawners))
         unfinished = [task for task in dict.fromkeys(wanted) if not task.state.is_final]
         for task in unfinished:
             loop.apply(CancelRequested(task.id))
@@ -32,7 +32,7 @@ def cancel_tasks(loop: FlowLoop, tasks: Iterable[Task]) -> int:
     return loop.ask(cancel)
 
 
-def _spawned_by(tasks: Iterable[Task], spawners: set[TaskId]) -> list[Task]:
+def spawned_by(tasks: Iterable[Task], spawners: set[TaskId]) -> list[Task]:
     """Return the tasks that these join tasks made, directly or not."""
     found: list[Task] = []
     for task in sorted(tasks, key=lambda one: one.id):  # a task is younger than the one that made it

@@ -10,7 +10,7 @@ import copy
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
@@ -53,10 +53,10 @@ class _Failure(NamedTuple):
 class Capsules:
     """Write one record for each failed task of a run; there is no thread before the first of them."""
 
-    def __init__(self, run: str, directory: Path, specs: dict[AppId, AppSpec]) -> None:
+    def __init__(self, run: str, directory: Path, spec_of: Callable[[AppId], AppSpec]) -> None:
         self._run = run
         self._directory = directory
-        self._specs = specs
+        self._spec_of = spec_of
         self._queue: SimpleQueue[_Failure | threading.Event | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._nbytes = 0
@@ -103,7 +103,7 @@ class Capsules:
         if self._nbytes > MOST_NBYTES:
             self._warn(f"{MOST_NBYTES >> 20} MiB of failures are recorded; more are not")
             return
-        spec = self._specs[failure.app]
+        spec = self._spec_of(failure.app)
         path = record_path(self._directory, failure.task)
         self._nbytes += write(path, self._record(failure, spec), failure.event.evidence or "")
 

@@ -11,7 +11,7 @@ from nbflow.flow import current
 from nbflow.journal.rows import CellRow
 from nbflow.wire.functions import refresh
 
-__all__ = ["follow_cells"]
+__all__ = ["follow_cells", "notebook_path"]
 
 
 def follow_cells() -> None:
@@ -23,7 +23,17 @@ def follow_cells() -> None:
     if shell is not None:
         if _before_cell not in shell.events.callbacks["pre_run_cell"]:
             shell.events.register("pre_run_cell", _before_cell)
+            shell.events.register("post_run_cell", _after_cell)
         _enter(_running_cell(shell))
+
+
+def notebook_path() -> str | None:
+    """Return the notebook that somebody has opened, None where there is none."""
+    shell = _shell()
+    if shell is None:
+        return None
+    # A Jupyter server names the notebook in the environment, VS Code among the user's variables.
+    return os.environ.get("JPY_SESSION_NAME") or shell.user_ns.get("__vsc_ipynb_file__")
 
 
 def _shell() -> Any:
@@ -36,6 +46,12 @@ def _before_cell(info: Any) -> None:
     # A cell that is not kept in the history has no number.
     number = _known_inputs(_shell()) if info.store_history else None
     _enter(_cell(_shell(), number, info.raw_cell, getattr(info, "cell_id", None)))
+
+
+def _after_cell(_: Any) -> None:
+    told = current.current().binding.tell() if current.is_loaded() else ""
+    if told:
+        sys.stdout.write(told + "\n")
 
 
 def _running_cell(shell: Any) -> CellRow | None:
@@ -54,8 +70,7 @@ def _known_inputs(shell: Any) -> int:
 def _cell(shell: Any, number: int | None, source: str, cell_id: Any) -> CellRow | None:
     if number is None:
         return None
-    # A Jupyter server names the notebook in the environment, VS Code among the user's variables.
-    notebook = os.environ.get("JPY_SESSION_NAME") or shell.user_ns.get("__vsc_ipynb_file__")
+    notebook = notebook_path()
     digest = hashlib.sha256(source.encode("utf-8", "surrogatepass")).hexdigest()
     return CellRow(f"In [{number}]", notebook, None if cell_id is None else str(cell_id), number, digest)
 

@@ -10,14 +10,19 @@ import inspect
 import json
 import os
 from collections.abc import Callable, Iterable
+from dataclasses import asdict
 from types import NoneType, UnionType
 from typing import Any, Final, Union, cast, final, get_args, get_origin, get_type_hints
 
-from nbflow.core.states import REOPENABLE, State
+from nbflow.core.states import State
 from nbflow.core.task import Task
-from nbflow.errors import ConfigError, ControlError
+from nbflow.errors import AppTypeError, ConfigError, ControlError
+from nbflow.flow.editing import edit as edit_task
+from nbflow.flow.editing import prepare
 from nbflow.flow.kernel import DataFlowKernel
 from nbflow.flow.nodes import scale_kernel
+from nbflow.flow.request import Request
+from nbflow.flow.selection import choose, choose_failed, describe_choice
 from nbflow.journal.reader import Reader, open_run
 from nbflow.journal.rows import EventRow
 
@@ -26,6 +31,8 @@ __all__ = ["COMMANDS", "Desk", "News"]
 PROTOCOL: Final = 1
 MOST_ROWS = 1000
 FLUSH_SECONDS = 1.0
+STRANGER = "the control socket"
+"""Who asks, where a client does not say."""
 
 
 @final
@@ -99,6 +106,7 @@ def status(desk: Desk, *, count: bool = True) -> dict[str, Any]:
         "pid": os.getpid(),
         "executors": kernel.describe_executors(),
         "journal": str(journal.address),
+        "paused": kernel.pauses.describe(),
         "trouble": None if journal.trouble is None else str(journal.trouble),
         "tasks": _counts(reader) if count else None,
         # Of the graph itself: right also where the journal cannot be written.
@@ -117,25 +125,78 @@ def tasks(
 def cancel(desk: Desk, *, app: str | None = None, tasks: list[int] | None = None) -> dict[str, int]:
     """Cancel unfinished tasks: all, those of one app, or those with these numbers."""
     kernel = desk.kernel
-    wanted = _chosen(desk, app, tasks)
+    wanted = choose(kernel, app=app, numbers=tasks)
     return {"cancelled": kernel.cancel(task for task in wanted if not task.state.is_final)}
 
 
 def retry(
-    desk: Desk, *, app: str | None = None, tasks: list[int] | None = None, error: str | None = None
+    desk: Desk,
+    *,
+    app: str | None = None,
+    tasks: list[int] | None = None,
+    error: str | None = None,
+    options: dict[str, Any] | None = None,
+    by: str = STRANGER,
 ) -> dict[str, int]:
     """Run failed tasks again, and all that failed because of them: all, or those chosen.
 
-    `error` is the name of the exception's type, or of a class that it derives from. Tasks that were cancelled
-    are among them only where they are named by their numbers.
+    `error` is the name of the exception's type, or of a class that it derives from. `options` of an app are
+    changed for these tasks. Tasks that were cancelled or are held are among them only where they are named by
+    their numbers. `by` is who asks, for the journal.
     """
-    states = {State.FAILED} if tasks is None else REOPENABLE
-    wanted = [
-        task
-        for task in _chosen(desk, app, tasks)
-        if task.state in states and (error is None or error in _error_names(task))
-    ]
-    return {"reopened": desk.kernel.retry(wanted) if wanted else 0}
+    wanted = choose_failed(desk.kernel, app=app, numbers=tasks, error=error)
+    why = describe_choice(app=app, numbers=tasks, error=error)
+    return {"reopened": desk.kernel.retry(wanted, Request(options=options or {}, by=by, why=why))}
+
+
+def undo(desk: Desk, *, by: str = STRANGER) -> dict[str, int]:
+    """Take the last retry back: its tasks end as they had ended before it."""
+    return {"undone": desk.kernel.undo(by=by)}
+
+
+def release(desk: Desk, *, app: str | None = None, tasks: list[int] | None = None) -> dict[str, int]:
+    """Hold tasks no longer that wait for a failed one: all, those of one app, or those with these numbers."""
+    chosen = None if app is None and tasks is None else choose(desk.kernel, app=app, numbers=tasks)
+    return {"released": desk.kernel.release(chosen)}
+
+
+def pause(desk: Desk, *, app: str | None = None, tasks: list[int] | None = None) -> dict[str, int]:
+    """Start nothing more: nothing at all, nothing of one app, or none of the tasks with these numbers."""
+    chosen = None if tasks is None else choose(desk.kernel, app=app, numbers=tasks)
+    return {"paused": desk.kernel.pauses.pause(app=app, tasks=chosen)}
+
+
+def resume(desk: Desk, *, app: str | None = None, tasks: list[int] | None = None) -> dict[str, int]:
+    """Start again what is paused: everything, an app, or the tasks with these numbers."""
+    chosen = None if tasks is None else choose(desk.kernel, app=app, numbers=tasks)
+    return {"resumed": desk.kernel.pauses.resume(app=app, tasks=chosen)}
+
+
+def draft(desk: Desk, *, task: int) -> dict[str, Any]:
+    """Give what a person starts from who edits a failed task: see `Draft`."""
+    return asdict(prepare(desk.kernel, _one(desk, task)))
+
+
+def edit(
+    desk: Desk,
+    *,
+    task: int,
+    source: str | None = None,
+    arguments: dict[str, str] | None = None,
+    all_alike: bool = False,
+    by: str = STRANGER,
+) -> dict[str, int]:
+    """Run a failed task again with another source or other arguments, and what failed because of it.
+
+    With `all_alike` the source is for all failed tasks of its app with the same error. `by` is who asks.
+    """
+    try:
+        reopened = edit_task(
+            desk.kernel, _one(desk, task), source=source, arguments=arguments, all_alike=all_alike, by=by
+        )
+    except (AppTypeError, SyntaxError) as error:
+        raise ControlError(f"task {task} was not run again: {error}") from error
+    return {"reopened": reopened}
 
 
 def tail(desk: Desk, *, limit: int = 20, since: int | None = None) -> dict[str, Any]:
@@ -160,9 +221,10 @@ def subscribe(desk: Desk, *, since: int | None = None) -> dict[str, Any]:
     return status(desk)
 
 
-COMMANDS: dict[str, Callable[..., Any]] = {
-    function.__name__: function for function in (status, tasks, cancel, retry, tail, scale, subscribe)
-}
+ALL = (
+    status, tasks, cancel, retry, draft, edit, undo, release, pause, resume, tail, scale, subscribe,
+)  # fmt: skip
+COMMANDS: dict[str, Callable[..., Any]] = {function.__name__: function for function in ALL}
 
 
 def _counts(reader: Reader) -> dict[str, int]:
@@ -181,23 +243,11 @@ def _for_json(rows: Iterable[EventRow]) -> list[dict[str, Any]]:
     return told
 
 
-def _chosen(desk: Desk, app: str | None, numbers: list[int] | None) -> list[Task]:
-    known = desk.kernel.known_tasks()
-    if numbers is not None:
-        wanted = set(numbers)
-        known = [task for task in known if task.id in wanted]
-        missing = wanted.difference(task.id for task in known)
-        if missing:
-            # A task that is done has left the graph; one that never was is a mistake.
-            reader = desk.fresh
-            for number in missing:
-                reader.task(number)
-    return [task for task in known if app is None or desk.kernel.app_name(task) == app]
-
-
-def _error_names(task: Task) -> set[str]:
-    error = task.failure.error if task.failure is not None else None
-    return set() if error is None else {kind.__name__ for kind in type(error).__mro__}
+def _one(desk: Desk, number: int) -> Task:
+    """Return a task that can be steered; raise ControlError for one that is done."""
+    for task in choose(desk.kernel, numbers=[number]):
+        return task
+    raise ControlError(f"task {number} is done: only failed and cancelled tasks can be edited")
 
 
 def _bounded(limit: int) -> int:
@@ -223,9 +273,12 @@ def _check(command: str, function: Callable[..., Any], arguments: dict[str, Any]
 
 
 def _fits(value: object, hint: Any) -> bool:
-    """Tell whether a value that came as JSON is of a type: a plain one, a list of one, or a union."""
+    """Tell whether a value that came as JSON is of a type: plain, a list or object of those, a union."""
     if get_origin(hint) in (Union, UnionType):
         return any(_fits(value, one) for one in get_args(hint))
     if get_origin(hint) is list:
         return isinstance(value, list) and all(_fits(one, get_args(hint)[0]) for one in value)
+    if get_origin(hint) is dict:
+        kind = get_args(hint)[1]
+        return isinstance(value, dict) and (kind is Any or all(_fits(one, kind) for one in value.values()))
     return type(value) is (NoneType if hint is None else cast("type", hint))

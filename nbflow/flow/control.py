@@ -67,7 +67,8 @@ class Control:
         if self._is_closing.is_set():
             return
         self._is_closing.set()
-        self._bell.send(b"!")
+        with suppress(OSError):  # it was awake just now, and has ended by itself
+            self._bell.send(b"!")
         self._thread.join(CLOSE_SECONDS)
 
     def forget(self) -> None:

@@ -9,8 +9,9 @@ import threading
 
 from nbflow.errors import NotLoaded
 from nbflow.flow.kernel import DataFlowKernel
+from nbflow.flow.standin import STAND_INS, Taker, stand_in
 
-__all__ = ["clear", "current", "is_loaded", "use"]
+__all__ = ["clear", "current", "is_loaded", "taker", "use"]
 
 _current: DataFlowKernel | None = None
 _changing = threading.RLock()
@@ -22,6 +23,14 @@ def current() -> DataFlowKernel:
     if kernel is None:
         raise NotLoaded(_why_not())
     return kernel
+
+
+def taker() -> Taker:
+    """Return who takes calls in this thread: the loaded dataflow kernel, or who plans in its place.
+
+    Raises NotLoaded when there is none.
+    """
+    return (stand_in() if STAND_INS else None) or _current or current()
 
 
 def is_loaded() -> bool:
@@ -59,6 +68,9 @@ def _at_exit() -> None:
     kernel = _current
     if kernel is None or not kernel.is_open:
         return
+    if _is_restarting():
+        kernel.leave()
+        return
     left = len(kernel.unfinished())
     clear()
     if left:
@@ -66,6 +78,14 @@ def _at_exit() -> None:
             f"nbflow: {left} unfinished tasks were cancelled at exit; wait for them with "
             "nbflow.gather(futures), or use `with nbflow.load():`\n"
         )
+
+
+def _is_restarting() -> bool:
+    """Tell whether this is a Jupyter kernel that ends because it was asked to start anew."""
+    ipykernel = sys.modules.get("ipykernel.kernelapp")
+    app = None if ipykernel is None else ipykernel.IPKernelApp._instance
+    said = getattr(getattr(app, "kernel", None), "_shutdown_message", None)
+    return bool(said and said["content"].get("restart"))
 
 
 def _forget() -> None:

@@ -8,9 +8,9 @@ from typing import Any
 
 from nbflow.data.file import File
 from nbflow.flow.future import DataFuture, KernelFuture
-from nbflow.wire.secrecy import WITHHELD, conceal, has_secret_name, secret_places
+from nbflow.wire.secrecy import WITHHELD, conceal, has_secret_name
 
-__all__ = ["describe_call", "describe_inputs", "describe_named", "describe_value"]
+__all__ = ["describe_arguments", "describe_call", "describe_named", "describe_value"]
 
 CALL_LIMIT = 160
 VALUE_LIMIT = 48
@@ -34,10 +34,10 @@ def describe_call(
     return text if len(text) <= CALL_LIMIT else text[: CALL_LIMIT - 2] + "…)"
 
 
-def describe_inputs(call: Any) -> dict[str, str]:
-    """Return a short picture of each argument of a call, by name or place; none once it let go of them."""
-    args, kwargs = call.args, call.kwargs
-    secret = secret_places(call.function.fn) if args else ()
+def describe_arguments(
+    args: tuple[Any, ...], kwargs: dict[str, Any], secret: Collection[int]
+) -> dict[str, str]:
+    """Return a short picture of each argument, by place or name; those at `secret` places are withheld."""
     named = {
         str(place): WITHHELD if place in secret else describe_value(value) for place, value in enumerate(args)
     }

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import math
 import sys
 import threading
+import time
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import CancelledError
 from concurrent.futures._base import CANCELLED_AND_NOTIFIED, FINISHED, PENDING
@@ -27,6 +29,10 @@ __all__ = ["AppFuture", "Callback", "DataFuture", "KernelFuture"]
 T = TypeVar("T")
 Callback = Callable[[Any], object]
 
+LOOK_SECONDS = 1.0
+"""How often who waits looks whether anything keeps the task that a person has to decide about."""
+
+_KEPT = (State.HELD, State.PAUSED)
 _SETTLED = (FINISHED, CANCELLED_AND_NOTIFIED)
 _WORKING = (State.RUNNING, State.STAGING_OUT, State.JOINING)
 
@@ -142,13 +148,24 @@ class KernelFuture(concurrent.futures.Future[T], Generic[T]):
 
     def _await(self, timeout: float | None) -> None:
         self._kernel.before_wait()
+        end = math.inf if timeout is None else time.monotonic() + timeout
+        is_told = False
         try:
-            with self._condition:
-                if not self._condition.wait_for(self.done, timeout):
-                    raise TimeoutError(f"task {self._task.id} is not done after {timeout} s; it goes on")
+            while not self._wait_until(min(end, time.monotonic() + LOOK_SECONDS)):
+                kept = self._task.state in _KEPT
+                if time.monotonic() >= end:
+                    stands = "is kept waiting" if kept else "goes on"
+                    raise TimeoutError(f"task {self._task.id} is not done after {timeout} s; it {stands}")
+                if kept and not is_told and (why := self._kernel.why_waiting(self._task)):
+                    is_told = True
+                    sys.stderr.write(f"nbflow: {why}\n")
         except KeyboardInterrupt:
             sys.stderr.write(self._kernel.interrupted() + "\n")
             raise
+
+    def _wait_until(self, end: float) -> bool:
+        with self._condition:
+            return self._condition.wait_for(self.done, max(0.0, end - time.monotonic()))
 
     # What the standard library looks at
 

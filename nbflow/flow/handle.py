@@ -11,6 +11,8 @@ from nbflow.core.states import REOPENABLE, State
 from nbflow.core.task import Task
 from nbflow.errors import NbflowError, NoCapsule
 from nbflow.flow.owner import Owner
+from nbflow.flow.request import Request
+from nbflow.flow.why import Why
 
 if TYPE_CHECKING:
     from nbflow.journal.reader import Reader
@@ -70,18 +72,23 @@ class TaskHandle:
         with self._reader() as reader:
             return "".join(output.text for output in reader.outputs(self.id))
 
-    def why(self) -> str:
-        """Return why the latest try ran where it did, or what a queued task is waiting for.
+    def why(self) -> Why:
+        """Return why the latest try ran where it did, or what keeps a task that is queued, paused or held.
 
-        For a task whose result is remembered: whether it was known, and if not what had changed.
+        For a task that was retried by hand: who asked for it, and whether its code is another one. For a task
+        whose result is remembered: whether it was known, and if not what had changed, as a diff of its code
+        or arguments. It is a text, which a notebook shows in colour.
         """
-        told = (self._kernel.why_remembered(self._task), self._why_there())
-        return "\n".join(filter(None, told))
+        with self._reader() as reader:
+            repairs = reader.repairs(self.id)
+        repaired = str(repairs[-1]) if repairs else None
+        told = (self._kernel.why_remembered(self._task), repaired, self._why_there())
+        return Why("\n".join(filter(None, told)))
 
     def _why_there(self) -> str | None:
-        waits = self._kernel.why_queued(self._task)
+        waits = self._kernel.why_waiting(self._task)
         if waits is not None:
-            return f"task {self.id} is queued: {waits}"
+            return waits
         sent = [attempt for attempt in self.attempts if attempt.slot is not None]
         is_memoized = self._task.options.memoized
         if not sent:
@@ -103,18 +110,25 @@ class TaskHandle:
         *,
         args: tuple[Any, ...] | None = None,
         kwargs: dict[str, Any] | None = None,
+        **options: Any,
     ) -> None:
         """Run the task again, changed or not, and with it what failed because of it.
 
         `fn` replaces the function for this task alone; without it the newest definition of the app is used.
-        The futures you hold become pending again and then resolve. Raises NbflowError when the task has not
-        failed.
+        `options` such as memory='8 GB', walltime=60 or sites='here' are changed for this task alone. The
+        futures you hold become pending again and then resolve. Raises NbflowError when the task has not
+        failed, ConfigError or InvalidResources for options that cannot be.
         """
         if self._task.state not in REOPENABLE:
             raise NbflowError(
-                f"task {self.id} is {self.state}: only failed and cancelled tasks can be retried"
+                f"task {self.id} is {self.state}: only failed, cancelled and held tasks can be retried"
             )
-        self._kernel.retry([self._task], fn=fn, args=args, kwargs=kwargs)
+        request = Request(fn=fn, args=args, kwargs=kwargs, options=options, why=f"task {self.id}")
+        self._kernel.retry([self._task], request)
+
+    def release(self) -> bool:
+        """Hold the task, or what it holds, no longer; return whether anything ends by it."""
+        return bool(self._kernel.release([self._task]))
 
     def capsule(self) -> Capsule:
         """Return the record of the task's last failure. Raises NoCapsule when there is none."""

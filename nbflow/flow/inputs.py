@@ -16,9 +16,10 @@ from typing import Any, final
 
 from nbflow.core.ids import TaskId, TryId
 from nbflow.core.task import Task
-from nbflow.errors import AppTypeError
+from nbflow.errors import AppTypeError, DependencyError
 from nbflow.flow.future import AppFuture, DataFuture, KernelFuture
 from nbflow.flow.owner import Owner
+from nbflow.wire.blame import message_of
 from nbflow.wire.functions import Function
 from nbflow.wire.messages import Arguments, Call, Directive, Upstream
 
@@ -31,6 +32,7 @@ __all__ = [
     "keep_arrangement",
     "replace_futures",
     "walk_futures",
+    "with_futures_as",
 ]
 
 ATOMS = frozenset((int, float, str, bytes, bool, complex, type(None), range, bytearray))
@@ -112,7 +114,7 @@ def are_atoms(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
 def replace_futures(value: Any) -> Any:
     """Return `value` with every future replaced by its result; all of them must be done.
 
-    What holds no future is returned as it is, not copied. Raises what a foreign future raised.
+    What holds no future is returned as it is, not copied. Raises DependencyError for one that failed.
     """
     return _with_futures(value, _result, {})
 
@@ -131,8 +133,22 @@ def keep_arrangement(value: Any) -> Any:
         ) from None
 
 
+def with_futures_as(value: Any, become: Callable[[Future[Any]], Any]) -> Any:
+    """Return `value` with every future replaced by what `become` makes of it."""
+    return _with_futures(value, become, {})
+
+
 def _result(future: Future[Any]) -> Any:
-    return future.file if isinstance(future, DataFuture) else future.result()
+    if isinstance(future, DataFuture):
+        return future.file
+    try:
+        return future.result()
+    except BaseException as error:
+        raise DependencyError(
+            f"a future given as an argument failed: {type(error).__name__}: {message_of(error)[:200]}. "
+            "nbflow cannot run that again; give another in its place: future.task.retry(args=...)",
+            root=error,
+        ) from error
 
 
 def _itself(future: Future[Any]) -> Any:
@@ -203,7 +219,10 @@ class Invocation:
     A plain slotted class, one for each task.
     """
 
-    __slots__ = ("args", "directive", "function", "has_futures", "kwargs", "origin", "recipe", "watch")
+    __slots__ = (
+        "args", "directive", "form", "function", "has_futures", "kwargs", "origin", "place", "recipe",
+        "watch",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -223,6 +242,8 @@ class Invocation:
         self.origin = origin
         self.watch: object = None
         self.recipe: Any = None
+        self.place: str | None = None
+        self.form: bytes | None = None
 
     def let_go(self) -> Invocation | None:
         """Let go of function and arguments; return what of the call is still of use: its output files."""

@@ -6,46 +6,50 @@ Everything here is called from users' threads. What concerns the graph is posted
 from __future__ import annotations
 
 import os
-import threading
+import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import wait
-from contextlib import ExitStack
-from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar, final
 
 from nbflow.core.events import Submitted
-from nbflow.core.ids import AppId, TaskId
-from nbflow.core.retry import RetryPolicy
-from nbflow.core.states import State
+from nbflow.core.ids import TaskId
 from nbflow.core.task import Options, Task
 from nbflow.data.file import File
-from nbflow.errors import ConfigError, InvalidResources, NotLoaded
-from nbflow.executors.protocol import Executor, Exit
+from nbflow.errors import NotLoaded
+from nbflow.executors.protocol import Durable, Executor
 from nbflow.executors.threads import ThreadsExecutor
+from nbflow.flow.admission import Admission, Defaults
 from nbflow.flow.cancelling import cancel_tasks
 from nbflow.flow.capsules import Capsules
-from nbflow.flow.describe import describe_inputs
-from nbflow.flow.future import AppFuture, DataFuture, KernelFuture
+from nbflow.flow.describe import describe_arguments
+from nbflow.flow.ending import close_all, leave_all
+from nbflow.flow.excuses import explain_standstill, explain_waiting
+from nbflow.flow.future import LOOK_SECONDS, AppFuture, DataFuture, KernelFuture
 from nbflow.flow.handle import TaskHandle
 from nbflow.flow.inputs import Found, Invocation, are_atoms, find_futures, keep_arrangement
 from nbflow.flow.internal import DERIVATIONS
 from nbflow.flow.loop import FlowLoop
 from nbflow.flow.origin import calling_line
+from nbflow.flow.pausing import Pauses
 from nbflow.flow.repair import Repairs
+from nbflow.flow.request import AS_IT_IS, Request
 from nbflow.flow.spec import AppSpec
+from nbflow.flow.standin import stand_in
 from nbflow.flow.usercode import UserCode
+from nbflow.journal.places import notebook
 from nbflow.journal.rows import CellRow
 from nbflow.journal.writer import Journal
 from nbflow.postmortem.capsule import Capsule
 from nbflow.wire.messages import PYTHON, Directive, Kind
+from nbflow.wire.secrecy import secret_places
 
 __all__ = ["DataFlowKernel"]
 
 T = TypeVar("T")
 
-CLOSE_SECONDS = 5.0
 CLOSED = "this dataflow kernel is closed; call nbflow.load() to start one"
 
 
@@ -63,27 +67,27 @@ class DataFlowKernel:
         run_dir: Path,
         executors: Sequence[Executor],
         local: ThreadsExecutor,
-        retry: RetryPolicy,
+        defaults: Defaults,
         *,
-        is_memoized: bool = False,
+        lineage: str = "",
+        after: Path | None = None,
     ) -> None:
         self.journal = journal
         self.run_id = journal.run
         self.run_dir = run_dir
-        self._retry = retry
-        self._is_memoized = is_memoized
         self.is_remote = any(executor.is_remote for executor in executors)
         self._origin: str | None = None
+        self._runs_of_cell: Counter[str] = Counter()
         self._next_task = count(1).__next__
-        self._next_app = count(1).__next__
-        self._specs: dict[AppId, AppSpec] = {}
-        self._admitted: dict[Options, Options] = {}
-        self._registering = threading.Lock()
         self._usercode = UserCode()
-        self._capsules = Capsules(journal.run, run_dir, self._specs)
+        self._capsules = Capsules(journal.run, run_dir, lambda app: self.admission.specs[app])
         self._loop = FlowLoop(journal, self._usercode, lambda: Found(self), self._capsules.keep)
         self._inbox = self._loop.inbox
-        self._repairs = Repairs(self, self._loop, self._specs, self._known)
+        self.memory = self._loop.memory
+        self.binding = self._loop.binding
+        self.admission = Admission(defaults, self._loop.placement, self._inbox.put)
+        self._repairs = Repairs(self, self._loop, self.admission)
+        self.pauses = Pauses(self._loop, self.admission.specs)
         self._executors: list[Executor] = []
         self._companions: list[Callable[[], object]] = []
         self._local = local
@@ -91,6 +95,7 @@ class DataFlowKernel:
         self._pid = os.getpid()
         self._loop.start()
         try:
+            self.binding.open(lineage, after)
             for executor in executors:
                 self._open(executor, is_default=True)
             self._open(local, is_default=False)
@@ -100,6 +105,8 @@ class DataFlowKernel:
 
     def _open(self, executor: Executor, *, is_default: bool) -> None:
         self._executors.append(executor)
+        if isinstance(executor, Durable):
+            executor.belong(self.run_id, notebook())
         capacity = executor.start(self._inbox.put)
         self._loop.ask(lambda: self._loop.open_executor(executor, capacity, is_default=is_default))
 
@@ -124,8 +131,16 @@ class DataFlowKernel:
     def enter_cell(self, cell: CellRow | None) -> None:
         """Be told which notebook cell runs from now on: it is where calls come from."""
         self._origin = None if cell is None else cell.origin
+        self.binding.enter(None if cell is None else self._place_of(cell))
         if cell is not None:
             self._inbox.put(cell)
+
+    def _place_of(self, cell: CellRow) -> str:
+        if cell.cell_id is not None:
+            return f"cell {cell.cell_id}"
+        # Without an id it is the first, the second ... run of a cell that reads like this.
+        self._runs_of_cell[cell.source_hash] += 1
+        return f"text {cell.source_hash} {self._runs_of_cell[cell.source_hash]}"
 
     # Submitting
 
@@ -186,8 +201,8 @@ class DataFlowKernel:
     ) -> tuple[Submitted, list[Any]]:
         if not self._is_open:
             raise NotLoaded(CLOSED)
-        app, usual = self._known(spec)
-        options = usual if options is None else self._admit(options)
+        app, usual = self.admission.known(spec)
+        options = usual if options is None else self.admission.admit(options)
         travels = self.is_remote and spec.kind is not Kind.JOIN
         function = spec.portable.snapshot(encode=travels)
         is_simple = are_atoms(args, kwargs)
@@ -196,7 +211,10 @@ class DataFlowKernel:
             args = tuple(map(keep_arrangement, args))
             kwargs = {name: keep_arrangement(value) for name, value in kwargs.items()}
         spawner = self._local.task_of_this_thread()
-        origin = (self._origin or calling_line()) if spawner is None else self._origin_of(spawner)
+        if spawner is None:
+            origin, place = self._origin or calling_line(), self.binding.place
+        else:
+            origin, place = self._origin_under(spawner)
         call = Invocation(function, args, kwargs, directive, has_futures=found is not None, origin=origin)
         task = Task(
             TaskId(self._next_task()),
@@ -208,61 +226,27 @@ class DataFlowKernel:
         )
         future: AppFuture[Any] = AppFuture(self, task)
         task.future = future
-        if options.memoized:
-            self._loop.memory.open()
-            call.recipe = spec.recipe(travels=travels)
         task.can_follow = travels and call.can_follow
+        found_foreign = found is not None and found.foreign
+        self.binding.sign(
+            task, spec, function, None if found_foreign else place, is_simple=is_simple, travels=travels
+        )
+        if options.memoized:
+            self.memory.open()
         if outputs:
             future._outputs = tuple(DataFuture(self, task, file) for file in outputs)
         foreign = [] if found is None else found.foreign
         return Submitted(task.id, task, len(foreign)), foreign
 
-    def _origin_of(self, spawner: TaskId) -> str | None:
-        """Return the cell of a join task: by now another one may run."""
+    def _origin_under(self, spawner: TaskId) -> tuple[str | None, str | None]:
+        """Return the cell of a join task, and the place of its calls: by now another cell may run."""
         task = self._loop.graph.tasks.get(spawner)
-        return task.call.origin if task is not None else self._origin
-
-    def _known(self, spec: AppSpec) -> tuple[AppId, Options]:
-        seen = spec.seen
-        return seen[1:] if seen is not None and seen[0] is self else self._register(spec)
-
-    def _register(self, spec: AppSpec) -> tuple[AppId, Options]:
-        if not self.is_open:
-            raise NotLoaded(CLOSED)
-        options = self._admit(spec.options)
-        with self._registering:
-            if spec.seen is None or spec.seen[0] is not self:
-                app = AppId(self._next_app())
-                self._specs[app] = spec
-                self._inbox.put(spec.row(app))
-                spec.seen = (self, app, options)
-        return spec.seen[1:]
-
-    def _admit(self, given: Options) -> Options:
-        """Return options with this kernel's defaults filled in; refuse what no executor can meet."""
-        options = self._admitted.get(given)
-        if options is not None:
-            return options
-        labels = [executor.label for executor in self._executors]
-        for label in given.executors:
-            if label not in labels:
-                known = ", ".join(repr(str(one)) for one in labels if one != self._local.label)
-                raise ConfigError(f"no executor is called {str(label)!r}; this kernel has {known}")
-        if not self._loop.placement.can_ever_place(given):
-            need = given.resources
-            raise InvalidResources(
-                f"no executor has room for cores={need.cores}, memory={need.memory}, gpus={need.gpus}"
-                f"{f' on {need.nodes} nodes' if need.nodes > 1 else ''}; "
-                f"the largest has {self._loop.placement.describe_largest()}"
-            )
-        is_memoized = self._is_memoized if given.memoized is None else given.memoized
-        options = self._admitted[given] = replace(
-            given, retry=given.retry or self._retry, memoized=is_memoized
-        )
-        return options
+        return (self._origin, None) if task is None else (task.call.origin, self.binding.place_under(task))
 
     def derive(self, operation: str, future: AppFuture[Any], key: Any) -> AppFuture[Any]:
         """Submit a tiny task on a future's result, run in this process; `operation` is getitem or getattr."""
+        if (planner := stand_in()) is not None:
+            return planner.derive(operation, future, key)
         return self.submit(DERIVATIONS[operation], (future, key), {})
 
     # Asking and steering
@@ -298,16 +282,18 @@ class DataFlowKernel:
 
     def inputs_of(self, task: Task) -> dict[str, str]:
         """Return a short picture of each argument; nothing once the task is done and they are let go."""
-        return {} if task.call is None else describe_inputs(task.call)
+        call = task.call
+        if call is None or call.function is None:
+            return {}
+        return describe_arguments(call.args, call.kwargs, secret_places(call.function.fn))
 
-    def why_queued(self, task: Task) -> str | None:
-        """Return what a task is waiting for, None when it is not queued."""
-        placement = self._loop.placement
-        return self._ask(lambda: placement.explain(task) if task.state is State.QUEUED else None)
+    def why_waiting(self, task: Task) -> str | None:
+        """Return what keeps a task that is queued, paused or held; None for any other."""
+        return self._ask(lambda: explain_waiting(self._loop.placement, task))
 
     def app_name(self, task: Task) -> str:
         """Return the name of a task's app."""
-        return self._specs[task.app].name
+        return self.admission.specs[task.app].name
 
     def known_tasks(self) -> list[Task]:
         """Return the tasks that are not done: unfinished ones, and those that a retry may reopen."""
@@ -320,32 +306,30 @@ class DataFlowKernel:
 
     def why_remembered(self, task: Task) -> str | None:
         """Return whether a remembered result was used, and if not why; None where none is wanted."""
-        return self._loop.memory.why(task)
+        return self.memory.why(task)
 
-    def failed(self, match: Callable[[Task], bool]) -> list[Task]:
-        """Return the tasks that failed by themselves and match."""
-        graph = self._loop.graph
-        return self._ask(
-            lambda: [task for task in graph.tasks.values() if task.state is State.FAILED and match(task)]
-        )
-
-    def retry(
-        self,
-        tasks: Iterable[Task],
-        *,
-        fn: Callable[..., Any] | None = None,
-        args: tuple[Any, ...] | None = None,
-        kwargs: dict[str, Any] | None = None,
-    ) -> int:
+    def retry(self, tasks: Iterable[Task], request: Request = AS_IT_IS) -> int:
         """Run failed or cancelled tasks again, and what failed because of them; return how many reopened.
 
-        An app that was defined again since then runs its newest definition, unless `fn` says otherwise. The
-        futures of all these tasks become pending again and then resolve. Tasks that are not failed are passed
-        over. Raises NotLoaded after `close`.
+        An app that was defined again since then runs its newest definition, unless the request says
+        otherwise. The futures of all these tasks become pending again and then resolve. Tasks that are not
+        failed are passed over. Raises NotLoaded after `close`.
         """
+        self._check_open()
+        return self._repairs.retry(tasks, request, is_remote=self.is_remote)
+
+    def undo(self, *, by: str = "Python") -> int:
+        """Let the tasks of the last retry end as they had ended before it; return how many there are."""
+        self._check_open()
+        return self._repairs.undo(by)
+
+    def release(self, tasks: Iterable[Task] | None = None) -> int:
+        """Hold tasks no longer: all, or these and what waits for these; return how many end by it."""
+        return self._repairs.release(tasks)
+
+    def _check_open(self) -> None:
         if not self.is_open:
             raise NotLoaded(CLOSED)
-        return self._repairs.retry(tasks, fn, args, kwargs, is_remote=self.is_remote)
 
     def _ask(self, function: Callable[[], T]) -> T:
         return self._loop.ask(function)
@@ -370,10 +354,23 @@ class DataFlowKernel:
 
     def wait(self) -> None:
         """Wait until nothing is left to do."""
+        is_told = False
         while left := self.unfinished():
-            wait(left)
+            if not wait(left, LOOK_SECONDS).done and not is_told:
+                kept = self._ask(lambda: explain_standstill(self._loop.graph.tasks.values()))
+                if kept is not None:
+                    is_told = True
+                    sys.stderr.write(f"nbflow: {kept}\n")
 
     # The end
+
+    def leave(self) -> None:
+        """End what is in this process, for the next one of this notebook: nothing is cancelled.
+
+        What durable executors run goes on, and its tasks stay as they are in the journal.
+        """
+        self._is_open = False
+        leave_all(self._companions, self._executors, self._loop, self._capsules, self.journal)
 
     def close(self) -> int:
         """Cancel what is unfinished, end processes, threads and journal; return how many were cancelled.
@@ -384,15 +381,12 @@ class DataFlowKernel:
             self._is_open = False
             return 0
         self._is_open = False
-        # Each of these happens whatever another raises: a driver that fails to close keeps nothing else open.
-        with ExitStack() as endings:
-            endings.callback(self.journal.close, "finished")
-            endings.callback(self._usercode.close, CLOSE_SECONDS)
-            endings.callback(self._capsules.close)
-            endings.callback(self._loop.memory.close)
-            endings.callback(self._loop.close)
-            for executor in self._executors:
-                endings.callback(executor.close, Exit.STOP)
-            for close in self._companions:
-                endings.callback(close)
-            return self.cancel_all()
+        return close_all(
+            self.cancel_all,
+            self._companions,
+            self._executors,
+            self._loop,
+            self._capsules,
+            self._usercode,
+            self.journal,
+        )

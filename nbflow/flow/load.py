@@ -10,16 +10,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, final
 
-from nbflow.config.model import Config, Retries, as_executors, as_policy, as_sites
+from nbflow.config.model import Config, Retries, as_executors, as_hold, as_policy, as_sites
 from nbflow.config.wiring import build_executor
 from nbflow.control.places import control_path
 from nbflow.errors import ConfigError, ControlError, JournalError
 from nbflow.executors.threads import ThreadsExecutor
 from nbflow.flow import current
+from nbflow.flow.admission import Defaults
 from nbflow.flow.cells import follow_cells
 from nbflow.flow.control import Control
 from nbflow.flow.internal import LOCAL
 from nbflow.flow.kernel import DataFlowKernel
+from nbflow.flow.lineage import results_before, this_lineage
 from nbflow.journal.places import new_run_id, runs_dir
 from nbflow.journal.writer import Journal
 
@@ -62,7 +64,10 @@ class Loaded:
             self._kernel.close()
 
     def __repr__(self) -> str:
-        return f"nbflow run {self.run_id}: {self._kernel.describe_executors()}"
+        past = self._kernel.binding.past
+        known = f", with {len(past)} results of run {past.runs[0]}" if past else ""
+        more = " and before" if len(past.runs) > 1 else ""
+        return f"nbflow run {self.run_id}: {self._kernel.describe_executors()}{known}{more}"
 
 
 def load(
@@ -72,7 +77,10 @@ def load(
     workers: int | None = None,
     retries: Retries | None = None,
     cache: bool | None = None,
+    on_failure: str | None = None,
     config: Config | None = None,
+    resume: str | os.PathLike[str] | None = None,
+    fresh: bool = False,
 ) -> Loaded:
     """Get a dataflow kernel ready for this process's apps; by default worker processes on this machine.
 
@@ -81,7 +89,13 @@ def load(
     of preference; `workers` is for those that say nothing. `sites` is the same for names of sites, of which
     'local' stands for worker processes on this machine. `NBFLOW_EXECUTOR` and `NBFLOW_WORKERS` stand in for
     what is not given. `retries` is a count or a RetryPolicy for apps that say nothing; `cache` remembers the
-    results of those that say nothing.
+    results of those that say nothing. With `on_failure='hold'` what waits for a task that failed is held
+    until that is retried, or `nbflow.release()` gives it up.
+
+    In a notebook, calls that an earlier Jupyter kernel finished are bound to their results instead of being
+    run; `fresh=True` runs all anew. `resume` names other results to go on from: 'last' (the last run of this
+    notebook or script, if there is one), a run as `nbflow ps` lists it, its folder, or an exported file.
+    Raises ResultsError when it names none, or results of somebody else.
 
     Calling it again goes on with what is loaded. With another configuration it replaces what is loaded,
     unless tasks are unfinished there: then it raises ConfigError.
@@ -91,19 +105,24 @@ def load(
         if executors is not None or config is not None:
             raise ConfigError("load(sites=...) takes no executors and no config beside it")
         executors = list(as_sites(sites, workers))
-    asked = _config(executors, workers, retries, cache, config)
+    if resume is not None and fresh:
+        raise ConfigError("load(resume=..., fresh=True): give one of them")
+    asked = _config(executors, workers, retries, cache, on_failure, config)
     if current.is_loaded() and _loaded_with is not None and _loaded_with[0] is current.current():
         kernel, known = _loaded_with
-        if asked is None or asked == known:
+        if resume is None and (asked is None or asked == known):
+            if fresh:
+                kernel.binding.begin_anew()
             return Loaded(kernel, known)
         left = len(kernel.unfinished())
         if left:
             raise ConfigError(
-                f"a dataflow kernel with another configuration has {left} unfinished tasks; wait for them, "
-                "or end it with nbflow.clear()"
+                f"a dataflow kernel with another configuration or past has {left} unfinished tasks; wait for "
+                "them, or end it with nbflow.clear()"
             )
+        asked = asked or known
     wanted = asked or _described()
-    kernel = _start(wanted)
+    kernel = _start(wanted, resume, is_fresh=fresh)
     current.use(kernel)
     follow_cells()
     _loaded_with = kernel, wanted
@@ -115,17 +134,18 @@ def _config(
     workers: int | None,
     retries: Retries | None,
     cache: bool | None,  # noqa: FBT001 - as load takes it
+    on_failure: str | None,
     config: Config | None,
 ) -> Config | None:
+    is_described = any(one is not None for one in (executors, workers, retries, cache, on_failure))
     if config is not None:
-        if not isinstance(config, Config) or any(
-            one is not None for one in (executors, workers, retries, cache)
-        ):
+        if not isinstance(config, Config) or is_described:
             raise ConfigError("load(config=...) takes an nbflow.Config, and nothing beside it")
         return config
-    if executors is None and workers is None and retries is None and cache is None:
+    if not is_described:
         return None
-    return replace(_described(executors, workers, retries), cache=bool(cache))
+    described = _described(executors, workers, retries)
+    return replace(described, cache=bool(cache), on_failure="fail" if on_failure is None else on_failure)
 
 
 def _described(executors: Any = None, workers: int | None = None, retries: Retries | None = None) -> Config:
@@ -149,7 +169,9 @@ def _workers_from_environment() -> int | None:
         raise ConfigError(f"NBFLOW_WORKERS={text!r}: give a whole number") from None
 
 
-def _start(config: Config) -> DataFlowKernel:
+def _start(config: Config, resume: str | os.PathLike[str] | None, *, is_fresh: bool) -> DataFlowKernel:
+    lineage = this_lineage()
+    after = None if is_fresh else results_before(lineage, resume)
     built = [build_executor(spec) for spec in config.executors]
     run = new_run_id()
     door = _door(run)
@@ -158,7 +180,17 @@ def _start(config: Config) -> DataFlowKernel:
     try:
         local = ThreadsExecutor(LOCAL, LOCAL_THREADS)
         kernel = DataFlowKernel(
-            journal, runs_dir() / run, built, local, as_policy(config.retries), is_memoized=config.cache
+            journal,
+            runs_dir() / run,
+            built,
+            local,
+            Defaults(
+                retry=as_policy(config.retries),
+                is_memoized=config.cache,
+                holds=as_hold(config.on_failure),
+            ),
+            lineage=lineage,
+            after=after,
         )
     except BaseException:
         journal.close("failed to start")

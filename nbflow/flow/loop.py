@@ -15,8 +15,11 @@ from concurrent.futures import Future
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar, final
 
+from nbflow.core.assignment import Assignment
+from nbflow.core.capacity import Capacity
 from nbflow.core.effects import (
     Drop,
+    Effect,
     Enqueue,
     LookUp,
     Reject,
@@ -34,29 +37,31 @@ from nbflow.core.events import (
     MemoMissed,
     RetryDue,
     Returned,
-    Spawned,
     Submitted,
     TryFailed,
 )
-from nbflow.core.graph import Graph, waits_for
-from nbflow.core.ids import ExecutorId
-from nbflow.core.placement import Assignment, Capacity, Placement
-from nbflow.core.retry import Decision, is_free
+from nbflow.core.graph import Graph
+from nbflow.core.placement import Placement
 from nbflow.core.states import Cause, State
 from nbflow.core.task import Task
-from nbflow.errors import JoinError
 from nbflow.executors.protocol import (
-    Elastic,
     Executor,
     NodeDown,
     NodeDraining,
     NodeUp,
     Printed,
+    Receipt,
+    Recovered,
     SlotDown,
     SlotUp,
 )
+from nbflow.flow.arrivals import Arrivals
+from nbflow.flow.binding import Binding
+from nbflow.flow.bonds import Joined
+from nbflow.flow.fleet import LOOK_SECONDS, Fleet
 from nbflow.flow.foreign import Told, watch
 from nbflow.flow.inputs import Found
+from nbflow.flow.keeping import Answers, Keeper
 from nbflow.flow.memory import Kept, Memory
 from nbflow.flow.record import Recorder
 from nbflow.flow.settle import settle
@@ -64,7 +69,7 @@ from nbflow.flow.timers import Timers
 from nbflow.flow.usercode import UserCode
 from nbflow.journal.rows import AppRow, CellRow
 from nbflow.journal.writer import Journal
-from nbflow.wire.messages import Call, Kind
+from nbflow.wire.messages import Call
 
 __all__ = ["FlowLoop"]
 
@@ -73,12 +78,6 @@ T = TypeVar("T")
 
 TURN_LIMIT = 2000
 """Messages taken in one turn, so that a fast caller does not keep slots waiting."""
-
-LOOK_SECONDS = 0.5
-"""How often a busy loop looks for tasks that wait behind a slow one."""
-
-DEMAND_SECONDS = 1.0
-"""How often an elastic executor is told what is wanted, while something is."""
 
 
 @final
@@ -102,54 +101,66 @@ class FlowLoop:
         record_failure: Callable[[Task, TryFailed], None],
     ) -> None:
         self.inbox: SimpleQueue[Any] = SimpleQueue()
-        self.executors: dict[ExecutorId, Executor] = {}
-        # Who it is, whether anything was wanted of it when it was last told, and when it is told again.
-        self._elastic: dict[ExecutorId, tuple[Elastic, bool, float]] = {}
-        self._early: list[NodeUp] = []
-        self._next_look = 0.0
         self.placement = Placement()
+        self.fleet = Fleet(self.placement)
         self.memory = Memory(self.inbox.put)
         self._journal = journal
         self._recorder = Recorder(journal)
         self.graph = Graph(self._recorder.note)
+        self.keeper = Keeper(journal.run, self.inbox.put, new_found)
+        self.binding = Binding(journal.run, self.graph, self.keeper, self.ask)
         self._usercode = usercode
-        self._new_found = new_found
-        self._record_failure = record_failure
+        arrivals = self._arrivals = Arrivals(
+            self.graph,
+            self.placement,
+            self.memory,
+            self.keeper,
+            self.binding,
+            usercode,
+            apply=self._apply,
+            post=self.inbox.put,
+            new_found=new_found,
+            record_failure=record_failure,
+        )
         self._timers = Timers()
         self._now = 0.0
         self._is_open = True
+        self._is_left = False
         self._sweeping = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="nbflow-flow", daemon=True)
         self._handlers: dict[type[Any], Callable[[Any], None]] = {
             list: self._handle_all,
             Submitted: self._submitted,
-            Returned: self._returned,
-            TryFailed: self._try_failed,
+            Returned: arrivals.returned,
+            TryFailed: arrivals.try_failed,
             Told: self._told,
             RetryDue: self._apply,
-            MemoHit: self._apply,
+            MemoHit: arrivals.keep,
             MemoMissed: self._apply,
-            Kept: lambda kept: self._apply(kept.event),
+            Kept: lambda kept: arrivals.keep(kept.event),
+            Answers: arrivals.take_answers,
             Printed: self._recorder.printed,
             AppRow: self._recorder.app,
             CellRow: self._recorder.cell,
             SlotUp: lambda up: self.placement.open_slot(up.executor, up.slot, up.node),
             SlotDown: self._slot_down,
-            NodeUp: self._node_up,
+            NodeUp: lambda up: self.fleet.open_node(up, self._now),
             NodeDraining: lambda one: self.placement.drain_node(one.executor, one.node),
             NodeDown: lambda one: self.placement.close_node(one.executor, one.node),
+            Recovered: lambda one: None,
+            Receipt: lambda receipt: journal.when_written(receipt.sign),
             _Ask: self._answer,
         }
         self._effects: dict[type[Any], Callable[[Any], None]] = {
             Enqueue: lambda effect: self.placement.enqueue(effect.task),
-            Resolve: lambda effect: settle(effect.task, self._usercode),
+            Resolve: self._resolve,
             Reject: self._end_without,
             Withdraw: self._end_without,
-            LookUp: lambda effect: self.memory.look_up(effect.task),
-            Remember: lambda effect: None,  # it was kept before its task could end: see _returned
+            LookUp: lambda effect: arrivals.look_up(effect.task),
+            Remember: lambda effect: None,  # it was kept before its task could end: see Arrivals
             Reopen: self._reopen,
             WakeLater: self._wake_later,
-            Drop: self._drop,
+            Drop: lambda effect: self.fleet.drop(effect.task.id, effect.try_id, self._now),
         }
 
     # From any thread
@@ -177,6 +188,11 @@ class FlowLoop:
         self.ask(stop)
         self.sweep()
 
+    def leave(self) -> None:
+        """End the thread; what is left stays as it is, for the next process."""
+        self._is_left = True
+        self.close()
+
     def sweep(self) -> None:
         """Cancel all that is left, and what was posted too late; wait for the thread's end before.
 
@@ -185,6 +201,8 @@ class FlowLoop:
         if threading.current_thread() is self._thread:
             return
         self._thread.join()
+        if self._is_left:
+            return
         with self._sweeping:
             while not self.inbox.empty():
                 self._handle_all([self.inbox.get()])
@@ -197,15 +215,20 @@ class FlowLoop:
         """Apply one event; only from a function given to `ask`."""
         self._apply(event)
 
+    def perform(self, effects: Iterable[Effect]) -> None:
+        """Do what the graph asked for outside `apply`; only from a function given to `ask`."""
+        for effect in effects:
+            self._effects[type(effect)](effect)
+
+    def handle(self, kind: type[Any], handler: Callable[[Any], None]) -> Callable[[Any], None]:
+        """Have a kind of message or effect handled otherwise from now on; return what did it until now."""
+        handlers = self._effects if kind in self._effects else self._handlers
+        before, handlers[kind] = handlers[kind], handler
+        return before
+
     def open_executor(self, executor: Executor, capacity: Capacity, *, is_default: bool) -> None:
         """Give tasks to an executor that has started; only from a function given to `ask`."""
-        self.executors[executor.label] = executor
-        self.placement.open_pool(executor.label, capacity, is_default=is_default)
-        if isinstance(executor, Elastic):
-            self._elastic[executor.label] = executor, False, 0.0
-        early, self._early = self._early, []
-        for up in early:
-            self._node_up(up)
+        self.fleet.open(executor, capacity, self._now, is_default=is_default)
 
     # The loop's thread
 
@@ -216,7 +239,7 @@ class FlowLoop:
                 item = inbox.get(timeout=self._patience())
             except Empty:
                 item = []
-            self._now = time.monotonic()
+            self._now = self._arrivals.now = time.monotonic()
             self._recorder.now = time.time()
             self._handle_all([item])
             self._handle_all(inbox.get() for _ in range(min(inbox.qsize(), TURN_LIMIT)))
@@ -225,11 +248,13 @@ class FlowLoop:
                 self._dispatch()
             except Exception:
                 log.exception("nbflow could not dispatch")
+            self.memory.commit()
+            self.keeper.commit()
             self._journal.commit()
 
     def _patience(self) -> float | None:
         wait = self._timers.wait(time.monotonic())
-        if self.placement.is_busy() or any(is_wanted for _, is_wanted, _ in self._elastic.values()):
+        if self.fleet.is_busy:
             return LOOK_SECONDS if wait is None else min(wait, LOOK_SECONDS)
         return wait
 
@@ -270,66 +295,6 @@ class FlowLoop:
     def _slot_down(self, down: SlotDown) -> None:
         self.placement.close_slot(down.slot)
 
-    def _node_up(self, up: NodeUp) -> None:
-        if up.executor not in self.executors:  # it came while its executor was starting
-            self._early.append(up)
-            return
-        self.placement.open_node(
-            up.executor, up.node, up.block, up.slots, up.total, now=self._now, until=up.until
-        )
-
-    def _returned(self, event: Returned) -> None:
-        executor = self.placement.release(event.task, event.try_id, self._now)
-        task = self.graph.tasks.get(event.task)
-        if task is None or task.try_id != event.try_id:
-            return
-        if executor is not None:
-            self.placement.learn(task.app, event.seconds, executor)
-        if task.call.directive.kind is Kind.JOIN:
-            self._apply(self._join(task, event))
-        elif task.options.memoized:
-            self.memory.keep(task, event)
-        else:
-            self._apply(event)
-
-    def _try_failed(self, event: TryFailed) -> None:
-        self.placement.release(event.task, event.try_id, self._now)
-        task = self.graph.tasks.get(event.task)
-        if task is None or not _counts(task, event):
-            self._apply(event)
-            return
-        if event.verdict is None:
-            self._record_failure(task, event)
-        policy = task.options.retry
-        if policy is None or policy.handler is None or event.verdict is not None:
-            self._apply(event)
-            return
-
-        def judge() -> None:
-            # What stands when the handler ends its thread, by sys.exit for one: the task must end somehow.
-            event.verdict = Decision.FAIL
-            try:
-                event.verdict = policy.judge(event.error, task.future.task)
-            finally:
-                self.inbox.put(event)
-
-        self._usercode.run(judge)
-
-    def _join(self, task: Task, event: Returned) -> Event:
-        found = self._new_found()
-        found.look_into(event.value)
-        if waits_for(found.tasks, task):
-            error = JoinError(
-                f"join app task {task.id} returned a future that waits for this very task: that never ends. "
-                "Return futures of tasks that do not take this one's result.",
-                task=task.id,
-            )
-            return TryFailed(event.task, event.try_id, Cause.RAISED, error, seconds=event.seconds)
-        self.watch_foreign(task, found.foreign)
-        return Spawned(
-            event.task, event.try_id, event.value, found.tasks, len(found.foreign), seconds=event.seconds
-        )
-
     def watch_foreign(self, task: Task, futures: list[Future[Any]]) -> None:
         """Tell the task when futures of others end; from any thread, after the event that counts them."""
         if futures:
@@ -347,39 +312,26 @@ class FlowLoop:
             if assignment.grant is not None:
                 calls[0].grant = assignment.grant
             self._send(assignment, calls)
-        if self._now >= self._next_look:
-            self._next_look = self._now + LOOK_SECONDS
-            for executor, tries in self.placement.stalled(self._now):
-                self.executors[executor].recall(tries)
-        if self._elastic:
-            self._tell_demand()
-
-    def _tell_demand(self) -> None:
-        """Tell elastic executors what is wanted: now and then, and when it begins and ends."""
-        for label, (executor, was_wanted, due) in self._elastic.items():
-            is_wanted = self.placement.is_wanted(label)
-            if is_wanted is not was_wanted or (is_wanted and self._now >= due):
-                self._elastic[label] = executor, is_wanted, self._now + DEMAND_SECONDS
-                self.placement.expect(label, executor.wait_seconds)
-                executor.demand(self.placement.outlook(label, self._now))
+        self.fleet.look_after(self._now)
 
     def _send(self, assignment: Assignment, calls: list[Call]) -> None:
         try:
-            self.executors[assignment.executor].send(assignment.slot, calls)
+            self.fleet.send(assignment, calls)
         except Exception as error:
             log.exception("executor %s could not take a bundle", assignment.executor)
             self._handle_all(TryFailed(call.task, call.try_id, Cause.RAISED, error) for call in calls)
 
-    def _drop(self, effect: Drop) -> None:
-        key = (effect.task.id, effect.try_id)
-        executor = self.placement.executor_of(*key)
-        if executor is not None:
-            self.executors[executor].drop([key])
-            self.placement.release(*key, self._now)
+    def _resolve(self, effect: Resolve) -> None:
+        bond = effect.task.bond
+        if type(bond) is Joined:
+            bond.close(self.keeper.run)
+        settle(effect.task, self._usercode)
 
     def _end_without(self, effect: Reject | Withdraw) -> None:
         if effect.task.options.memoized:
             self.memory.release(effect.task)
+        if self.keeper.has_followers:
+            self.keeper.release(effect.task)
         settle(effect.task, self._usercode)
 
     def _wake_later(self, effect: WakeLater) -> None:
@@ -390,9 +342,3 @@ class FlowLoop:
         future = effect.task.future
         for one in (future, *future._outputs):
             one._reopen()
-
-
-def _counts(task: Task, event: TryFailed) -> bool:
-    """Tell whether the failure is about what the task does now, and its own: then a handler is asked."""
-    is_current = task.try_id == event.try_id and not task.state.is_final and not task.awaiting
-    return is_current and not is_free(event.cause, alone=event.alone)

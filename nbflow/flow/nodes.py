@@ -39,7 +39,7 @@ class NodeRow:
         """Return its texts, one for each column."""
         shown = " ".join(map(str, self.tasks[:TASKS_SHOWN]))
         more = f" and {len(self.tasks) - TASKS_SHOWN} more" if len(self.tasks) > TASKS_SHOWN else ""
-        stage = f"{self.stage} ({self.reason})" if self.reason else self.stage
+        stage = f"{self.stage} ({' '.join(self.reason.split())})" if self.reason else self.stage
         counts = (str(self.slots), str(self.busy)) if self.node else ("", "")
         return self.site, self.block, self.job, stage, self.node, *counts, shown + more
 

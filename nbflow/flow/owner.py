@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, Protocol
 
 from nbflow.core.task import Task
+from nbflow.flow.request import AS_IT_IS, Request
 from nbflow.journal.writer import Journal
 
 __all__ = ["Owner"]
@@ -27,8 +28,8 @@ class Owner(Protocol):
     def inputs_of(self, task: Task) -> dict[str, str]:
         """Return a short picture of each argument."""
 
-    def why_queued(self, task: Task) -> str | None:
-        """Return what a task is waiting for, None when it is not queued."""
+    def why_waiting(self, task: Task) -> str | None:
+        """Return what keeps a task that is queued, paused or held; None for any other."""
 
     def why_remembered(self, task: Task) -> str | None:
         """Return whether a remembered result was used, and if not why; None where none is wanted."""
@@ -42,15 +43,11 @@ class Owner(Protocol):
     def cancel(self, tasks: Iterable[Task]) -> int:
         """Cancel tasks; return how many were cancelled."""
 
-    def retry(
-        self,
-        tasks: Iterable[Task],
-        *,
-        fn: Callable[..., Any] | None = None,
-        args: tuple[Any, ...] | None = None,
-        kwargs: dict[str, Any] | None = None,
-    ) -> int:
-        """Run final tasks again; return how many reopened."""
+    def retry(self, tasks: Iterable[Task], request: Request = AS_IT_IS) -> int:
+        """Run tasks that are not done again; return how many reopened."""
+
+    def release(self, tasks: Iterable[Task] | None = None) -> int:
+        """Hold tasks no longer; return how many end by it."""
 
     def before_wait(self) -> None:
         """Be told that the calling thread is about to wait."""

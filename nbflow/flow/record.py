@@ -11,11 +11,13 @@ from nbflow.core.events import (
     DepFailed,
     Dispatched,
     Event,
+    RetryRequested,
     Returned,
     Spawned,
     StagingFailed,
     Submitted,
     TryFailed,
+    Undone,
 )
 from nbflow.core.states import Cause, State
 from nbflow.core.task import Failure, Task
@@ -132,6 +134,18 @@ class Recorder:
             return Detail(root=failure.root, message="cancelled").to_json()
         return Detail(root=failure.root, error=type(failure.error).__name__).to_json()
 
+    def _retry_requested(self, task: Task, event: RetryRequested) -> str:
+        code = task.app if event.code is None else event.code
+        return Detail(by=event.by, why=event.why, code=code, root=event.root).to_json()
+
+    def _undone(self, task: Task, event: Undone) -> str:
+        error = task.failure.error if task.failure is not None else None
+        root = task.failure.root if task.failure is not None and task.failure.root != task.id else None
+        if error is None or root is not None:
+            name = None if error is None else type(error).__name__
+            return Detail(by=event.by, code=task.app, error=name, root=root).to_json()
+        return _describe_error(error, None, by=event.by, code=task.app)
+
 
 _DETAILS: dict[type[Any], Any] = {
     Dispatched: Recorder._dispatched,
@@ -140,6 +154,8 @@ _DETAILS: dict[type[Any], Any] = {
     TryFailed: Recorder._failed,
     StagingFailed: Recorder._failed,
     DepFailed: Recorder._dep_failed,
+    RetryRequested: Recorder._retry_requested,
+    Undone: Recorder._undone,
 }
 
 _COLUMNS: dict[type[Any], tuple[str, bool, Any]] = {

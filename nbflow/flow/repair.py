@@ -1,26 +1,36 @@
-"""Own the running again of failed tasks: with which function, options and arguments, and what reopens."""
+"""Own the running again of failed tasks: with which code, options and arguments; what reopens; its undoing.
+
+Everything here happens between two events of the loop: a retry or its undoing is seen by nobody in part.
+"""
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from dataclasses import replace
 from typing import Any, NamedTuple, final
 
-from nbflow.core.events import RetryRequested
+from nbflow.core.events import CancelRequested, Released, RetryRequested
+from nbflow.core.former import Former
 from nbflow.core.ids import AppId
-from nbflow.core.states import REOPENABLE
+from nbflow.core.states import REOPENABLE, State
 from nbflow.core.task import Options, Task
 from nbflow.errors import NotPicklable
+from nbflow.flow.admission import Admission
+from nbflow.flow.cancelling import spawned_by
+from nbflow.flow.describe import describe_value
 from nbflow.flow.inputs import find_futures
 from nbflow.flow.loop import FlowLoop
 from nbflow.flow.memory import Recipe
+from nbflow.flow.options import change_options
 from nbflow.flow.owner import Owner
+from nbflow.flow.request import Request
 from nbflow.flow.spec import AppSpec, newest
 from nbflow.wire.functions import Function
 from nbflow.wire.messages import Directive, Kind
 
 __all__ = ["Repairs"]
-
-Register = Callable[[AppSpec], tuple[AppId, Options]]
 
 
 class _Definition(NamedTuple):
@@ -30,55 +40,113 @@ class _Definition(NamedTuple):
     function: Function
     options: Options
     directive: Directive
-    recipe: Recipe | None
+    recipe: Recipe
+
+
+class _Changed(NamedTuple):
+    """What was given for the tasks of one retry alone."""
+
+    code: AppId
+    function: Function
+    recipe: Recipe
 
 
 @final
 class Repairs:
-    """Reopen tasks of one dataflow kernel."""
+    """Reopen tasks of one dataflow kernel, and close them again."""
 
-    def __init__(self, owner: Owner, loop: FlowLoop, specs: dict[AppId, AppSpec], register: Register) -> None:
+    def __init__(self, owner: Owner, loop: FlowLoop, admission: Admission) -> None:
         self._owner = owner
         self._loop = loop
-        self._specs = specs
-        self._register = register
+        self._specs = admission.specs
+        self._register = admission.known
+        self._admit = admission.admit
+        self._formers: list[Former] = []
+        self._newest_task = 0
 
-    def retry(
-        self,
-        tasks: Iterable[Task],
-        fn: Callable[..., Any] | None,
-        args: tuple[Any, ...] | None,
-        kwargs: dict[str, Any] | None,
-        *,
-        is_remote: bool,
-    ) -> int:
-        """Reopen what of `tasks` is failed or cancelled, and what failed because of it; return how many."""
+    def retry(self, tasks: Iterable[Task], request: Request, *, is_remote: bool) -> int:
+        """Reopen what of `tasks` is not done, and what failed because of it; return how many.
+
+        Nothing is changed when the request cannot be met: raises ConfigError, InvalidResources, NotPicklable.
+        """
         wanted = list(tasks)
-        # The function inside, where an app is given: an app called by a worker has no dataflow kernel there.
-        spec = None if fn is None else AppSpec(getattr(fn, "fn", fn), Kind.PYTHON, Options())
-        changed = None if spec is None else spec.portable.snapshot(encode=is_remote)
-        definitions = self._definitions({task.app for task in wanted}, is_remote=is_remote)
+        changed = self._changed(request.fn, is_remote=is_remote)
+        is_memoized = bool(request.options.get("cache"))
+        definitions = self._definitions(
+            {task.app for task in wanted}, is_remote=is_remote, is_memoized=is_memoized
+        )
+        if is_memoized:
+            self._loop.memory.open()
         graph = self._loop.graph
 
         def reopen() -> int:
             closed = [task for task in graph.tasks.values() if task.state in REOPENABLE]
+            formers = [Former.of(task, copy.copy(task.call)) for task in closed]
             for task in closed:
                 self._renew(task, definitions)
-            for task in wanted:
-                if task.state not in REOPENABLE:
-                    continue
-                if changed is not None:
-                    task.call.function = changed
-                    task.call.recipe = spec.recipe(travels=is_remote)  # type: ignore[union-attr]
-                if args is None and kwargs is None:
-                    self._loop.apply(RetryRequested(task.id, is_anew=changed is not None))
-                else:
-                    self._reopen_with(task, args, kwargs)
-            return sum(task.state not in REOPENABLE for task in closed)
+            chosen = [task for task in wanted if task.state in REOPENABLE]
+            options = [self._changed_options(task, request) for task in chosen]
+            for task, changed_options in zip(chosen, options, strict=True):
+                self._change(task, request, changed_options, changed)
+            for task in chosen:
+                if task.state in REOPENABLE:  # and not reopened with another one
+                    self._reopen(task, request, None if changed is None else changed.code)
+            reopened = [former for former in formers if former.task.try_id != former.try_id]
+            if reopened:
+                self._formers = reopened
+                self._newest_task = max(graph.tasks, default=0)
+            return len(reopened)
 
         return self._loop.ask(reopen)
 
-    def _definitions(self, wanted: set[AppId], *, is_remote: bool) -> dict[AppId, _Definition]:
+    def undo(self, by: str) -> int:
+        """Let the tasks of the last retry end as they had ended before it; return how many there are."""
+
+        def put_back() -> int:
+            formers, self._formers = self._formers, []
+            foreign = {former.task: self._foreign(former) for former in formers}
+            for task in foreign:
+                if task.call is not None:
+                    task.call.watch = None
+            restored = [replace(former, foreign=len(foreign[former.task])) for former in formers]
+            self._loop.perform(self._loop.graph.undo(restored, by))
+            for task, futures in foreign.items():
+                self._loop.watch_foreign(task, futures)
+            self._cancel_spawned({task.id for task in foreign})
+            return len(formers)
+
+        return self._loop.ask(put_back)
+
+    def release(self, tasks: Iterable[Task] | None) -> int:
+        """Hold tasks no longer: all, or these and what these hold; return how many end by it."""
+        wanted = None if tasks is None else list(tasks)
+        graph = self._loop.graph
+
+        def let_go() -> int:
+            held = [task for task in graph.tasks.values() if task.state is State.HELD]
+            for task in held if wanted is None else wanted:
+                for one in (task, *(task.dependents or ())):
+                    self._loop.apply(Released(one.id))
+            return sum(task.state is not State.HELD for task in held)
+
+        return self._loop.ask(let_go)
+
+    def _changed_options(self, task: Task, request: Request) -> Options:
+        if not request.options:
+            return task.options
+        return self._admit(change_options(task.options, request.options))
+
+    def _changed(self, fn: Callable[..., Any] | None, *, is_remote: bool) -> _Changed | None:
+        if fn is None:
+            return None
+        # The function inside, where an app is given: an app called by a worker has no dataflow kernel there.
+        spec = AppSpec(getattr(fn, "fn", fn), Kind.PYTHON, Options())
+        function = spec.portable.snapshot(encode=is_remote)
+        return _Changed(self._register(spec)[0], function, spec.recipe(travels=is_remote))
+
+    def _definitions(
+        self, wanted: set[AppId], *, is_remote: bool, is_memoized: bool
+    ) -> dict[AppId, _Definition]:
         found: dict[AppId, _Definition] = {}
         for app, spec in self._specs.copy().items():  # others register apps meanwhile
             now = newest(spec)
@@ -89,7 +157,7 @@ class Repairs:
                     raise
                 continue  # it matters when a task of this app is retried
             known, options = self._register(now)
-            recipe = now.recipe(travels=is_remote) if options.memoized else None
+            recipe = now.recipe(travels=is_remote and now.kind is not Kind.JOIN)
             found[app] = _Definition(known, function, options, now.directive, recipe)
         return found
 
@@ -104,18 +172,52 @@ class Repairs:
         if task.call.directive is before.directive:
             task.call.directive = definition.directive
         task.app, task.call.function = definition.app, definition.function
-        if definition.recipe is not None:
-            task.call.recipe = definition.recipe
+        task.call.recipe = definition.recipe
 
-    def _reopen_with(self, task: Task, args: tuple[Any, ...] | None, kwargs: dict[str, Any] | None) -> None:
-        """Reopen a task with other arguments; those that are None stay, with the futures among them."""
+    def _change(self, task: Task, request: Request, options: Options, changed: _Changed | None) -> None:
+        task.options = options
+        if "walltime" in request.options:
+            task.call.directive = replace(task.call.directive, walltime=options.walltime)
+        if changed is not None:
+            task.call.function, task.call.recipe = changed.function, changed.recipe
+
+    def _reopen(self, task: Task, request: Request, code: AppId | None) -> None:
+        event = RetryRequested(
+            task.id, is_anew=code is not None, by=request.by, why=_words(request), code=code
+        )
+        if request.args is None and request.kwargs is None:
+            self._loop.apply(event)
+            return
+        # Arguments that are not given stay, with the futures among them.
         call = task.call
-        call.args = call.args if args is None else args
-        call.kwargs = call.kwargs if kwargs is None else kwargs
+        call.args = call.args if request.args is None else request.args
+        call.kwargs = call.kwargs if request.kwargs is None else request.kwargs
         found = find_futures(self._owner, call.args, call.kwargs)
         call.has_futures = found is not None
         call.watch = None
+        call.form = None  # it is no longer the call that its cell makes
         task.can_follow = call.can_follow
-        parents, foreign = ((), []) if found is None else (found.tasks, found.foreign)
-        self._loop.apply(RetryRequested(task.id, parents, is_anew=True, foreign=len(foreign)))
+        event.parents, foreign = ((), []) if found is None else (found.tasks, found.foreign)
+        event.is_anew, event.foreign = True, len(foreign)
+        self._loop.apply(event)
         self._loop.watch_foreign(task, foreign)
+
+    def _foreign(self, former: Former) -> list[Future[Any]]:
+        """Return the futures of others among the arguments that a task had."""
+        found = find_futures(self._owner, former.call.args, former.call.kwargs)
+        return [] if found is None else found.foreign
+
+    def _cancel_spawned(self, joins: set[Any]) -> None:
+        """End what join tasks have started since their retry: nobody waits for it."""
+        for task in spawned_by(self._loop.graph.tasks.values(), joins):
+            if task.id > self._newest_task:
+                self._loop.apply(CancelRequested(task.id))
+
+
+def _words(request: Request) -> str:
+    """Return which tasks were asked for and what was changed: `failed=True, memory='4 GB'`."""
+    changes: dict[str, Any] = {"args": request.args, "kwargs": request.kwargs, **request.options}
+    told = [f"{name}={describe_value(value)}" for name, value in changes.items() if value is not None]
+    if request.fn is not None:
+        told.insert(0, f"fn={getattr(request.fn, '__name__', type(request.fn).__name__)}")
+    return ", ".join(filter(None, (request.why, *told)))

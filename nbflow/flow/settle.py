@@ -69,12 +69,14 @@ def _deliver(
 def _signed(error: BaseException, task: Task) -> BaseException:
     """Tell with a user's own exception which task it is from and what can be done; our own errors say so."""
     if not isinstance(error, TaskError):
+        note = (
+            f"nbflow: task {task.id}, {task.call.function.name}, try {task.try_id}. What it wrote: "
+            "future.task.logs(). Once mended: future.task.retry()"
+        )
         with suppress(Exception):  # its class may not let itself be written on
-            BaseException.add_note(
-                error,
-                f"nbflow: task {task.id}, {task.call.function.name}, try {task.try_id}. What it wrote: "
-                "future.task.logs(). Once mended: future.task.retry()",
-            )
+            signature = note.partition(",")[0]
+            if not any(one.startswith(signature) for one in getattr(error, "__notes__", ())):
+                BaseException.add_note(error, note)  # once: an undone retry settles it with the same error
     return error
 
 

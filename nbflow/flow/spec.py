@@ -10,15 +10,14 @@ from nbflow.core.ids import AppId
 from nbflow.core.task import Options
 from nbflow.errors import NotMemoizable
 from nbflow.flow.memory import Recipe
-from nbflow.flow.owner import Owner
 from nbflow.journal.rows import AppRow
 from nbflow.memo.keys import Binder, Code
 from nbflow.wire.fingerprint import Fingerprinter
-from nbflow.wire.functions import Portable
+from nbflow.wire.functions import Function, Portable, era
 from nbflow.wire.messages import Directive, Kind
 from nbflow.wire.secrecy import conceal_source
 
-__all__ = ["AppSpec", "newest"]
+__all__ = ["AppSpec", "defined_names", "newest"]
 
 SOURCE_LIMIT = 20_000
 
@@ -30,12 +29,12 @@ _newest: dict[tuple[str, str], AppSpec] = {}
 class AppSpec:
     """Describe one definition of an app.
 
-    `seen` remembers which kernel knows it under which id, and with which options (its defaults filled in).
+    `seen` remembers whose admission knows it under which id, and with which options (its defaults filled in).
     """
 
     __slots__ = (
-        "_code", "_fingerprinter", "binder", "directive", "fn", "ignore", "kind", "module", "name", "options",
-        "portable", "seen",
+        "_fingerprinter", "_latest", "_recipe", "binder", "directive", "fn", "ignore", "kind", "module",
+        "name", "options", "portable", "seen",
     )  # fmt: skip
 
     def __init__(
@@ -56,8 +55,9 @@ class AppSpec:
         self.ignore = ignore
         self.binder = Binder(fn, ignore) if ignore else None
         self._fingerprinter: Fingerprinter | None = None
-        self._code: Code | None = None
-        self.seen: tuple[Owner, AppId, Options] | None = None
+        self._recipe: Recipe | None = None
+        self._latest: tuple[Function, int, Recipe] | None = None
+        self.seen: tuple[object, AppId, Options] | None = None
 
     def recipe(self, *, travels: bool) -> Recipe:
         """Return how the keys of calls that are made now are told: with the code as it is."""
@@ -70,11 +70,25 @@ class AppSpec:
             fingerprint = self._fingerprinter.snapshot()
         except NotMemoizable as error:
             return Recipe(self.binder, None, str(error), alive)
-        code = self._code
-        if code is None or code.fingerprint is not fingerprint:
+        recipe = self._recipe
+        known = recipe and recipe.code and recipe.code.fingerprint
+        if recipe is None or known is not fingerprint or recipe.alive is not alive:
             kind = f"{self.kind} strict" if self.directive.is_strict else str(self.kind)
-            code = self._code = Code(self.name, kind, fingerprint)
-        return Recipe(self.binder, code, "", alive)
+            recipe = self._recipe = Recipe(self.binder, Code(self.name, kind, fingerprint), "", alive)
+        return recipe
+
+    def recipe_of(self, function: Function, *, travels: bool) -> Recipe:
+        """Return the recipe for `function`, a version of this app's that was taken just now.
+
+        While it is the same copy that travels, its code is looked at once a cell: a look costs 3 us.
+        """
+        latest = self._latest
+        if latest is not None and latest[0] is function and latest[1] == era():
+            return latest[2]
+        recipe = self.recipe(travels=travels)
+        if travels:
+            self._latest = function, era(), recipe
+        return recipe
 
     def publish(self) -> None:
         """Make this the definition that a retry of earlier calls uses: called when an app is defined."""
@@ -102,6 +116,11 @@ def newest(spec: AppSpec) -> AppSpec:
     code = getattr(spec.fn, "__code__", None)
     is_same = code is not None and getattr(known.fn, "__code__", None) is code
     return spec if is_same else known
+
+
+def defined_names() -> set[str]:
+    """Return the names of all apps that were defined in this process."""
+    return {spec.name for spec in list(_newest.values())}
 
 
 def _qualified(spec: AppSpec) -> str:

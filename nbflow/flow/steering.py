@@ -1,17 +1,20 @@
-"""Own the words that steer and show the loaded run as a whole: cancel, retry, tasks, events."""
+"""Own the words that steer and show the loaded run as a whole: cancel, retry, pause, tasks, events."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from nbflow.core.task import Task
 from nbflow.errors import AppTypeError, NbflowError
 from nbflow.flow.current import current
 from nbflow.flow.future import AppFuture, KernelFuture
 from nbflow.flow.inputs import walk_futures
-from nbflow.flow.owner import Owner
+from nbflow.flow.kernel import DataFlowKernel
+from nbflow.flow.request import Request
+from nbflow.flow.selection import ErrorChoice, choose, choose_failed, describe_choice
 from nbflow.memo.collect import forget as forget_app
 from nbflow.memo.places import cache_dir
 from nbflow.memo.store import Store
@@ -21,7 +24,19 @@ if TYPE_CHECKING:
     from nbflow.journal.table import Table
     from nbflow.postmortem.capsule import Capsule
 
-__all__ = ["attr", "cancel", "capsule", "events", "forget", "retry", "tasks"]
+__all__ = [
+    "attr",
+    "cancel",
+    "capsule",
+    "events",
+    "forget",
+    "pause",
+    "release",
+    "resume",
+    "retry",
+    "tasks",
+    "undo",
+]
 
 
 def cancel(*futures: Any, app: str | None = None) -> int:
@@ -37,27 +52,71 @@ def cancel(*futures: Any, app: str | None = None) -> int:
 def retry(
     *futures: Any,
     failed: bool = False,
-    error: type[BaseException] | tuple[type[BaseException], ...] | None = None,
+    error: ErrorChoice = None,
     app: str | None = None,
     fn: Callable[..., Any] | None = None,
+    **options: Any,
 ) -> int:
     """Run failed tasks again, and with them all that failed because of them; return how many tasks reopened.
 
-    Give futures, or `failed=True` for every failed task, or `error` and `app` to choose among them. An app
-    that was defined again meanwhile runs its newest definition; `fn` replaces the function for these tasks.
-    The futures that you hold become pending again and then resolve. Tasks that succeeded keep their results.
+    Give futures, or `failed=True` for every failed task, or `error` (a type, or the name of one) and `app` to
+    choose among them. An app that was defined again meanwhile runs its newest definition; `fn` replaces the
+    function for these tasks, and `options` such as memory='8 GB', walltime=60 or retries=2 are changed for
+    them alone. The futures that you hold become pending again and then resolve. Tasks that succeeded keep
+    their results. `nbflow.undo()` takes it back.
     """
+    asked = Request(fn=fn, options=options)
     if futures:
-        return sum(kernel.retry(tasks, fn=fn) for kernel, tasks in _by_kernel(futures))
-    kernel = current()
+        return sum(
+            kernel.retry(tasks, replace(asked, why=describe_choice(numbers=[task.id for task in tasks])))
+            for kernel, tasks in _by_kernel(futures)
+        )
     if not failed and error is None and app is None:
         raise NbflowError("retry what? Give futures, failed=True, error=SomeError or app='name'")
+    kernel = current()
+    wanted = choose_failed(kernel, app=app, error=error)
+    return kernel.retry(wanted, replace(asked, why=describe_choice(app=app, error=error)))
 
-    def matches(task: Task) -> bool:
-        found = task.failure.error if task.failure is not None else None
-        return (error is None or isinstance(found, error)) and (app is None or kernel.app_name(task) == app)
 
-    return kernel.retry(kernel.failed(matches), fn=fn)
+def undo() -> int:
+    """Take the last retry back: its tasks end as they had ended before it; return how many there are.
+
+    The futures that you hold give the former exception again, also where the retry succeeded. What still runs
+    of them is stopped, and what runs with a result of theirs; what was finished with one stays as it is.
+    """
+    return current().undo()
+
+
+def release(*futures: Any, app: str | None = None) -> int:
+    """Hold tasks no longer that wait for a failed one to be retried; return how many fail by it.
+
+    Give futures (of held tasks, or of those that hold them), the name of an app, or nothing for all.
+    """
+    if futures:
+        return sum(kernel.release(tasks) for kernel, tasks in _by_kernel(futures))
+    kernel = current()
+    return kernel.release(None if app is None else choose(kernel, app=app))
+
+
+def pause(*futures: Any, app: str | None = None) -> int:
+    """Start nothing more: nothing at all, nothing of one app, or none of these tasks.
+
+    What runs goes on, and what is submitted is kept. Returns how many tasks that could have started are kept
+    back at once; `nbflow.resume()` lets them go.
+    """
+    if futures:
+        return sum(kernel.pauses.pause(tasks=tasks) for kernel, tasks in _by_kernel(futures))
+    return current().pauses.pause(app=app)
+
+
+def resume(*futures: Any, app: str | None = None) -> int:
+    """Start again what `nbflow.pause()` keeps back: everything, an app, or these tasks; return how many.
+
+    The last word counts: an app that is resumed while everything is paused runs.
+    """
+    if futures:
+        return sum(kernel.pauses.resume(tasks=tasks) for kernel, tasks in _by_kernel(futures))
+    return current().pauses.resume(app=app)
 
 
 def capsule(run: str | Path, task: int) -> Capsule:
@@ -112,12 +171,12 @@ def attr(future: AppFuture[Any], name: str) -> AppFuture[Any]:
     return current().derive("attribute", future, name)
 
 
-def _by_kernel(futures: tuple[Any, ...]) -> Iterable[tuple[Owner, list[Task]]]:
+def _by_kernel(futures: tuple[Any, ...]) -> Iterable[tuple[DataFlowKernel, list[Task]]]:
     """Return the tasks behind futures, by kernel: each numbers its tasks from 1, a former one did too."""
-    found: dict[Owner, list[Task]] = {}
+    found: dict[DataFlowKernel, list[Task]] = {}
     for future in walk_futures(futures):
         if isinstance(future, KernelFuture):
-            found.setdefault(future._kernel, []).append(future._task)
+            found.setdefault(cast("DataFlowKernel", future._kernel), []).append(future._task)
     if not found:
         raise AppTypeError("give futures of apps, or a list of them")
     return found.items()

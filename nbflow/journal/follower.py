@@ -26,12 +26,16 @@ PACKED_ROWS = 4096
 
 
 class StateChange(NamedTuple):
-    """Say that `task` came to `state` at `time`; `seconds` is how long the call that ended then took."""
+    """Say that `task` came to `state` at `time`.
+
+    `seconds` is how long the call that ended then took, `slot` where one was sent.
+    """
 
     task: int
     state: int
     time: float
     seconds: float | None
+    slot: str | None = None
 
 
 @final
@@ -120,4 +124,5 @@ class Follower:
 
 _APP = ("app", "name", "kind", "module", "NULL", "line")
 _SECONDS = "iif(event IN ('Returned', 'Spawned', 'TryFailed'), json_extract(detail, '$.seconds'), NULL)"
-_CHANGE = ("task", "state", "time", _SECONDS)
+_SLOT = "iif(event = 'Dispatched', json_extract(detail, '$.slot'), NULL)"
+_CHANGE = ("task", "state", "time", _SECONDS, _SLOT)

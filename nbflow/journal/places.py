@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import secrets
+import sys
 import time
 from pathlib import Path
 
 import platformdirs
 
-__all__ = ["JOURNAL_NAME", "journal_path", "make_private", "new_run_id", "runs_dir", "state_dir"]
+__all__ = ["JOURNAL_NAME", "journal_path", "make_private", "new_run_id", "notebook", "runs_dir", "state_dir"]
 
 JOURNAL_NAME = "journal.sqlite"
 
@@ -33,6 +34,11 @@ def journal_path(run: str) -> Path:
 def new_run_id() -> str:
     """Make a name for a run: unique, and sorted by the time of its start (local time, for people)."""
     return f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
+
+
+def notebook() -> str:
+    """Name the notebook that this kernel serves (a Jupyter server tells it), or else the script."""
+    return os.environ.get("JPY_SESSION_NAME") or (sys.argv[0] if sys.argv else "")
 
 
 def make_private(directory: Path) -> None:

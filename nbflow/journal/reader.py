@@ -14,6 +14,7 @@ from typing import Any, Self, TypeVar, final
 from nbflow.core.states import State
 from nbflow.errors import JournalError
 from nbflow.journal.attempts import Attempt, attempts
+from nbflow.journal.repairs import Repair, repairs
 from nbflow.journal.rows import AppRow, CellRow, EdgeRow, EventRow, OutputRow, TaskRow
 from nbflow.journal.runs import RunInfo, RunStatus, connect, locate, read_info
 from nbflow.journal.standing import Standing
@@ -98,6 +99,14 @@ class Reader:
     def history(self, task: int) -> list[EventRow]:
         """List all that happened to `task`, oldest first, beginning with its submission."""
         return self._rows(EventRow, "SELECT * FROM stream WHERE task = ? ORDER BY seq", task)
+
+    def repairs(self, task: int) -> list[Repair]:
+        """List the retries of `task` by hand, and their undoings, oldest first."""
+        history = self.history(task)
+        if all(event.event != "RetryRequested" for event in history):
+            return []
+        ((first_app,),) = self._ask(("app",), "SELECT app FROM tasks WHERE task = ?", task)
+        return repairs(history, first_app, {row.app: row for row in self.apps()})
 
     def outputs(self, task: int) -> list[OutputRow]:
         """List what the tries of `task` wrote to stdout and stderr, as far as it was kept."""

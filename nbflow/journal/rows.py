@@ -118,7 +118,8 @@ class Detail:
 
     `seconds` is the run time of the call, `delay` the wait before the next try. `cause` is a `Cause`, `error`
     the name of the exception's type. `root` is the task whose failure started it, when that is another one.
-    `why` tells what there was to choose from when the task went to its slot.
+    `why` tells what there was to choose from when the task went to its slot, or for what a retry was asked.
+    With a retry `by` says who asked, and `code` is the app whose function the task runs with from here on.
     """
 
     slot: str | None = None
@@ -130,6 +131,8 @@ class Detail:
     root: int | None = None
     delay: float | None = None
     why: str | None = None
+    by: str | None = None
+    code: int | None = None
 
     def to_json(self) -> str:
         """Write as one JSON object, without what is None, and bounded: a long traceback keeps its end."""

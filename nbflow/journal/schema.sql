@@ -70,7 +70,7 @@ LEFT JOIN events AS ended ON ended.seq = (
 )
 LEFT JOIN events AS failed ON failed.seq = (
   SELECT max(seq) FROM events
-  WHERE task = tasks.task AND event IN ('TryFailed', 'StagingFailed', 'DepFailed') AND states.name <> 'DONE'
+  WHERE task = tasks.task AND event IN ('TryFailed', 'StagingFailed', 'DepFailed', 'Undone') AND states.name <> 'DONE'
 );
 
 -- Everything that happened, in order.

@@ -10,7 +10,6 @@ import os
 import platform
 import queue
 import sqlite3
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -23,7 +22,7 @@ from nbflow import _version
 from nbflow.errors import JournalError
 from nbflow.journal.batch import Batch
 from nbflow.journal.database import Database
-from nbflow.journal.places import journal_path
+from nbflow.journal.places import journal_path, notebook
 
 __all__ = ["Journal"]
 
@@ -34,6 +33,7 @@ RETRY_SECONDS = 1.0
 MAX_WAITING_ROWS = 200_000
 
 _Told = Callable[[JournalError], None]
+_Call = Callable[[], object]
 
 
 @final
@@ -59,8 +59,9 @@ class Journal:
         self.outputs = self._batch.outputs
         self._database = database
         self._told = told
-        self._inbox: queue.SimpleQueue[Batch | threading.Event | None] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[Batch | threading.Event | _Call | None] = queue.SimpleQueue()
         self._hurry = threading.Event()
+        self._owed: list[_Call] = []
         self._waiting = Batch()
         self._retry_at = 0.0
         self._outcome = ""
@@ -108,6 +109,11 @@ class Journal:
         self._hurry.set()
         return done.wait(timeout) and not self._waiting
 
+    def when_written(self, tell: _Call) -> None:
+        """Have `tell()` called, in the journal's thread, once all rows appended before are on disk."""
+        self.commit()
+        self._inbox.put(tell)
+
     def close(self, outcome: str, timeout: float = 10.0) -> None:
         """Write what waits and how the run ended, then stop; rows that cannot be written are given up."""
         self.commit()
@@ -136,11 +142,15 @@ class Journal:
                     self._waiting.absorb(item)
                 case threading.Event():
                     flushed.append(item)
+                case None:
+                    pass
+                case tell:
+                    self._owed.append(tell)
         if self.trouble:
             self.lost += self._waiting.trim(MAX_WAITING_ROWS)
         return flushed, None in items
 
-    def _next_items(self) -> list[Batch | threading.Event | None]:
+    def _next_items(self) -> list[Batch | threading.Event | _Call | None]:
         try:
             items = [self._inbox.get(timeout=RETRY_SECONDS if self._waiting else None)]
         except queue.Empty:
@@ -152,8 +162,14 @@ class Journal:
         return items
 
     def _write(self) -> None:
+        if self._waiting:
+            self._write_rows()
         if not self._waiting:
-            return
+            owed, self._owed = self._owed, []
+            for tell in owed:
+                tell()
+
+    def _write_rows(self) -> None:
         try:
             try:
                 self._database.write(self._waiting)
@@ -200,8 +216,7 @@ def _facts(run: str) -> dict[str, object]:
         "host": platform.node(),
         "pid": os.getpid(),
         "process_started": psutil.Process().create_time(),
-        # A Jupyter server tells its kernels which notebook they serve.
-        "program": os.environ.get("JPY_SESSION_NAME") or (sys.argv[0] if sys.argv else ""),
+        "program": notebook(),
         "directory": _directory(),
         "python": platform.python_version(),
         "nbflow": _version.__version__,

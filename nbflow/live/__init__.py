@@ -4,6 +4,8 @@ A view reads the journal, never the flow, so it cannot hurt a run: `feed` reads 
 `model` and `scene` decide what is to be seen, `graph`, `progress_view` and `terminal` show it.
 """
 
+from nbflow.live import views
+from nbflow.live.document import report
 from nbflow.live.entry import progress, watch
 
-__all__ = ["progress", "watch"]
+__all__ = ["progress", "report", "views", "watch"]

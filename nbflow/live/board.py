@@ -116,10 +116,7 @@ class BoardKeeper:
         """Read what is new and sum up."""
         run = self._reader.info()  # first: what a run that is over has written is all there is
         news, model = self._follower.news(), self._model
-        model.add_apps(news.apps)
-        model.add_tasks(news.tasks)
-        model.add_edges(news.edges)
-        model.add_changes(news.changes)
+        model.take(news)
         self._note_failures(model.drain())
         now = time.time()
         return Board(

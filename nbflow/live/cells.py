@@ -7,8 +7,9 @@ from typing import Any
 
 from IPython import get_ipython
 
-__all__ = ["name_cells"]
+__all__ = ["name_cells", "origin_of"]
 
+_NUMBER = re.compile(r"In\s?\[(\d+)\]")
 _FILE = re.compile(r'File "([^"\n]+)"')
 
 
@@ -23,3 +24,11 @@ def name_cells(traceback: str) -> str:
         return " ".join(known) if known else found[0]
 
     return _FILE.sub(name, traceback)
+
+
+def origin_of(filename: str) -> str | None:
+    """Return the cell of this kernel whose code has this file name, as the journal names it: `In [5]`."""
+    shell: Any = get_ipython()
+    known: tuple[str, str] | None = shell and shell.compile.format_code_name(filename)
+    number = _NUMBER.search(known[1]) if known else None
+    return None if number is None else f"In [{number[1]}]"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from nbflow.live.feed import feed_of
+from nbflow.live.panes import TABS
 from nbflow.live.source import Run, current_run
 from nbflow.live.terminal import TerminalView
 
@@ -13,23 +15,28 @@ if TYPE_CHECKING:
     from nbflow.live.graph import GraphView
     from nbflow.live.progress_view import ProgressView
 
-__all__ = ["progress", "watch"]
+__all__ = ["progress", "show", "watch"]
 
 
 def watch(futures: Any = None) -> GraphView | TerminalView:
-    """Show the task graph of the current run, live.
+    """Show the current run, live: its graph, and in tabs progress, timeline, resources, failures, results.
 
     With `futures` (one, or any arrangement of them), only their tasks and what these need. In a notebook the
-    graph is shown at once, also in the middle of a cell; elsewhere there is a line of progress. Raises
+    view is shown at once, also in the middle of a cell; elsewhere there is a line of progress. Raises
     NotLoaded before `nbflow.load()`.
     """
+    return show(futures, TABS)
+
+
+def show(futures: Any, tabs: Sequence[str]) -> GraphView | TerminalView:
+    """Show some tabs of the view of the current run; the first is in front."""
     run = current_run()
     tasks = _tasks(run, futures)
     if not _is_in_notebook():
         return _in_terminal(run, tasks)
     from nbflow.live.graph import GraphView
 
-    view = GraphView(run, feed_of(run.address), tasks)
+    view = GraphView(run, feed_of(run.address), tasks, tabs=tabs)
     view.show()
     return view
 

@@ -31,6 +31,7 @@ def join_modules(entry: str) -> str:
     return "\n".join(texts.values())
 
 
-def read_style() -> str:
-    """Return the style sheet of the views."""
-    return "\n".join((FOLDER / name).read_text(encoding="utf-8") for name in ("views.css", "panel.css"))
+def read_style(*names: str) -> str:
+    """Return style sheets as one text: these, or those of the views."""
+    sheets = names or ("views.css", "panel.css", "tabs.css")
+    return "\n".join((FOLDER / name).read_text(encoding="utf-8") for name in sheets)

@@ -139,10 +139,7 @@ class Feed:
         """Read what is new and tell every view."""
         news = self._follower.news()
         model = self.model
-        model.add_apps(news.apps)
-        model.add_tasks(news.tasks)
-        model.add_edges(news.edges)
-        model.add_changes(news.changes)
+        model.take(news)
         self._is_over = self._is_over or news.is_over
         changes = model.drain()
         for view in tuple(self._views):

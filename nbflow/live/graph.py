@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any, final
 
+import traitlets
+
 from nbflow.journal.reader import Reader
+from nbflow.live.deeds import do, told
 from nbflow.live.esm import join_modules
 from nbflow.live.feed import Feed, Tick
 from nbflow.live.frames import encode
 from nbflow.live.headline import Headline
-from nbflow.live.picture import draw_run
+from nbflow.live.panes import CHARTS, STILL_WIDTH, TABS, Panes
+from nbflow.live.picture import draw_progress, draw_run
 from nbflow.live.scene import Scene, Update
 from nbflow.live.source import Run
 from nbflow.live.story import tell_app, tell_task
@@ -24,11 +28,16 @@ __all__ = ["GraphView"]
 class GraphView(LiveWidget):
     """Show a run, or some of its tasks and what they need, as a graph that lives while cells run."""
 
-    _esm = join_modules("graph.js")
+    _esm = join_modules("watch.js")
 
-    def __init__(self, run: Run, feed: Feed, tasks: Collection[int] | None = None) -> None:
-        super().__init__(feed, tasks)
+    tabs = traitlets.List(list(TABS)).tag(sync=True)
+
+    def __init__(
+        self, run: Run, feed: Feed, tasks: Collection[int] | None = None, *, tabs: Sequence[str] = TABS
+    ) -> None:
+        super().__init__(feed, tasks, tabs=list(tabs))
         self._run = run
+        self._panes = Panes(feed.model, run.result_of)
         self._scene: Scene | None = None
         self._browsers = 0
         self._was_asked = False
@@ -42,6 +51,9 @@ class GraphView(LiveWidget):
 
     def show_changes(self, tick: Tick, headline: Headline) -> None:
         """Send a frame, if anything is to be seen of the changes."""
+        self._panes.note(tick)
+        if self._panes.is_due(tick.now):
+            self.feed.ask(self._send_pane)
         scene = self._scene
         if scene is None:
             scene = self._scene = Scene(tick.model, self.wanted())
@@ -51,9 +63,12 @@ class GraphView(LiveWidget):
             self._send_frame(update if self._was_asked else scene.whole(), headline)
 
     def draw(self) -> str:
-        """Return the headline and the graph as HTML."""
+        """Return the headline and the graph, or the chart that stands alone, as HTML."""
         if self._scene is None or self.headline is None:
             return ""
+        if self.tabs[0] in CHARTS:
+            chart = self._panes.draw(self.tabs[0], self.wanted(), time.time(), STILL_WIDTH)
+            return draw_progress(self.headline) + chart
         return draw_run(self._scene, self.feed.model, self.headline)
 
     def _send_frame(self, update: Update, headline: Headline) -> None:
@@ -83,7 +98,7 @@ class GraphView(LiveWidget):
         try:
             self._act(reader, content)
         except Exception as error:  # noqa: BLE001 - the outcome is a message
-            self._tell(f"{type(error).__name__}: {error}", is_error=True)
+            self.send(told(f"{type(error).__name__}: {error}", is_error=True))
 
     def _act(self, reader: Reader, content: dict[str, Any]) -> None:
         scene, model = self._scene, self.feed.model
@@ -103,17 +118,18 @@ class GraphView(LiveWidget):
                 scene.toggle(app)
                 self._send_whole()
                 self.send(tell_app(model, scene, app))
-            case {"kind": "retry", "tasks": tasks}:
-                count = self._run.retry(None if tasks is None else [int(task) for task in tasks])
-                self._tell(
-                    f"{count} {'task runs' if count == 1 else 'tasks run'} again"
-                    if count
-                    else "nothing to retry: no failed task is left"
-                )
+            case {"kind": "pane"}:
+                self._panes.ask(content)
+                self._send_pane(reader)
+            case _:
+                for answer in do(self._run, reader, content):
+                    self.send(answer)
+
+    def _send_pane(self, reader: Reader) -> None:
+        pane = self._panes.tell(reader, self.wanted(), time.time())
+        if pane is not None:
+            self.send(pane)
 
     def _send_whole(self) -> None:
         if self._scene is not None and self.headline is not None:
             self._send_frame(self._scene.whole(), self.headline)
-
-    def _tell(self, text: str, *, is_error: bool = False) -> None:
-        self.send({"kind": "told", "text": text, "is_error": is_error})

@@ -10,9 +10,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import final
 
-from nbflow.core.states import State
-from nbflow.journal.follower import StateChange
+from nbflow.core.states import FINAL, State
+from nbflow.journal.follower import News, StateChange
 from nbflow.journal.rows import AppRow, EdgeRow, TaskRow
+from nbflow.live.spans import Spans
 
 __all__ = ["SPAWNED", "Changes", "RunModel", "Summary"]
 
@@ -46,7 +47,7 @@ class Summary:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "total", sum(self.counts))
-        object.__setattr__(self, "finished", sum(self.counts[State.DONE :]))
+        object.__setattr__(self, "finished", sum(self.counts[state] for state in FINAL))
 
     @property
     def left(self) -> int:
@@ -70,6 +71,7 @@ class RunModel:
         self.seconds = array("d", [0.0])
         self.by_app: dict[int, list[int]] = {}
         self.edges: list[EdgeRow] = []
+        self.spans = Spans()
         self.began: float | None = None
         self.latest = 0.0
         self._first_called: dict[tuple[str, str], int] = {}
@@ -77,6 +79,13 @@ class RunModel:
         self._new_tasks: list[int] = []
         self._new_edges = 0
         self._touched: set[int] = set()
+
+    def take(self, news: News) -> None:
+        """Take in all that is new in a journal."""
+        self.add_apps(news.apps)
+        self.add_tasks(news.tasks)
+        self.add_edges(news.edges)
+        self.add_changes(news.changes)
 
     def add_apps(self, rows: Iterable[AppRow]) -> None:
         """Take in apps. One that is defined anew, in a cell run again, is the same app to a reader."""
@@ -94,9 +103,11 @@ class RunModel:
         self.latest = max(self.latest, rows[-1].time)
         app_of, state_of, calls, by_app = self.app_of, self.state_of, self.calls, self.by_app
         shown_as = self._shown_as
-        for task, _, _, defined, _, call, state, spawner, _ in rows:
+        for task, _, time, defined, _, call, state, spawner, _ in rows:
             if app_of[task]:
                 continue
+            if state == State.QUEUED:
+                self.spans.note_ready(task, time)
             app_of[task] = app = shown_as.get(defined, defined)
             state_of[task] = state
             calls[task] = call[:MAX_CALL_LENGTH]
@@ -113,13 +124,19 @@ class RunModel:
 
     def add_changes(self, changes: Iterable[StateChange]) -> None:
         """Take in what happened to tasks, in its order. A task that was never added is skipped."""
-        state_of, app_of, touched = self.state_of, self.app_of, self._touched
+        state_of, app_of, touched, spans = self.state_of, self.app_of, self._touched, self.spans
         known = len(state_of)
         time = self.latest
-        for task, state, time, seconds in changes:
+        for task, state, time, seconds, slot in changes:
             if not 0 < task < known or not app_of[task]:
                 continue
             before = state_of[task]
+            if slot is not None:
+                spans.note_sent(task, slot, time)
+            elif before == State.RUNNING:
+                spans.note_left(task, state, time, seconds)
+            if state == State.QUEUED:
+                spans.note_ready(task, time)
             if state == State.RUNNING:
                 self.started[task] = time
                 self.seconds[task] = 0.0

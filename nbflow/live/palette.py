@@ -11,7 +11,7 @@ from typing import final
 
 from nbflow.core.states import State
 
-__all__ = ["LEGEND", "LOOKS", "MUTED", "TEXT", "Look", "look_of"]
+__all__ = ["BLUE", "GREEN", "GREY", "LEGEND", "LOOKS", "MUTED", "TEXT", "Look", "app_colour", "look_of"]
 
 MUTED = "var(--jp-ui-font-color2, #667080)"
 """The CSS colour of words beside the point."""
@@ -25,6 +25,9 @@ GREEN = ("#2a9d74", "--nbflow-green")
 RED = ("#d32f2f", "--jp-error-color1")
 AMBER = ("#e08a00", "--jp-warn-color1")
 VIOLET = ("#7e57c2", "--nbflow-violet")
+
+APPS = ("#4e8fc7", "#3aa394", "#b98bd0", "#c9a227", "#6f7fd6", "#7fae4b", "#4db6d0", "#a5897a")
+"""Apps, in turn: all about as light, none of them the red of a failure."""
 
 
 @final
@@ -68,6 +71,7 @@ LOOKS: dict[State, Look] = {
     State.DONE: _look("done", "✓", "M-3.5 .3L-1 2.8L3.5-2.5", GREEN, is_solid=True),
     State.FAILED: _look("failed", "✕", "M-3-3L3 3M3-3L-3 3", RED, is_solid=True),
     State.UPSTREAM_FAILED: _look("upstream failed", "⊘", "M-3 3L3-3", RED),
+    State.HELD: _look("held", "⊓", "M-3.5 3V-3H3.5V3", AMBER),
     State.CANCELLED: _look("cancelled", "⊖", "M-3 0H3", GREY),
 }
 
@@ -83,6 +87,7 @@ LEGEND: tuple[State, ...] = (
     State.NEW,
     State.BACKOFF,
     State.PAUSED,
+    State.HELD,
     State.FAILED,
     State.UPSTREAM_FAILED,
     State.CANCELLED,
@@ -93,3 +98,8 @@ LEGEND: tuple[State, ...] = (
 def look_of(state: int) -> Look:
     """Give the look of a state number; one that this nbflow does not know looks like a new task."""
     return LOOKS[State(state)] if 0 <= state < len(State) else LOOKS[State.NEW]
+
+
+def app_colour(app: int) -> str:
+    """Give the colour of an app where a colour cannot tell its state, as in a timeline."""
+    return APPS[(app - 1) % len(APPS)]

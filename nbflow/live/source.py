@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, final
+from weakref import WeakValueDictionary
+
+from nbflow.live.results import NOTHING
 
 if TYPE_CHECKING:
     from nbflow.flow.kernel import DataFlowKernel
@@ -31,8 +34,20 @@ class Run(Protocol):
         """Return the ids of the tasks behind futures, in whatever arrangement these are."""
         ...
 
-    def retry(self, tasks: Collection[int] | None) -> int:
-        """Run these failed tasks again, or all (None); return how many tasks reopened."""
+    def result_of(self, task: int) -> Any:
+        """Return the result of a task that is done, as far as its future was asked for here, or NOTHING."""
+        ...
+
+    def do(self, command: str, **arguments: Any) -> Any:
+        """Do one of the commands that a live run takes; raise ControlError where it cannot be."""
+        ...
+
+    def edit(self, task: int, *, adopt: bool, **changes: Any) -> tuple[int, bool]:
+        """Run a failed task again, edited; return how many tasks reopened, and whether the app was adopted.
+
+        With `adopt` later calls of the app have the edited source too, as if its cell had been run again with
+        it. Raises ControlError where the task cannot be edited so.
+        """
         ...
 
 
@@ -42,6 +57,7 @@ class CurrentRun:
 
     def __init__(self, kernel: DataFlowKernel) -> None:
         self._kernel = kernel
+        self._futures: WeakValueDictionary[int, Any] = WeakValueDictionary()
 
     @property
     def address(self) -> Path | str:
@@ -54,14 +70,36 @@ class CurrentRun:
 
     def tasks_of(self, futures: Any) -> set[int]:
         """Return the ids of the tasks behind futures, in whatever arrangement these are."""
+        from nbflow.flow.future import AppFuture
         from nbflow.flow.inputs import walk_futures
 
-        return self._kernel.tasks_of(walk_futures(futures))
+        found = list(walk_futures(futures))
+        self._futures.update((one.tid, one) for one in found if isinstance(one, AppFuture))
+        return self._kernel.tasks_of(found)
 
-    def retry(self, tasks: Collection[int] | None) -> int:
-        """Run these failed tasks again, or all (None); return how many tasks reopened."""
-        failed = self._kernel.failed(lambda task: tasks is None or task.id in tasks)
-        return self._kernel.retry(failed)
+    def result_of(self, task: int) -> Any:
+        """Return the result of a task that is done, as far as its future was asked for here, or NOTHING."""
+        future = self._futures.get(task)
+        return NOTHING if future is None or not future.done() else future.result()
+
+    def do(self, command: str, **arguments: Any) -> Any:
+        """Do one of the commands that a live run takes; raise ControlError where it cannot be."""
+        from nbflow.flow.commands import Desk
+
+        with closing(Desk(self._kernel)) as desk:
+            return desk.do(command, arguments)
+
+    def edit(self, task: int, *, adopt: bool, **changes: Any) -> tuple[int, bool]:
+        """Run a failed task again, edited; return how many reopened, and whether the app was adopted."""
+        from nbflow.apps.app import adopt as adopt_function
+        from nbflow.flow.editing import revise
+        from nbflow.flow.spec import newest
+
+        kernel, source = self._kernel, changes.get("source")
+        known = [newest(kernel.admission.specs[one.app]).fn for one in kernel.known_tasks() if one.id == task]
+        reopened = self.do("edit", task=task, **changes)["reopened"]
+        is_adopted = adopt and source is not None and adopt_function(known[0], revise(known[0], source))
+        return reopened, is_adopted
 
 
 def flush_journal() -> None:

@@ -8,14 +8,15 @@ from nbflow.core.states import State
 from nbflow.journal.attempts import Attempt, attempts
 from nbflow.journal.reader import Reader
 from nbflow.journal.rows import Detail, EventRow
-from nbflow.live.cells import name_cells
+from nbflow.live.cells import name_cells, origin_of
 from nbflow.live.model import RunModel
 from nbflow.live.scene import Scene
+from nbflow.live.traceback import fold, line_in
 
-__all__ = ["tell_app", "tell_task"]
+__all__ = ["tell_app", "tell_draft", "tell_task"]
 
 LISTED_TASKS = 50
-FAILURES = frozenset(("TryFailed", "StagingFailed", "DepFailed"))
+FAILURES = frozenset(("TryFailed", "StagingFailed", "DepFailed", "Undone"))
 MAX_OUTPUT_LENGTH = 20_000
 
 
@@ -39,14 +40,34 @@ def tell_task(reader: Reader, model: RunModel, task: int) -> dict[str, Any]:
         "waited": last.started - record.submitted if last and last.started else None,
         "seconds": record.seconds,
         "slot": record.slot or (last.slot if last else None),
-        "can_retry": record.state is State.FAILED,
+        "why": last.why if last else None,
+        "cell": record.cell_id,
+        "can_retry": record.state in (State.FAILED, State.CANCELLED),
+        "can_cancel": not record.state.is_final,
         "failure": failure,
         "attempts": [_attempt(one) for one in tries],
+        "repairs": [str(repair) for repair in reader.repairs(task)],
         "outputs": [
             {"stream": row.stream, "text": row.text[-MAX_OUTPUT_LENGTH:], "nbytes": row.nbytes}
             for row in reader.outputs(task)
             if row.text
         ],
+    }
+
+
+def tell_draft(reader: Reader, draft: dict[str, Any]) -> dict[str, Any]:
+    """Tell what can be edited of a failed task, and which cell of the notebook defines its function."""
+    tracebacks = [
+        detail.traceback for detail in map(_detail_of, reader.history(draft["task"])) if detail.traceback
+    ]
+    line = line_in(tracebacks[-1], draft["filename"]) if tracebacks else None
+    origin = origin_of(draft["filename"])
+    cells = {cell.origin: cell.cell_id for cell in reader.cells()} if origin else {}
+    return draft | {
+        "kind": "draft",
+        "marked": None if line is None else line - draft["line"],
+        "defined_in": origin,
+        "cell": cells.get(origin or ""),
     }
 
 
@@ -74,8 +95,20 @@ def tell_app(model: RunModel, scene: Scene, app: int) -> dict[str, Any]:
 
 
 def _urgency(state: int) -> int:
-    order = (State.FAILED, State.BACKOFF, State.PAUSED, State.UPSTREAM_FAILED, State.RUNNING, State.CANCELLED)
+    order = (
+        State.FAILED,
+        State.BACKOFF,
+        State.HELD,
+        State.PAUSED,
+        State.UPSTREAM_FAILED,
+        State.RUNNING,
+        State.CANCELLED,
+    )
     return order.index(State(state)) if state in order else len(order)
+
+
+def _detail_of(event: EventRow) -> Detail:
+    return Detail.from_json(event.detail)
 
 
 def _failure(history: list[EventRow], task: int) -> dict[str, Any] | None:
@@ -92,9 +125,13 @@ def _failure(history: list[EventRow], task: int) -> dict[str, Any] | None:
     return {
         "error": detail.error,
         "message": detail.message,
-        "traceback": detail.traceback and name_cells(detail.traceback),
+        "traceback": _sections(detail.traceback or ""),
         "root": detail.root if detail.root != task else None,
     }
+
+
+def _sections(traceback: str) -> list[dict[str, str]]:
+    return [{"text": name_cells(part.text), "title": part.title} for part in fold(traceback)]
 
 
 def _attempt(one: Attempt) -> dict[str, Any]:

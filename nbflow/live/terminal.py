@@ -23,7 +23,15 @@ __all__ = ["TerminalView", "progress"]
 
 LINE_SECONDS = 10.0
 BAR_WIDTH = 20
-URGENT = (State.FAILED, State.UPSTREAM_FAILED, State.BACKOFF, State.PAUSED, State.RUNNING, State.JOINING)
+URGENT = (
+    State.FAILED,
+    State.UPSTREAM_FAILED,
+    State.BACKOFF,
+    State.HELD,
+    State.PAUSED,
+    State.RUNNING,
+    State.JOINING,
+)
 COLOURS = {
     State.DONE: "green",
     State.RUNNING: "blue",
@@ -31,6 +39,7 @@ COLOURS = {
     State.FAILED: "bold red",
     State.UPSTREAM_FAILED: "red",
     State.BACKOFF: "yellow",
+    State.HELD: "yellow",
     State.PAUSED: "yellow",
 }
 

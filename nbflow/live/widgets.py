@@ -45,8 +45,10 @@ class LiveWidget(anywidget.AnyWidget):
     looks: Any = traitlets.List().tag(sync=True)
     order: Any = traitlets.List().tag(sync=True)
 
-    def __init__(self, feed: Feed, tasks: Collection[int] | None) -> None:
-        super().__init__(looks=[_told(state) for state in State], order=[int(state) for state in LEGEND])
+    def __init__(self, feed: Feed, tasks: Collection[int] | None, **traits: Any) -> None:
+        super().__init__(
+            looks=[_told(state) for state in State], order=[int(state) for state in LEGEND], **traits
+        )
         free_callbacks(self)
         self.feed = feed
         self.headline: Headline | None = None

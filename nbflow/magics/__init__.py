@@ -14,17 +14,19 @@ def register(ipython: Any) -> None:
     """Give an IPython shell the magics of nbflow: what `%load_ext nbflow` does."""
     from nbflow.magics.apps import AppMagics
     from nbflow.magics.line import LineMagics
+    from nbflow.magics.plan import PlanMagics
 
-    ipython.register_magics(AppMagics)
-    ipython.register_magics(LineMagics)
+    for magics in (AppMagics, LineMagics, PlanMagics):
+        ipython.register_magics(magics)
 
 
 def unregister(ipython: Any) -> None:
     """Take the magics away again: what `%unload_ext nbflow` does."""
     from nbflow.magics.apps import AppMagics
     from nbflow.magics.line import LineMagics
+    from nbflow.magics.plan import PlanMagics
 
-    for magics in (AppMagics, LineMagics):
+    for magics in (AppMagics, LineMagics, PlanMagics):
         for kind, names in magics.magics.items():
             for name in names:
                 ipython.magics_manager.magics[kind].pop(name, None)

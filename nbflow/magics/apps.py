@@ -13,8 +13,8 @@ from IPython.core.magic import Magics, cell_magic, magics_class, no_var_expand
 from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
 
 from nbflow.apps.decorators import bash_app, python_app
-from nbflow.apps.options import OPTION_NAMES
 from nbflow.errors import AppTypeError
+from nbflow.flow.options import OPTION_NAMES
 from nbflow.magics.cells import bash_source, define, python_source
 
 __all__ = ["AppMagics"]
@@ -30,6 +30,7 @@ _DECLARATIONS = (
     argument("--gpus", type=int, help="GPUs that a call occupies"),
     argument("--executors", nargs="*", help="labels of the executors that may run it"),
     argument("--priority", type=int, help="higher goes first"),
+    argument("--on-failure", choices=("fail", "hold"), help="what tasks do that wait for a failed call"),
     argument("--label", help="what views show instead of the app's name"),
     argument("--strict", action="store_true", default=None, help="a command runs with set -e -u -o pipefail"),
 )

@@ -11,14 +11,19 @@ from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_magic, magics_class, no_var_expand
 
 from nbflow import live
+from nbflow.config.sessions import sessions, stop_session
+from nbflow.config.sites import check_named, job_script, site_rows
+from nbflow.control.words import add_changes, add_choice, changes, told
 from nbflow.core.states import State
 from nbflow.flow import current
+from nbflow.flow.kernel import DataFlowKernel
 from nbflow.flow.load import load
 from nbflow.flow.nodes import nodes, scale
+from nbflow.flow.request import Request
+from nbflow.flow.selection import choose, choose_failed, describe_choice
 from nbflow.journal.reader import open_run
 from nbflow.live.headline import Headline
 from nbflow.live.model import Summary
-from nbflow.live.source import current_run
 
 __all__ = ["LineMagics", "Said"]
 
@@ -53,8 +58,19 @@ class LineMagics(Magics):
             %nbflow progress                   show one line
             %nbflow tasks failed               list tasks, here those in one state
             %nbflow retry                      run all failed tasks again, and what waits for them
+            %nbflow retry --app train --error MemoryError --memory 8GB
+                                               run these again, with more memory
+            %nbflow undo                       take the last retry back
+            %nbflow release                    fail what is held until a failed task is retried
+            %nbflow pause train                start no more tasks of an app; without a name, none at all
+            %nbflow resume                     start again what is paused
             %nbflow nodes                      list blocks and nodes, and what runs where
             %nbflow scale 4                    have four blocks (`scale 4 mycluster` among several sites)
+            %nbflow sites                      list the sites that are described
+            %nbflow sites check mycluster      log in to one and look at what work needs there
+            %nbflow sites render mycluster     show the job script that it would be sent
+            %nbflow sites sessions             list pilots, also those that a kernel left
+            %nbflow sites stop NAME            end those that no kernel uses
             %nbflow cancel train               cancel the unfinished tasks of an app; without a name, all
             %nbflow clear                      end the run: cancel what is unfinished, stop all processes
 
@@ -107,14 +123,55 @@ def _tasks(words: list[str]) -> Any:
 
 
 def _cancel(words: list[str]) -> Said:
-    cancelled = current.current().cancel_all(_take(words, 1))
-    return Said(f"cancelled {cancelled} {'task' if cancelled == 1 else 'tasks'}")
+    kernel, app, numbers = _chosen("cancel", words)
+    wanted = choose(kernel, app=app, numbers=numbers)
+    return Said(told("cancel", kernel.cancel(task for task in wanted if not task.state.is_final)))
 
 
 def _retry(words: list[str]) -> Said:
+    parser = _Parser(prog="%nbflow retry", add_help=False)
+    parser.add_argument("--failed", action="store_true")
+    add_choice(parser)
+    parser.add_argument("--error")
+    add_changes(parser)
+    given = parser.parse_args(words)
+    kernel = current.current()
+    wanted = choose_failed(kernel, app=given.app, numbers=given.task, error=given.error)
+    why = describe_choice(app=given.app, numbers=given.task, error=given.error)
+    reopened = kernel.retry(wanted, Request(options=changes(given), by="%nbflow retry", why=why))
+    return Said(told("retry", reopened))
+
+
+def _undo(words: list[str]) -> Said:
     _take(words, 0)
-    reopened = current_run().retry(None)
-    return Said(f"{reopened} {'task runs' if reopened == 1 else 'tasks run'} again")
+    return Said(told("undo", current.current().undo(by="%nbflow undo")))
+
+
+def _release(words: list[str]) -> Said:
+    kernel, app, numbers = _chosen("release", words)
+    is_all = app is None and numbers is None
+    return Said(told("release", kernel.release(None if is_all else choose(kernel, app=app, numbers=numbers))))
+
+
+def _pause(words: list[str]) -> Said:
+    kernel, app, numbers = _chosen("pause", words)
+    tasks = None if numbers is None else choose(kernel, app=app, numbers=numbers)
+    return Said(told("pause", kernel.pauses.pause(app=app, tasks=tasks)))
+
+
+def _resume(words: list[str]) -> Said:
+    kernel, app, numbers = _chosen("resume", words)
+    tasks = None if numbers is None else choose(kernel, app=app, numbers=numbers)
+    return Said(told("resume", kernel.pauses.resume(app=app, tasks=tasks)))
+
+
+def _chosen(command: str, words: list[str]) -> tuple[DataFlowKernel, str | None, list[int] | None]:
+    """Return the kernel and which of its tasks are meant: an app, also without `--app`, or numbers."""
+    parser = _Parser(prog=f"%nbflow {command}", add_help=False)
+    parser.add_argument("name", nargs="?")
+    add_choice(parser)
+    given = parser.parse_args(words)
+    return current.current(), given.app or given.name, given.task
 
 
 def _nodes(words: list[str]) -> Any:
@@ -131,6 +188,27 @@ def _scale(words: list[str]) -> Any:
     return nodes()
 
 
+def _sites(words: list[str]) -> Any:
+    match words:
+        case []:
+            rows = site_rows()
+            width = max(len(row.site) for row in rows)
+            return Said("\n".join(f"{row.site:<{width}}  {row.title or row.problem}" for row in rows))
+        case ["check", name]:
+            return Said("\n".join(map(str, check_named(name))))
+        case ["render", name]:
+            return Said(job_script(name))
+        case ["stop", name]:
+            stop_session(name)
+            return sessions()
+        case ["sessions"]:
+            return sessions()
+        case _:
+            raise UsageError(
+                "%nbflow sites: alone, or with `check NAME`, `render NAME`, `sessions`, `stop NAME`"
+            )
+
+
 def _clear(words: list[str]) -> None:
     _take(words, 0)
     current.clear()
@@ -142,9 +220,14 @@ _COMMANDS: dict[str, Callable[[list[str]], Any]] = {
     "progress": _progress,
     "tasks": _tasks,
     "retry": _retry,
+    "undo": _undo,
+    "release": _release,
+    "pause": _pause,
+    "resume": _resume,
     "cancel": _cancel,
     "nodes": _nodes,
     "scale": _scale,
+    "sites": _sites,
     "load": _load,
     "clear": _clear,
 }

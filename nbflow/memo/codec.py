@@ -12,6 +12,7 @@ from nbflow.errors import NotMemoizable
 
 __all__ = ["decode", "encode"]
 
+_TO_JSON = json.JSONEncoder(separators=(",", ":")).encode
 _SCALARS = frozenset((type(None), bool, int, float, str))
 _JSON_DEPTH = 20
 _PLAIN_KINDS = "biufcSU"
@@ -20,7 +21,7 @@ _PLAIN_KINDS = "biufcSU"
 def encode(value: Any) -> tuple[str, bytes]:
     """Return the name of a codec, and the value in it. Raises NotMemoizable when nothing can keep it."""
     if _is_json(value, _JSON_DEPTH):
-        return "json", json.dumps(value, separators=(",", ":")).encode()
+        return "json", _TO_JSON(value).encode()
     if type(value) is bytes:
         return "bytes", value
     if _is_plain_array(value):

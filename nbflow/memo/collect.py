@@ -14,6 +14,7 @@ __all__ = ["Garbage", "find_garbage", "forget", "size_limit"]
 
 LIMIT_VARIABLE = "NBFLOW_CACHE_LIMIT"
 DEFAULT_LIMIT = 10 * 10**9
+KEYS_OF_APP = "SELECT key FROM results JOIN codes ON codes.id = results.code WHERE app = ?"
 
 
 @final
@@ -58,7 +59,7 @@ def find_garbage(
 
 def forget(store: Store, app: str) -> int:
     """Forget all results of the apps of this name; return how many there were."""
-    keys = [row[0] for row in store.query("SELECT key FROM results WHERE app = ?", app)]
+    keys = [row[0] for row in store.query(KEYS_OF_APP, app)]
     if keys:
         store.remove(keys)
     return len(keys)

@@ -1,18 +1,22 @@
-CREATE TABLE IF NOT EXISTS results (
-    key BLOB PRIMARY KEY,
+CREATE TABLE IF NOT EXISTS codes (
+    id INTEGER PRIMARY KEY,
+    digest BLOB NOT NULL,
     app TEXT NOT NULL,
     kind TEXT NOT NULL,
-    code BLOB NOT NULL,
-    forms TEXT NOT NULL,    -- JSON: argument -> [form, how it reads]
-    outputs TEXT NOT NULL,  -- JSON: [path, digest] of each file that the call wrote
-    codec TEXT NOT NULL,
-    payload BLOB NOT NULL,  -- the result, or the digest of the file that holds a large one
-    is_apart INTEGER NOT NULL,
-    nbytes INTEGER NOT NULL,
-    created REAL NOT NULL,
-    used REAL NOT NULL,
-    seal BLOB NOT NULL      -- HMAC with the user's key over all that a hit believes
+    parts TEXT NOT NULL,    -- JSON: [name, digest, text] of all that the code reaches
+    UNIQUE (digest, app, kind)
 );
-CREATE INDEX IF NOT EXISTS results_by_app ON results (app, created);
-CREATE INDEX IF NOT EXISTS results_by_use ON results (used);
-CREATE TABLE IF NOT EXISTS codes (digest BLOB PRIMARY KEY, parts TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS results (
+    key BLOB PRIMARY KEY,
+    code INTEGER NOT NULL,
+    nbytes INTEGER NOT NULL,
+    asked REAL NOT NULL,    -- when the call was looked up
+    used REAL NOT NULL,
+    seconds REAL NOT NULL,  -- how long it ran
+    codec TEXT NOT NULL,
+    is_apart INTEGER NOT NULL,
+    outputs TEXT NOT NULL,  -- JSON: [path, digest] of each file that the call wrote
+    forms TEXT NOT NULL,    -- Python literal: argument -> its form, or (form, how it reads)
+    seal BLOB NOT NULL,     -- BLAKE2 with the user's key over all that a hit believes
+    payload BLOB NOT NULL   -- the result, or the digest of the file that holds a large one
+);

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, TypeVar, final
 
 from nbflow.memo.codec import decode
+from nbflow.memo.keys import Code
 from nbflow.memo.places import make_private, user_key, write_durably
 
 __all__ = ["Entry", "Outputs", "Record", "Store"]
@@ -30,9 +31,10 @@ __all__ = ["Entry", "Outputs", "Record", "Store"]
 log = logging.getLogger("nbflow")
 T = TypeVar("T")
 
-DATABASE = "results-1.sqlite"
+DATABASE = "results-2.sqlite"
 INLINE_NBYTES = 1 << 16
 BUSY_SECONDS = 5.0
+SEAL_NBYTES = 32
 USED_SECONDS = 3600.0
 """How far back the noted time of the last use may lie: a write for each hit would cost more than the hit."""
 
@@ -48,29 +50,40 @@ PASSING = frozenset(
 )
 """What is wrong with the disk or for the moment, not with the database: next time it may work."""
 
-MOST_KEYS = 500
+MOST_VARIABLES = 12_000
+"""In one statement, where SQLite takes so many: Python's lock is let go of for each, and waited for again."""
+
+WIDTH = 12
+CACHE_KIB = 1 << 16
+"""Keys lie all over the index: with SQLite's own 2 MB each look at a large store is a read."""
+
+CHECKPOINT_PAGES = 8_000
+"""For the same reason: pages that many commits change are copied back once, not once for each."""
+
 COLUMNS = "key, codec, payload, is_apart, outputs, used, seal"
 Outputs = Sequence[tuple[str, str]]
 
 
 @final
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True)
 class Record:
-    """Be the result of one call, on its way into the store."""
+    """Be the result of one call, looked up at `asked`, on its way into the store.
+
+    Not frozen, as Entry is not: there is one for each call, and a frozen one costs 2 us.
+    """
 
     key: bytes
-    app: str
-    kind: str
-    code: bytes
-    parts: Sequence[tuple[str, str, str]]
-    forms: dict[str, tuple[str, str]]
+    code: Code
+    forms: str
     outputs: Outputs
     codec: str
     data: bytes
+    asked: float
+    seconds: float
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Entry:
     """Be what a call gave: its value as `codec` and `data`, and the digests of the files that it wrote."""
 
@@ -99,10 +112,13 @@ class Store:
         self._connection: sqlite3.Connection | None = None
         self._has_warned = False
 
-    def find(self, keys: Iterable[bytes]) -> dict[bytes, Entry]:
-        """Return what is remembered of these calls; nothing that is damaged."""
+    def find(self, keys: Iterable[bytes], *, is_use: bool = True) -> dict[bytes, Entry]:
+        """Return what is remembered of these calls; nothing that is damaged.
+
+        Results that are used go last when the store is full; a mere look may say that it `is_use` not.
+        """
         wanted = list(keys)
-        return self._run(lambda: self._find(wanted), {}) if wanted else {}
+        return self._run(lambda: self._find(wanted, is_use=is_use), {}) if wanted else {}
 
     def add(self, records: Sequence[Record]) -> None:
         """Remember results; when this returns they outlive the process."""
@@ -146,7 +162,10 @@ class Store:
             )
             connection.text_factory = _text
             try:
-                connection.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL")
+                connection.executescript(
+                    "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; "
+                    f"PRAGMA cache_size = -{CACHE_KIB}; PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}"
+                )
                 schema = resources.files("nbflow.memo").joinpath("schema.sql").read_text(encoding="utf-8")
                 connection.executescript(schema)
             except BaseException:
@@ -154,6 +173,9 @@ class Store:
                 raise
             self._connection = connection
         return self._connection
+
+    def _most_variables(self) -> int:
+        return min(MOST_VARIABLES, self._open().getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER))
 
     def _set_aside(self, why: str) -> None:
         """Begin anew where a database cannot be read: what it held is recomputed."""
@@ -170,12 +192,13 @@ class Store:
             self._has_warned = True
             log.warning("nbflow: the store of results in %s: %s", self.directory, why)
 
-    def _find(self, keys: list[bytes]) -> dict[bytes, Entry]:
+    def _find(self, keys: list[bytes], *, is_use: bool) -> dict[bytes, Entry]:
         found: dict[bytes, Entry] = {}
         stale: list[bytes] = []
         now = time.time()
-        for start in range(0, len(keys), MOST_KEYS):
-            some = keys[start : start + MOST_KEYS]
+        step = self._most_variables()
+        for start in range(0, len(keys), step):
+            some = keys[start : start + step]
             marks = ", ".join("?" * len(some))
             for row in self._open().execute(f"SELECT {COLUMNS} FROM results WHERE key IN ({marks})", some):
                 entry = self._entry(row)
@@ -183,7 +206,7 @@ class Store:
                     found[row[0]] = entry
                     if not isinstance(row[5], float) or now - row[5] > USED_SECONDS:
                         stale.append(row[0])
-        if stale:
+        if stale and is_use:
             with self._transaction() as connection:
                 connection.executemany(
                     "UPDATE results SET used = ? WHERE key = ?", [(now, key) for key in stale]
@@ -213,21 +236,24 @@ class Store:
 
     def _seal(self, *fields: Any) -> bytes:
         sealed = repr(fields).encode("utf-8", "surrogatepass")
-        return hmac.digest(self._key, sealed, "sha256")
+        return hashlib.blake2b(sealed, key=self._key, digest_size=SEAL_NBYTES).digest()
 
     def _blob(self, digest: bytes) -> Path:
         return self.directory / "blobs" / digest.hex()
 
     def _add(self, records: Sequence[Record]) -> None:
         now = time.time()
-        rows = [self._row(record, now) for record in records]
-        parts = {record.code: record.parts for record in records}
-        codes = [(code, json.dumps(told)) for code, told in parts.items()]
+        codes = {id(record.code): record.code for record in records}
         with self._transaction() as connection:
-            connection.executemany("INSERT OR IGNORE INTO codes VALUES (?, ?)", codes)
-            connection.executemany(f"INSERT OR REPLACE INTO results VALUES ({', '.join('?' * 13)})", rows)
+            ids = {key: _code_id(connection, code) for key, code in codes.items()}
+            rows = [value for record in records for value in self._row(record, ids[id(record.code)], now)]
+            step = self._most_variables() // WIDTH * WIDTH
+            for start in range(0, len(rows), step):
+                some = rows[start : start + step]
+                marks = ", ".join((f"({', '.join('?' * WIDTH)})",) * (len(some) // WIDTH))
+                connection.execute(f"INSERT OR REPLACE INTO results VALUES {marks}", some)
 
-    def _row(self, record: Record, now: float) -> tuple[Any, ...]:
+    def _row(self, record: Record, code: int, now: float) -> tuple[Any, ...]:
         """Return the row of a record; a large result is on the disk before its row is."""
         payload, is_apart = record.data, int(len(record.data) > INLINE_NBYTES)
         if is_apart:
@@ -240,15 +266,15 @@ class Store:
         outputs = json.dumps(record.outputs) if record.outputs else "[]"
         seal = self._seal(record.key, record.codec, payload, is_apart, outputs)
         return (
-            record.key, record.app, record.kind, record.code, json.dumps(record.forms), outputs, record.codec,
-            payload, is_apart, len(record.data), now, now, seal,
+            record.key, code, len(record.data), record.asked, now, record.seconds, record.codec, is_apart,
+            outputs, record.forms, seal, payload,
         )  # fmt: skip
 
     def _remove(self, keys: Sequence[bytes]) -> None:
         connection = self._open()
         with self._transaction():
             connection.executemany("DELETE FROM results WHERE key = ?", [(key,) for key in keys])
-            connection.execute("DELETE FROM codes WHERE digest NOT IN (SELECT code FROM results)")
+            connection.execute("DELETE FROM codes WHERE id NOT IN (SELECT code FROM results)")
         kept = {row[0].hex() for row in connection.execute("SELECT payload FROM results WHERE is_apart = 1")}
         old = time.time() - USED_SECONDS  # a younger file may be one whose row is about to be written
         for path in (self.directory / "blobs").iterdir():
@@ -266,6 +292,16 @@ class Store:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
+
+
+def _code_id(connection: sqlite3.Connection, code: Code) -> int:
+    known = code.fingerprint.digest, code.app, code.kind
+    connection.execute(
+        "INSERT OR IGNORE INTO codes (digest, app, kind, parts) VALUES (?, ?, ?, ?)",
+        (*known, json.dumps(code.fingerprint.parts)),
+    )
+    sql = "SELECT id FROM codes WHERE digest = ? AND app = ? AND kind = ?"
+    return int(connection.execute(sql, known).fetchone()[0])
 
 
 def _text(data: bytes) -> str:

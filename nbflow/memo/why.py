@@ -2,88 +2,111 @@
 
 from __future__ import annotations
 
+import ast
 import difflib
 import json
+import textwrap
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
-from nbflow.memo.keys import Forms
+from nbflow.memo.keys import Code
 from nbflow.memo.store import Store
+from nbflow.wire.fingerprint import CodePart, Fingerprint
 
-__all__ = ["Story", "explain"]
+__all__ = ["Story", "explain", "recall"]
 
 COMPARED = 50
 """So many of the newest calls are compared with."""
 
 DIFF_LINES = 40
 
-Parts = Sequence[tuple[str, str, str]]
+Parts = Sequence[CodePart]
 
 
 @final
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Story:
-    """Say what a look-up found. A plain `note` is the whole answer; without one `key` was not known.
+    """Say which call was run, and when it was looked up."""
 
-    `time` is that of the look-up; `forms` are the arguments' while the store does not have them. It is
-    changed in place: there is one for each call that was run.
-    """
+    key: bytes
+    code: Code
+    forms: str
+    asked: float
 
-    key: bytes = b""
-    app: str = ""
-    kind: str = ""
-    code: bytes = b""
-    parts: Sequence[tuple[str, str, str]] = ()
-    forms: Forms | None = None
-    time: float = 0.0
-    note: str = ""
+
+def recall(store: Store, key: bytes) -> Story | None:
+    """Return the story of a call that is remembered; None when it no longer is."""
+    rows = store.query(
+        "SELECT app, kind, digest, parts, forms, asked FROM results JOIN codes ON codes.id = results.code "
+        "WHERE key = ?",
+        key,
+    )
+    if not rows:
+        return None
+    app, kind, digest, parts, forms, asked = rows[0]
+    return Story(key, Code(app, kind, Fingerprint(digest, _parts(parts))), forms, asked)
 
 
 def explain(store: Store, story: Story) -> str:
-    """Return why a call was run anew or not, for people; for a miss, with a diff of code or arguments."""
-    if story.note:
-        return story.note
+    """Return why a call was run anew, for people, with a diff of code or arguments."""
+    code = story.code
     known = store.query(
-        "SELECT code, forms, kind, created FROM results WHERE app = ? AND created < ? AND key != ? "
-        "ORDER BY created DESC LIMIT ?",
-        *(story.app, story.time, story.key, COMPARED),
+        "SELECT digest, forms, kind, asked FROM results JOIN codes ON codes.id = results.code "
+        "WHERE app = ? AND asked < ? AND key != ? ORDER BY results.rowid DESC LIMIT ?",
+        *(code.app, story.asked, story.key, COMPARED),
     )
-    own = {name: form for name, (form, _) in _forms(store, story).items()}
     if not known:
-        return f"miss: no call of {story.app} was remembered before"
-    code, text, kind, created = min(known, key=lambda row: _distance(story, own, row))
-    when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(created))
+        return f"miss: no call of {code.app} was remembered before"
+    own = _arguments(story.forms)
+    digest, text, kind, asked = min(known, key=lambda row: _distance(code, own, row))
+    when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(asked))
     lines = [f"miss: compared with the most similar call that is remembered, of {when}"]
-    if kind != story.kind:
-        lines.append(f"options: {kind} -> {story.kind}")
-    if code != story.code:
-        lines += _code_changes(_parts(store, code), story.parts)
-    lines += _argument_changes(json.loads(text), _forms(store, story))
+    if kind != code.kind:
+        lines.append(f"options: {kind} -> {code.kind}")
+    if digest != code.fingerprint.digest:
+        rows = store.query("SELECT parts FROM codes WHERE digest = ?", digest)
+        lines += _code_changes(_parts(rows[0][0]) if rows else (), code.fingerprint.parts)
+    lines += _argument_changes(_arguments(text), own)
     if len(lines) == 1:
         lines.append("its output files: other names")
     return "\n".join(lines)
 
 
-def _forms(store: Store, story: Story) -> dict[str, Any]:
-    if story.forms is not None:
-        return {name: (form, "") for name, form in story.forms.items()}
-    rows = store.query("SELECT forms FROM results WHERE key = ?", story.key)
-    return dict(json.loads(rows[0][0])) if rows else {}
+Arguments = dict[str, tuple[str, str]]
+"""Form and picture of each argument by its name."""
 
 
-def _distance(story: Story, own: Forms, row: tuple[Any, ...]) -> tuple[int, float]:
+def _arguments(text: str) -> Arguments:
+    """Read what the store tells of arguments; nothing when it is damaged."""
+    try:
+        told = ast.literal_eval(text)
+        return {
+            name: (form, "" if form.startswith("=") else form.partition(" ")[2])
+            if isinstance(form, str)
+            else (form[0], form[1])
+            for name, form in told.items()
+        }
+    except (ValueError, SyntaxError, AttributeError, LookupError, TypeError, MemoryError, RecursionError):
+        return {}
+
+
+def _distance(code: Code, own: Arguments, row: tuple[Any, ...]) -> tuple[int, float]:
     """Return how many things differ, the code as one; the newest of equally near ones is nearest."""
-    code, text, kind, created = row
-    other = {name: form for name, (form, _) in json.loads(text).items()}
-    changed = sum(own.get(name) != other.get(name) for name in own.keys() | other.keys())
-    return (code != story.code) + (kind != story.kind) + changed, -created
+    digest, text, kind, asked = row
+    other, nothing = _arguments(text), ("", "")
+    changed = sum(
+        own.get(name, nothing)[0] != other.get(name, nothing)[0] for name in own.keys() | other.keys()
+    )
+    return (digest != code.fingerprint.digest) + (kind != code.kind) + changed, -asked
 
 
-def _parts(store: Store, code: bytes) -> Parts:
-    rows = store.query("SELECT parts FROM codes WHERE digest = ?", code)
-    return [(name, digest, text) for name, digest, text in json.loads(rows[0][0])] if rows else []
+def _parts(text: str) -> tuple[CodePart, ...]:
+    try:
+        return tuple(CodePart(*part) for part in json.loads(text))
+    except (ValueError, TypeError):
+        return ()
 
 
 def _code_changes(before: Parts, after: Parts) -> list[str]:
@@ -110,11 +133,13 @@ def _changed_digests(old: dict[str, tuple[str, str]], new: dict[str, tuple[str, 
 
 
 def _diff(before: str, after: str) -> list[str]:
-    diff = difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=1)
+    # A function may stand deeper in another than it did: that is no change.
+    old, new = (textwrap.dedent(text).splitlines() for text in (before, after))
+    diff = difflib.unified_diff(old, new, lineterm="", n=1)
     return [f"    {line}" for line in list(diff)[2 : DIFF_LINES + 2]]
 
 
-def _argument_changes(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+def _argument_changes(before: Arguments, after: Arguments) -> list[str]:
     lines = []
     for name in dict.fromkeys((*after, *before)):
         was, now = before.get(name, ("", "not given")), after.get(name, ("", "not given"))

@@ -35,6 +35,7 @@ class BatchProvider:
         self,
         system: BatchSystem,
         session: Session,
+        before: tuple[str, ...] = (),
         *,
         clock: Callable[[], float] = time.monotonic,
         pause: Callable[[float], None] = time.sleep,
@@ -42,6 +43,7 @@ class BatchProvider:
         self.trouble = ""
         self._system = system
         self._session = session
+        self._before = before
         self._clock = clock
         self._pause = pause
         self._tracks: dict[JobId, Track] = {}
@@ -50,7 +52,8 @@ class BatchProvider:
     def submit(self, spec: JobSpec) -> JobId:
         """Have a job queued, and return its id; see Provider for what is raised."""
         script = self._system.render(spec).encode("utf-8", "surrogateescape")
-        job = self._look_for(spec.name) if spec.name in self._uncertain else None
+        may_exist = spec.may_exist or spec.name in self._uncertain
+        job = self._look_for(spec.name) if may_exist else None
         if job is None:
             self._uncertain.add(spec.name)  # until an answer came; an interrupt may fall in between
             job = self._hand_in(spec, script)
@@ -153,7 +156,7 @@ class BatchProvider:
         return query.parse(answer) if answer or done.exit_code == 0 else {}
 
     def _run(self, argv: tuple[str, ...], content: bytes = b"") -> Completed:
-        return self._session.run(argv, input=content, timeout_seconds=COMMAND_SECONDS)
+        return self._session.run((*self._before, *argv), input=content, timeout_seconds=COMMAND_SECONDS)
 
 
 def _answer(done: Completed, source: Query | Find) -> str:

@@ -94,7 +94,7 @@ class JobSpec:
     that run before it, `directives` options for the batch system as its own command takes them
     (`--qos=high`), one each: both are used as they are. `memory_nbytes`, `cores_per_node` and
     `gpus_per_node` are for each node. Output goes nowhere unless `stdout` says a path; without `stderr` both
-    go there.
+    go there. `may_exist` tells that a job of this name may have been asked for before.
     """
 
     name: str
@@ -115,6 +115,7 @@ class JobSpec:
     directives: tuple[str, ...] = ()
     stdout: str = "/dev/null"
     stderr: str = ""
+    may_exist: bool = False
 
     def __post_init__(self) -> None:
         _must_match(NAME, "name", self.name, "a letter, then up to 62 letters, digits, '_', '.' or '-'")

@@ -36,9 +36,12 @@ def provider_names() -> list[str]:
     return PROVIDERS.names()
 
 
-def open_provider(name: str, session: Session) -> Provider:
-    """Return the provider of this name, working through a session. Raises ConfigError for an unknown name."""
-    return BatchProvider(_system(name), session)
+def open_provider(name: str, session: Session, before: tuple[str, ...] = ()) -> Provider:
+    """Return the provider of this name, working through a session. Raises ConfigError for an unknown name.
+
+    `before` are words in front of each command, which give it the environment that it needs.
+    """
+    return BatchProvider(_system(name), session, before)
 
 
 def render_job(name: str, spec: JobSpec) -> str:

@@ -6,14 +6,16 @@ What this side has (versions, clock) is passed in; what the other side has is as
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any, final
 
 from nbflow.errors import NbflowError, SiteError
 from nbflow.sites.model import Scheduler, Site
-from nbflow.sites.session import Completed, Session
+from nbflow.sites.opening import interpreter
+from nbflow.sites.session import Session
+from nbflow.sites.setup import in_setup
 
 __all__ = ["PACKAGES", "Check", "Here", "check_site"]
 
@@ -28,6 +30,8 @@ COMMANDS = {
 }
 SECONDS = 120.0
 FREE_NBYTES = 1 << 30
+FREE_FILES = 1000
+MAKE_ROOM = "remove what is not needed there, or set working_directory to another file system"
 SKEW_SECONDS = 60.0
 FIND = 'for name; do command -v "$name" >/dev/null || echo "$name"; done'
 
@@ -41,6 +45,10 @@ class Check:
     is_ok: bool
     found: str
     advice: str = ""
+
+    def __str__(self) -> str:
+        told = f"{'✓' if self.is_ok else '✗'} {self.name:<18} {self.found}"
+        return f"{told}\n  {'':<18} -> {self.advice}" if self.advice else told
 
 
 @final
@@ -94,20 +102,16 @@ def _checks(site: Site, session: Session, here: Here) -> Iterator[Check]:
     for name in PACKAGES:
         yield _check_package(name, probe["packages"][name], here)
     yield _check_directory(directory, probe["directory"])
+    yield _check_quota(probe["quota"])
     yield _check_clock(probe["time"], asked, answered)
-
-
-def _in_setup(site: Site, session: Session, argv: list[str]) -> Completed:
-    """Run a command as a job would: in a login shell, after the site's set-up lines, whatever they print."""
-    lines = "\n".join(("{ :", *site.setup, "} >&2", 'exec "$@"'))
-    return session.run(["bash", "-lc", lines, "nbflow", *argv], timeout_seconds=SECONDS)
 
 
 def _probe(site: Site, session: Session, directory: str) -> dict[str, Any]:
     """Run the probe with the site's interpreter. Raises SiteError when it does not answer."""
     program = resources.files("nbflow.sites").joinpath("probe.py").read_text()
-    python = session.resolve(site.python) if site.python.startswith(("~", "$")) else site.python
-    done = _in_setup(site, session, [python, "-c", program, directory, *PACKAGES])
+    python = interpreter(site, session)
+    argv = (*in_setup(site), python, "-c", program, directory, *PACKAGES)
+    done = session.run(argv, timeout_seconds=SECONDS)
     lines = done.stdout.strip().splitlines()
     if done.exit_code != 0 or not lines:
         told = done.stderr.strip().splitlines() or ["it printed nothing"]
@@ -119,7 +123,7 @@ def _probe(site: Site, session: Session, directory: str) -> dict[str, Any]:
 
 
 def _check_scheduler(site: Site, session: Session, commands: tuple[str, ...]) -> Check:
-    done = _in_setup(site, session, ["sh", "-c", FIND, "sh", *commands])
+    done = session.run((*in_setup(site), "sh", "-c", FIND, "sh", *commands), timeout_seconds=SECONDS)
     missing = done.stdout.split()
     if done.exit_code == 0 and not missing:
         return Check("scheduler", is_ok=True, found=f"{site.scheduler}: {', '.join(commands)}")
@@ -152,12 +156,19 @@ def _check_directory(directory: str, answer: Mapping[str, Any]) -> Check:
     if problem := answer.get("problem"):
         advice = "set working_directory to a directory that jobs can write to"
         return Check("working directory", is_ok=False, found=str(problem), advice=advice)
-    free = int(answer["free_nbytes"])
+    free, files = int(answer["free_nbytes"]), answer["free_files"]
     found = f"{directory}, {free / 2**30:.1f} GiB free"
-    if free < FREE_NBYTES:
-        advice = "make room there, or set working_directory to another file system"
-        return Check("working directory", is_ok=False, found=found, advice=advice)
-    return Check("working directory", is_ok=True, found=found)
+    if files is not None and files < FREE_FILES:
+        found += f", {files} more files"
+    elif free >= FREE_NBYTES:
+        return Check("working directory", is_ok=True, found=found)
+    return Check("working directory", is_ok=False, found=found, advice=MAKE_ROOM)
+
+
+def _check_quota(used_up: Sequence[str]) -> Check:
+    if used_up:
+        return Check("quota", is_ok=False, found=f"used up: {'; '.join(used_up)}", advice=MAKE_ROOM)
+    return Check("quota", is_ok=True, found="nothing is used up, as far as the file systems say")
 
 
 def _check_clock(there: float, asked: float, answered: float) -> Check:

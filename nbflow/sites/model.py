@@ -36,11 +36,12 @@ class Scheduler(StrEnum):
 
 @final
 class LauncherName(StrEnum):
-    """Name what starts a command on every node of a job."""
+    """Name what starts a command on every node of a job; `mpiexec` is that of MPICH and its kin."""
 
     SINGLE = "single"
     SRUN = "srun"
     MPIEXEC = "mpiexec"
+    OPENMPI = "openmpi"
 
 
 @final
@@ -144,6 +145,11 @@ class Site:
     notes: str = ""
     source: str = ""
     is_untested: bool = False
+
+    @property
+    def has_this_python(self) -> bool:
+        """Tell whether commands and jobs there run the Python of this process: no other was named."""
+        return self.login is None and not self.setup and self.python in ("python3", sys.executable)
 
     def find_partition(self, name: str | None = None) -> Partition | None:
         """Return the partition called `name`, by default the site's own; None where none is described."""

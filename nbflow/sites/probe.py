@@ -3,9 +3,11 @@
 It is sent as text and run by the site's interpreter, which may be old and may have nothing installed.
 """
 
+import getpass
 import json
 import os
 import platform
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -31,7 +33,26 @@ def directory(path: Path) -> "dict[str, object]":
         about = os.statvfs(str(path))
     except OSError as error:
         return {"problem": str(error)}
-    return {"free_nbytes": about.f_bavail * about.f_frsize}
+    # File systems that make files as needed tell of none at all.
+    return {
+        "free_nbytes": about.f_bavail * about.f_frsize,
+        "free_files": about.f_favail if about.f_files else None,
+    }
+
+
+def quota(path: Path) -> "list[str]":
+    """Return the lines in which the file system says, with a `*`, that this user's quota is used up."""
+    lines = []
+    for command in (["lfs", "quota", "-q", "-u", getpass.getuser(), str(path)], ["quota", "-w"]):
+        try:
+            asked = subprocess.run(
+                command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=20, check=False
+            )
+        except (OSError, subprocess.SubprocessError):  # it is not there, or hangs with its server
+            continue
+        told = asked.stdout.decode(errors="replace").splitlines()
+        lines += [" ".join(line.split()) for line in told if "*" in line]
+    return lines
 
 
 answer = {
@@ -40,5 +61,6 @@ answer = {
     "packages": {name: version(name) for name in sys.argv[2:]},
     "time": time.time(),
     "directory": directory(Path(sys.argv[1])),
+    "quota": quota(Path(sys.argv[1])),
 }
 print(json.dumps(answer))

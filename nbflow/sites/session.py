@@ -10,7 +10,7 @@ from typing import Protocol, final
 
 from nbflow.errors import SiteError
 
-__all__ = ["Channel", "Completed", "Forward", "Session", "absolute", "check_argv", "expand"]
+__all__ = ["VARIABLE", "Channel", "Completed", "Forward", "Session", "absolute", "check_argv", "expand"]
 
 VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)\})", re.ASCII)
 

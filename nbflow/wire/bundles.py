@@ -26,7 +26,6 @@ from nbflow.wire.messages import Arguments, Call, Directive, Upstream
 from nbflow.wire.values import Definitions, Encoded, decode, encode, is_plain
 
 __all__ = [
-    "SILENT",
     "Bundle",
     "GivenBack",
     "Outcome",
@@ -114,8 +113,7 @@ class Outcome:
     """Say what came of one try: a value, or an error when `error` is not None.
 
     A value that may change later can be handed over `Encoded`. `seconds` is the time of the call alone;
-    `stdout` and `stderr` are (kept text, bytes in all). `testimony` may go with an error. A plain slotted
-    class: one is made for each call.
+    `stdout` and `stderr` are (kept text, bytes in all). A plain slotted class: one is made for each call.
     """
 
     __slots__ = ("error", "seconds", "stderr", "stdout", "task", "testimony", "try_id", "value")
@@ -160,10 +158,14 @@ class Recall:
 @final
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Run what comes from here on in this directory, importing from these paths."""
+    """Run what comes from here on in this directory, importing from these paths.
+
+    `reloads` are modules to be loaded anew before that, where they are loaded.
+    """
 
     directory: str
     import_paths: Sequence[str]
+    reloads: Sequence[str] = ()
 
 
 @final
@@ -242,7 +244,7 @@ def encode_recall(tries: Collection[Try]) -> Frames:
 
 def encode_place(place: Place) -> Frames:
     """Encode where the calls of later bundles run."""
-    return _frames((_TAGS[Place], place.directory, place.import_paths))
+    return _frames((_TAGS[Place], place.directory, place.import_paths, place.reloads))
 
 
 def encode_stop() -> Frames:
@@ -339,6 +341,8 @@ def _pack_call(call: Call, luggage: Luggage) -> Any:
     """Return the arguments as they are when they are plain, else encoded. Raises NbflowError."""
     try:
         arguments = call.arguments()
+    except NbflowError:
+        raise
     except Exception as error:
         raise NotPicklable(f"the arguments could not be put together: {error!r}", path="args") from error
     if call.function.token not in luggage.known:
@@ -374,12 +378,9 @@ def _pack_outcome(outcome: Outcome, definitions: Definitions, luggage: Luggage) 
 
 def _unpack_outcome(item: tuple[Any, ...], definitions: Definitions) -> Outcome:
     task, try_id, value, failed, seconds, stdout, stderr = item
-    error: BaseException | None = None
-    testimony: Testimony | None = None
+    error = testimony = None
     if failed is not None:
-        encoded, evidence = failed
-        error = decode_error(encoded, definitions)
-        testimony = None if evidence is None else Testimony("", evidence)
+        error, testimony = decode_error(failed[0], definitions), failed[1] and Testimony("", failed[1])
     elif type(value) is Encoded:
         try:
             value = decode(value.data, value.buffers, definitions)
@@ -389,9 +390,8 @@ def _unpack_outcome(item: tuple[Any, ...], definitions: Definitions) -> Outcome:
 
 
 def _bundle(manifest: Manifest, definitions: Sequence[Any] = (), forgotten: Sequence[int] = ()) -> Frames:
-    return _frames(
-        (_TAGS[Bundle], definitions, manifest.directives, manifest.items, forgotten, manifest.grants)
-    )
+    given = manifest.directives, manifest.items
+    return _frames((_TAGS[Bundle], definitions, *given, forgotten, manifest.grants))
 
 
 def _frames(head: tuple[Any, ...]) -> Frames:

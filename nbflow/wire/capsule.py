@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, final
 
 from nbflow.wire.functions import Function, portable
 from nbflow.wire.luggage import Luggage
-from nbflow.wire.pickling import TooLarge, dump_small, named
+from nbflow.wire.pickling import TooLarge, dump_small, named, pass_all
 from nbflow.wire.reach import is_light
 from nbflow.wire.values import Definitions, decode
 
@@ -135,20 +135,23 @@ class CallRecord:
         return cls(function=function, arguments=arguments, **told)
 
 
-def pack(value: Any, limit: int) -> bytes:
+def pack(value: Any, limit: int, check: Callable[[Any], object] = pass_all) -> bytes:
     """Return a value with all definitions that it needs, to be read when this process is gone.
 
-    Raises TooLarge, or whatever keeps it from being pickled.
+    `check` may raise for an object that shall not be pickled. Raises TooLarge, or whatever keeps
+    it from being pickled.
     """
-    return _pack(value, limit, lambda thing: portable(thing).snapshot(encode=True))
+    return _pack(value, limit, lambda thing: portable(thing).snapshot(encode=True), check)
 
 
 def pack_function(function: Function, limit: int) -> bytes:
     """Return one version of a callable, as `pack` does."""
-    return _pack(function.fn, limit, lambda thing: function)
+    return _pack(function.fn, limit, lambda thing: function, pass_all)
 
 
-def _pack(value: Any, limit: int, version_of: Callable[[Any], Function]) -> bytes:
+def _pack(
+    value: Any, limit: int, version_of: Callable[[Any], Function], check: Callable[[Any], object]
+) -> bytes:
     luggage = Luggage(set())
 
     def refer(thing: Any) -> tuple[Any, ...]:
@@ -158,7 +161,7 @@ def _pack(value: Any, limit: int, version_of: Callable[[Any], Function]) -> byte
         luggage.add((function,))
         return named, (function.token,)
 
-    data = dump_small(value, refer, limit)
+    data = dump_small(value, refer, limit, check)
     definitions = [
         (token, bytes(memoryview(payload)), needs) for token, payload, needs in luggage.definitions
     ]

@@ -109,15 +109,17 @@ def _no_reference(thing: Any) -> bytes:
 class _Seen:
     """Remember what was met: names and code by identity, mutable values by their form."""
 
-    __slots__ = ("values", "watch")
+    __slots__ = ("_ids", "values", "watch")
 
     def __init__(self) -> None:
         self.watch = Watch()
+        self._ids: set[int] = set()
         self.values: list[tuple[Any, bytes | None, bool]] = []
 
     def add(self, value: Any) -> None:
-        """Remember a value that may change in place."""
-        if type(value) not in ATOMS and not isinstance(value, _BY_IDENTITY):
+        """Remember a value that may change in place; one that is met again is looked at once."""
+        if type(value) not in ATOMS and not isinstance(value, _BY_IDENTITY) and id(value) not in self._ids:
+            self._ids.add(id(value))
             form, nbytes = _form_alone(value)
             self.values.append((value, form, nbytes > SMALL))
 
@@ -150,6 +152,7 @@ class _Walk:
         self.seen = _Seen()
         self._numbers: dict[int, int] = {}
         self._waiting: deque[tuple[Any, str]] = deque()
+        self._forms: dict[int, bytearray] = {}
         self._name = ""
 
     def fingerprint(self, fn: Any) -> Fingerprint:
@@ -231,12 +234,18 @@ class _Walk:
         if isinstance(value, _BY_IDENTITY):
             encoder.put(value)
             return
+        known = self._forms.get(id(value))
+        if known is not None:
+            encoder.tagged(b"v", known)
+            return
         data = Encoder(self._refer)
         try:
             data.put(value)
         except NotMemoizable as error:
             raise error.within(f" -> {name}") from None
         encoder.tagged(b"v", data.out)
+        if type(value) not in ATOMS:  # so `seen` keeps it, and no other has its place in memory
+            self._forms[id(value)] = data.out
         yield CodePart(name, hashlib.sha256(data.out).hexdigest(), _picture(name, value))
 
     def _look_up(self, namespace: dict[str, Any], name: str, attributes: list[str]) -> Any:

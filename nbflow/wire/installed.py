@@ -14,7 +14,7 @@ from typing import final
 
 from nbflow.errors import ConfigError
 
-__all__ = ["VersionLevel", "is_in_library", "version_of"]
+__all__ = ["VersionLevel", "is_in_library", "is_installed", "version_of"]
 
 LEVEL_VARIABLE = "NBFLOW_CACHE_VERSIONS"
 
@@ -32,20 +32,29 @@ class VersionLevel(StrEnum):
 _PARTS = {VersionLevel.EXACT: None, VersionLevel.MINOR: 2, VersionLevel.MAJOR: 1, VersionLevel.NONE: 0}
 
 
+def is_installed(module: str) -> bool:
+    """Return whether a loaded module belongs to Python, to nbflow or to an installed distribution.
+
+    Unlike its version, which may take a look at every distribution there is, this is told at once.
+    """
+    top = module.partition(".")[0]
+    loaded = sys.modules.get(top)
+    if top == "__main__" or loaded is None:
+        return False
+    return top in sys.stdlib_module_names or top == "nbflow" or _comes_from_library(loaded)
+
+
 def version_of(module: str) -> str | None:
     """Return distribution and version of an installed module, None for one whose own code counts.
 
     That is `__main__`, a module of the project, or one that was made by hand.
     """
-    top = module.partition(".")[0]
-    loaded = sys.modules.get(top)
-    if top == "__main__" or loaded is None:
+    if not is_installed(module):
         return None
+    top = module.partition(".")[0]
     if top in sys.stdlib_module_names:
         return f"python {sys.version_info[0]}.{sys.version_info[1]}"
-    if top != "nbflow" and not _is_installed(loaded):
-        return None
-    version = _version(top, loaded)
+    version = _version(top, sys.modules[top])
     kept = _PARTS[_level()]
     return f"{top} {version if kept is None else '.'.join(version.split('.')[:kept])}"
 
@@ -58,7 +67,7 @@ def _level() -> VersionLevel:
         raise ConfigError(f"{LEVEL_VARIABLE}={given!r}: give one of {', '.join(VersionLevel)}") from None
 
 
-def _is_installed(module: ModuleType) -> bool:
+def _comes_from_library(module: ModuleType) -> bool:
     file = getattr(module, "__file__", None) or next(iter(getattr(module, "__path__", ())), None)
     if file is None:
         return module.__name__ in sys.builtin_module_names

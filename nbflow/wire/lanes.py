@@ -20,16 +20,16 @@ from nbflow.wire.frames import Buffer, CorruptMessage
 __all__ = ["Arrival", "Incoming", "Kind", "Message", "Outgoing", "body_of", "pack", "text_of", "unpack"]
 
 _HEADER = struct.Struct("<4sBQQQI")
-_MAGIC = b"nbl1"
+_MAGIC = b"nbl2"
 _BODY_NBYTES = 1 << 16
 
 
 @final
 class Kind(IntEnum):
-    """Name what a message is. From REGISTER to MISSING they have no number of their own."""
+    """Name what a message is. From REGISTER to HAND_OVER they have no number of their own."""
 
     REGISTER = 1
-    """Lane: here I am; the body says what I am."""
+    """Lane: here I am; the body says what I am, and what I have of another kernel."""
     WELCOME = 2
     """Kernel: you are one of mine; the body says how long to wait for a kernel that is lost."""
     REFUSE = 3
@@ -42,15 +42,19 @@ class Kind(IntEnum):
     """Both: I live. `number` is the last that was sent."""
     MISSING = 7
     """Both: send again what follows `acknowledged`."""
-    START = 8
-    """Kernel: start worker number `worker`."""
-    KILL = 9
+    HAND_OVER = 8
+    """Kernel: I know nothing of that life of yours, which was another kernel's; begin one for me."""
+    START = 9
+    """Kernel: start worker number `worker`, for the run and the slot that the body says."""
+    KILL = 10
     """Kernel: end that worker, with all that descends from it."""
-    FRAMES = 10
+    FORGET = 11
+    """Kernel: of what that worker of another kernel said, the messages with these numbers have arrived."""
+    FRAMES = 12
     """Both: carry these frames to or from that worker."""
-    PROCESS = 11
+    PROCESS = 13
     """Lane: that worker is the process that the body says."""
-    ENDED = 12
+    ENDED = 14
     """Lane: that worker has ended; the body says how."""
 
     @property

@@ -23,7 +23,18 @@ from typing import Any, final
 from nbflow.wire import shapes
 from nbflow.wire.references import address, fetch, module_name
 
-__all__ = ["LARGE", "SENTINELS", "Loader", "Refer", "Refused", "TooLarge", "dump", "dump_small", "named"]
+__all__ = [
+    "LARGE",
+    "SENTINELS",
+    "Loader",
+    "Refer",
+    "Refused",
+    "TooLarge",
+    "dump",
+    "dump_small",
+    "named",
+    "pass_all",
+]
 
 LARGE = 1 << 16
 """Buffers of at least so many bytes travel out of band."""
@@ -216,10 +227,35 @@ class _Bounded(io.BytesIO):
             raise TooLarge
 
 
-def dump_small(value: Any, refer: Refer, limit: int) -> bytes:
+@final
+class _Careful(pickle.Pickler):
+    """Pickle in C what `check` lets pass, which is shown each object before its own code can run."""
+
+    def __init__(
+        self,
+        file: io.BytesIO,
+        refer: Refer,
+        buffer_callback: BufferCallback,
+        check: Callable[[Any], object],
+    ) -> None:
+        super().__init__(file, protocol=5, buffer_callback=buffer_callback)
+        self._refer = refer
+        self._check = check
+
+    def reducer_override(self, thing: Any) -> Any:
+        self._check(thing)
+        return _reduce(thing, self._refer)
+
+
+def pass_all(thing: Any) -> None:
+    """Let any object be pickled."""
+
+
+def dump_small(value: Any, refer: Refer, limit: int, check: Callable[[Any], object] = pass_all) -> bytes:
     """Pickle `value` into at most `limit` bytes, without copying what is larger, and never with dill.
 
-    Raises TooLarge, or whatever its own code raises.
+    `check` may raise for an object that shall not be pickled. Raises TooLarge, or whatever its own
+    code raises.
     """
     file = _Bounded(limit)
 
@@ -229,7 +265,7 @@ def dump_small(value: Any, refer: Refer, limit: int) -> bytes:
                 raise TooLarge
         return True
 
-    _Fast(file, refer, measure).dump(value)
+    _Careful(file, refer, measure, check).dump(value)
     return file.getvalue()
 
 

@@ -179,9 +179,10 @@ def _secrets_in(namespace: Mapping[str, Any]) -> Iterator[str]:
         if not todo:
             return
         value, is_secret = todo.popleft()
-        if isinstance(value, str):
+        kind = type(value)  # not isinstance, which asks the value
+        if issubclass(kind, str):
             yield from _said(value) if is_secret else _shaped(value)
-        elif isinstance(value, bytes | bytearray):
+        elif issubclass(kind, bytes | bytearray):
             if is_secret:
                 yield value[:MOST_CHARACTERS].decode("utf-8", "replace")
         elif id(value) not in seen:
@@ -200,13 +201,14 @@ def _shaped(text: str) -> Iterator[str]:
 
 
 def _below(value: Any, *, is_secret: bool) -> Iterable[tuple[Any, bool]]:
-    if isinstance(value, dict):
+    kind = type(value)
+    if issubclass(kind, dict):
         return _judged(dict.items(value), is_secret=is_secret)
-    if type(value) in _PLAIN:
-        if type(value) is tuple and list(map(type, value[:1])) == [str] and len(value) == 2:  # as headers are
+    if kind in _PLAIN:
+        if kind is tuple and list(map(type, value[:1])) == [str] and len(value) == 2:  # as headers are
             return _judged((value,), is_secret=is_secret)
         return [(item, is_secret) for item in islice(value, MOST_ITEMS)]
-    if isinstance(value, type | ModuleType):
+    if issubclass(kind, type | ModuleType):
         return ()
     try:
         attributes = object.__getattribute__(value, "__dict__")

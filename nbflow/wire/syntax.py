@@ -25,6 +25,7 @@ Node = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
 _LEFT_OUT = frozenset(("annotation", "returns", "type_comment", "type_params", "ctx", "kind"))
 _DEFINES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+_LEAVES = frozenset((str, int, type(None)))
 _BODIES = ("body", "orelse", "finalbody", "handlers", "cases")
 _KNOWN_CODES = 20_000
 _TEXT_LENGTH = 4_000
@@ -49,7 +50,7 @@ def syntax_of(code: types.CodeType) -> Syntax:
     if found is None:
         if len(_known) >= _KNOWN_CODES:
             _known.clear()
-        found = _known[key] = _from_source(code) or _from_bytecode(key)
+        found = _known[key] = _from_source(code, key) or _from_bytecode(key)
     return found
 
 
@@ -90,13 +91,13 @@ def _ordered(value: Any) -> Any:
     return tuple(map(_ordered, value)) if isinstance(value, tuple) else value
 
 
-def _from_source(code: types.CodeType) -> Syntax | None:
+def _from_source(code: types.CodeType, meaning: tuple[Any, ...]) -> Syntax | None:
     source = _source(code.co_filename)
     if not source.codes:
         source = _read(code.co_filename, _block(source.lines, code.co_firstlineno))
     place = code.co_firstlineno, code.co_name
     nodes = source.nodes.get(place, [])
-    made = (*place, _meaning(code))
+    made = (*place, meaning)
     if len(nodes) != 1 or not (made in source.codes or made in _codes_of_statement(source, place[0])):
         return None
     node = nodes[0]
@@ -156,7 +157,7 @@ def _read(filename: str, lines: list[str]) -> _Source:
     text = "".join(lines)
     try:
         tree = ast.parse(text)
-        module = compile(text, filename, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+        module = compile(tree, filename, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
     except (SyntaxError, ValueError):
         return _Source(lines, [], {}, set())
     nodes: dict[tuple[int, str], list[Node]] = {}
@@ -202,7 +203,9 @@ def _flatten_function(node: Node, out: list[str]) -> None:
 
 def _flatten(value: Any, out: list[str]) -> None:
     kind = type(value)
-    if kind is list:
+    if kind in _LEAVES:  # most there are
+        out.append(repr(value))
+    elif kind is list:
         out.append("[")
         for item in value:
             _flatten(item, out)

@@ -9,6 +9,7 @@ from nbflow.core.states import Cause
 from nbflow.errors import TaskError
 from nbflow.wire.messages import Call
 from nbflow.worker.call import timed_out
+from nbflow.worker.child import Remains
 from nbflow.worker.losses import OUT_OF_MEMORY, closed, lost, recalled
 from nbflow.worker.process import Ending, WorkerProcess
 
@@ -22,8 +23,8 @@ def failures(
     return (TryFailed(call.task, call.try_id, cause, error(call), alone) for call in calls)
 
 
-def answers_for(worker: WorkerProcess, reason: str, log: str) -> Iterator[TryFailed]:
-    """Give what became of the calls of a worker that has ended; `log` is the last that it said."""
+def answers_for(worker: WorkerProcess, reason: str, remains: Remains) -> Iterator[TryFailed]:
+    """Give what became of the calls of a worker that has ended."""
     wanted = [call for key, call in worker.hand.items() if key not in worker.dropped]
     match worker.ending:
         case Ending.CLOSED:
@@ -39,8 +40,8 @@ def answers_for(worker: WorkerProcess, reason: str, log: str) -> Iterator[TryFai
             yield from failures(wanted, Cause.RECALLED, recalled)
         case _:
             cause = Cause.OOM if reason == OUT_OF_MEMORY else Cause.LOST
-            others = len(worker.hand) - 1
+            others = len(worker.hand) - 1 + remains.others
             for call in wanted:
-                error = lost(call, worker.child.place, reason, others=others, log=log)
+                error = lost(call, worker.child.place, reason, others=others, log=remains.log)
                 yield TryFailed(call.task, call.try_id, cause, error, alone=not others)
     yield from failures(worker.backlog, Cause.RECALLED, recalled)

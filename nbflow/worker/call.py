@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from types import AsyncGeneratorType, CoroutineType, GeneratorType, TracebackType
 from typing import Any, Final
@@ -44,15 +44,18 @@ def attempt(
     *,
     task: TaskId,
     watch: Watch | None = None,
+    launch: Sequence[str] = (),
 ) -> tuple[Any, BaseException | None, float]:
     """Run one call; return its value, or None and the error; and the seconds that it took. Never raises.
+
+    `launch` are the words of a launcher that come before the command of a bash app.
 
     The list of what a generator or a view of a dict yields stands for it; coroutines are run to their end.
     """
     start = time.perf_counter()
     try:
         if directive.kind is Kind.BASH or directive.stdout or directive.stderr or directive.outputs:
-            value = _directed(fn, args, kwargs, directive, output, task, watch)
+            value = _directed(fn, args, kwargs, directive, output, task, watch, launch)
         else:
             value = fn(*args, **kwargs)
             settle = SETTLE.get(type(value))
@@ -100,6 +103,7 @@ def _directed(
     output: Output,
     task: TaskId,
     watch: Watch | None,
+    launch: Sequence[str],
 ) -> Any:
     for path in directive.outputs:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
@@ -111,7 +115,7 @@ def _directed(
                 "it has to return the command line, a str"
             )
         _check_line(value, directive, task)
-        value = _command(value, directive, output, task, watch)
+        value = _command(value, directive, output, task, watch, launch)
     else:
         with output.redirected(directive.stdout, directive.stderr):
             value = settled(fn(*args, **kwargs))
@@ -127,8 +131,15 @@ def _directed(
     return value
 
 
-def _command(line: str, directive: Directive, output: Output, task: TaskId, watch: Watch | None) -> int:
-    command = Command(line, directive)
+def _command(
+    line: str,
+    directive: Directive,
+    output: Output,
+    task: TaskId,
+    watch: Watch | None,
+    launch: Sequence[str],
+) -> int:
+    command = Command(line, directive, launch)
     if watch is not None:
         watch(command)
     try:

@@ -32,11 +32,15 @@ THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "
 @final
 @dataclass(frozen=True, slots=True)
 class Remains:
-    """Say how a worker ended: its `os.wait` status, the last that it wrote to its log, want of memory."""
+    """Say how a worker ended: its `os.wait` status, the last that it wrote to its log, want of memory.
+
+    `others` counts the calls that others had in hand in the same process.
+    """
 
     status: int
     log: str
     is_oom: bool
+    others: int = 0
 
 
 class Child(Protocol):
@@ -79,7 +83,7 @@ class ChildProcess:
 
     shares_files = True
 
-    def __init__(self, oom: OomWatch, environment: Mapping[str, str]) -> None:
+    def __init__(self, oom: OomWatch, environment: Mapping[str, str], threads: int = 1) -> None:
         self.pid = 0
         self.status: int | None = None
         self.is_silent = False
@@ -87,9 +91,9 @@ class ChildProcess:
         self._inbound = Inbound()
         self._outbound = Outbound()
         self._words = b""
-        self._launch(environment)
+        self._launch(environment, threads)
 
-    def _launch(self, environment: Mapping[str, str]) -> None:
+    def _launch(self, environment: Mapping[str, str], threads: int) -> None:
         self.sock, sock = socket.socketpair()
         self.line, line = socket.socketpair()
         for end in (self.sock, sock):
@@ -100,7 +104,7 @@ class ChildProcess:
         paths = "\n".join(import_paths())
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", BOOT, *map(str, numbers), paths],
+                [sys.executable, "-c", BOOT, *map(str, (*numbers, threads)), paths],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,

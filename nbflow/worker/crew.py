@@ -21,11 +21,12 @@ from nbflow.wire.frames import Buffer
 from nbflow.wire.messages import Call
 from nbflow.worker.answers import answers_for, failures
 from nbflow.worker.happenings import Exit, Happening, SlotDown, SlotUp, Try
-from nbflow.worker.host import Host
-from nbflow.worker.load import Load, Packers
+from nbflow.worker.host import Front, Host
+from nbflow.worker.load import Load, Packers, take_out
 from nbflow.worker.losses import closed, never_started, reason_of, recalled
-from nbflow.worker.outcomes import failed_by, happenings_of
+from nbflow.worker.outcomes import failed_by, reported
 from nbflow.worker.process import Ending, WorkerProcess
+from nbflow.worker.sharing import Sharing, are_alone
 from nbflow.worker.vacancy import REST_SECONDS, STARTS, Vacancy, vacancy_after
 
 __all__ = ["Crew"]
@@ -40,8 +41,9 @@ GOODBYE_SECONDS = 2.0
 class Crew:
     """Keep a number of worker processes at work.
 
-    Slots are called `PLACE/1`, `PLACE/2` and so on. `news` is what happened; whoever runs the crew takes it.
-    The `packers` hand back to the crew's thread.
+    Slots are called `PLACE/1`, `PLACE/2` and so on. With more than one of `threads` so many slots share each
+    process. `news` is what happened; whoever runs the crew takes it. The `packers` hand back to the crew's
+    thread. The host tells `front` what workers say.
     """
 
     def __init__(
@@ -53,20 +55,25 @@ class Crew:
         *,
         place: str,
         node: NodeId | None = None,
+        threads: int = 1,
     ) -> None:
         self._label = label
         self._place = place
         self._node = node
-        self._host = host
         self._packers = packers
+        self._threads = threads
+        sharing = Sharing(host, threads, self, packers.hand_back) if threads > 1 else None
+        self._host: Host = sharing or host
+        self.front: Final[Front] = sharing or self
         self._numbers = itertools.count(1)
         self._crew: dict[SlotId, WorkerProcess] = {}
         self._vacant: dict[SlotId, Vacancy] = {}
         self._broken: dict[SlotId, tuple[str, str, float]] = {}
-        self._size = workers
+        self._alone: set[SlotId] = set()
+        self._size = workers * threads
         self._exit: Exit | None = None
         self.news: list[Happening] = []
-        self.slots: Final = tuple(self._new_slot() for _ in range(workers))
+        self.slots: Final = tuple(self._new_slot() for _ in range(self._size))
 
     def start(self) -> None:
         """Start the workers."""
@@ -101,10 +108,14 @@ class Crew:
 
     def send(self, slot: SlotId, calls: Sequence[Call]) -> None:
         """Give calls to a slot, after those that it has."""
-        if slot in self._crew:
-            worker = self._crew[slot]
+        worker = self._crew.get(slot)
+        if worker is not None and self._suits(worker, calls):
             worker.backlog.extend(calls)
             self._feed(worker)
+        elif worker is not None:
+            del self._crew[slot]
+            worker.end(Ending.DROPPED)
+            self._start(slot, calls)
         elif slot in self._vacant:
             self._vacant[slot].backlog.extend(calls)
         elif slot in self._broken:
@@ -113,6 +124,12 @@ class Crew:
             self._fail(calls, Cause.LOST, closed)
         else:  # it went down while they were on their way
             self._fail(calls, Cause.RECALLED, recalled)
+
+    def _suits(self, worker: WorkerProcess, calls: Sequence[Call]) -> bool:
+        """Tell whether calls may run in a worker: what was granted something has a process of its own."""
+        if self._threads == 1 or not worker.is_idle:
+            return True
+        return are_alone(calls) == (worker.slot in self._alone)
 
     def recall(self, tries: Collection[Try]) -> None:
         """Give back those of the tries that have not started."""
@@ -132,13 +149,6 @@ class Crew:
             holder.backlog.clear()
         for worker in self._crew.values():
             self._go_on(worker)
-
-    @property
-    def is_idle(self) -> bool:
-        """Tell whether no worker has anything to do."""
-        return all(worker.is_idle for worker in self._crew.values()) and not any(
-            vacancy.backlog for vacancy in self._vacant.values()
-        )
 
     def drop(self, tries: Collection[Try]) -> None:
         """Stop the tries; nothing is reported for them."""
@@ -172,26 +182,17 @@ class Crew:
 
     def next_due(self) -> float:
         """Return when `act_on_time` has to be called (monotonic clock) if nothing happens before."""
-        due = math.inf
-        for worker in self._crew.values():
-            due = min(due, worker.deadline)
-        for vacancy in self._vacant.values():
-            due = min(due, vacancy.due)
-        return due
+        deadlines = (worker.deadline for worker in self._crew.values())
+        return min((*deadlines, *(vacancy.due for vacancy in self._vacant.values())), default=math.inf)
 
     def act_on_time(self, now: float) -> None:
         """End workers whose time is over, and fill places that have waited."""
         for worker in self._crew.values():
             if worker.deadline <= now:
-                worker.end(self._why(worker))
+                worker.end(worker.why_due())
         for slot in [slot for slot, vacancy in self._vacant.items() if vacancy.due <= now]:
             vacancy = self._vacant.pop(slot)
             self._start(slot, vacancy.backlog, start=vacancy.start)
-
-    def _why(self, worker: WorkerProcess) -> Ending:
-        if worker.is_stopping:
-            return Ending.CLOSED
-        return Ending.DROPPED if worker.dropped else Ending.TIMEOUT
 
     # Feeding
 
@@ -213,23 +214,15 @@ class Crew:
         if worker.is_closing:  # it is likely to end, and may live on: then all is packed again
             worker.unload()
             return
-        for call, reason in load.refused:
-            self.news.append(failed_by(call, reason))
+        self.news += [failed_by(call, reason) for call, reason in load.refused]
         worker.send_load(load)
         self._host.watch(worker)
         self._go_on(worker)
 
     def _withdraw(self, tries: Set[Try]) -> list[Call]:
         """Take out and return those of the tries that are not on their way to a worker."""
-        taken: list[Call] = []
         holders: list[WorkerProcess | Vacancy] = [*self._crew.values(), *self._vacant.values()]
-        for holder in holders:
-            found = [call for call in holder.backlog if (call.task, call.try_id) in tries]
-            if found:
-                taken += found
-                holder.backlog = deque(
-                    call for call in holder.backlog if (call.task, call.try_id) not in tries
-                )
+        taken = [call for holder in holders for call in take_out(holder.backlog, tries)]
         for worker in self._crew.values():
             if worker.load is not None:
                 taken += worker.load.take_back(tries)
@@ -288,10 +281,7 @@ class Crew:
         if key in worker.dropped:
             worker.forgive(key)
             return
-        written = outcome.stdout, outcome.stderr
-        self.news += happenings_of(
-            call, outcome.value, outcome.error, outcome.seconds, written, outcome.testimony
-        )
+        self.news += reported(call, outcome)
 
     def _take_back(self, worker: WorkerProcess, report: GivenBack) -> None:
         """Take back what has not started.
@@ -320,9 +310,11 @@ class Crew:
     def _new_slot(self) -> SlotId:
         return SlotId(f"{self._place}/{next(self._numbers)}")
 
-    def _start(self, slot: SlotId, backlog: Iterable[Call] = (), *, start: int = 1) -> None:
+    def _start(self, slot: SlotId, backlog: Sequence[Call] = (), *, start: int = 1) -> None:
+        threads = 1 if are_alone(backlog) else self._threads
+        (self._alone.add if threads == 1 else self._alone.discard)(slot)
         try:
-            child = self._host.launch(slot)
+            child = self._host.launch(slot, threads)
         except OSError as error:
             self._stay_vacant(slot, deque(backlog), start, str(error), "")
             return
@@ -342,16 +334,24 @@ class Crew:
         worker.is_over = True
         worker.unload()
         remains = worker.child.bury()
-        log = remains.log
+        if self._crew.get(worker.slot) is not worker:  # its slot was given another
+            return
         del self._crew[worker.slot]
+        self._alone.discard(worker.slot)
         reason = worker.ending.value if worker.ending else reason_of(remains.status, is_oom=remains.is_oom)
         if not worker.is_ready and worker.ending is None:
             calls = deque([*worker.hand.values(), *worker.backlog])
-            self._stay_vacant(worker.slot, calls, worker.start, reason, log)
+            self._stay_vacant(worker.slot, calls, worker.start, reason, remains.log)
             return
-        self.news.extend(answers_for(worker, reason, log))
+        self.news.extend(answers_for(worker, reason, remains))
         self.news.append(SlotDown(worker.slot, reason))
         if self._exit is None:
+            self._open()
+
+    def grow(self) -> None:
+        """Open the places of one more worker process than there were."""
+        self._size += self._threads
+        for _ in range(self._threads):
             self._open()
 
     def _open(self) -> None:

@@ -15,9 +15,20 @@ from typing import Any, Final
 import psutil
 
 from nbflow._version import __version__
+from nbflow.core.task import Resources
+from nbflow.wire.frames import CorruptMessage
 from nbflow.worker.cores import available_cores
 
-__all__ = ["AUTO", "BLOCK", "facts", "mismatches", "own_address", "sees_the_same_files"]
+__all__ = [
+    "AUTO",
+    "BLOCK",
+    "facts",
+    "mismatches",
+    "offer_of",
+    "own_address",
+    "owner_of",
+    "sees_the_same_files",
+]
 
 AUTO: Final = "auto"
 
@@ -26,6 +37,9 @@ BLOCK: Final = "NBFLOW_BLOCK"
 
 JOB_VARIABLES = ("SLURM_JOB_ID", "PBS_JOBID", "JOB_ID", "LSB_JOBID")
 NODE_VARIABLES = ("SLURMD_NODENAME",)
+
+HOST_CHARACTERS: Final = 255
+MOST: Final = 1 << 62
 
 MUST_AGREE: Final = {
     "python": "Python",
@@ -66,6 +80,22 @@ def mismatches(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]:
 def sees_the_same_files(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> bool:
     """Tell whether the other side runs from the same Python environment, as far as paths can tell."""
     return all(ours[key] == theirs.get(key) for key in ("executable", "package"))
+
+
+def offer_of(theirs: Mapping[str, Any]) -> tuple[str, Resources]:
+    """Return a pilot's host and what it has, as it tells. Raises CorruptMessage for what none can have."""
+    host, amounts = theirs.get("host"), [theirs.get(name) for name in ("cores", "memory", "gpus")]
+    if type(host) is not str or not 0 < len(host) <= HOST_CHARACTERS or not host.isprintable():
+        raise CorruptMessage(f"a pilot says that its host is {str(host)[:100]!r}")
+    has = [amount for amount in amounts if type(amount) is int and 0 <= amount < MOST]
+    if has != amounts:
+        raise CorruptMessage(f"a pilot on {host} says that it has {str(amounts)[:100]}")
+    return host, Resources(*has)
+
+
+def owner_of(theirs: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return what tells the process of a pilot from any other."""
+    return tuple(theirs.get(name) for name in ("host", "job", "pid"))
 
 
 def _version(distribution: str) -> str:

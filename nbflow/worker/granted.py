@@ -1,10 +1,13 @@
-"""Own what a call is given for itself: cores, to which it is bound, and GPUs, which are all that it sees."""
+"""Own what a call has for itself: cores, to which it is bound, GPUs, which are all that it sees, memory."""
 
 from __future__ import annotations
 
 import os
+import shlex
+import sys
 from collections.abc import Callable, Sequence
-from typing import Final, TypeVar
+from contextlib import AbstractContextManager, nullcontext
+from typing import Final, TextIO, TypeVar
 
 from nbflow.core.task import Grant
 
@@ -14,24 +17,30 @@ Result = TypeVar("Result")
 
 GPUS: Final = "CUDA_VISIBLE_DEVICES"
 THREADS: Final = "OMP_NUM_THREADS"
+LAUNCH: Final = "NBFLOW_LAUNCH"
+"""The words, quoted for a shell, that start a command on all that a call has."""
 
 
-def granted(grant: Grant, run: Callable[[], Result]) -> Result:
+def granted(grant: Grant, run: Callable[[], Result], log: TextIO = sys.stderr) -> Result:
     """Run something with what was granted to it, and to what it starts; afterwards all is as before.
 
     Cores bind the calling thread, and threads and processes that it starts meanwhile; where the system cannot
-    bind (macOS) they are only counted.
+    bind (macOS) they are only counted. A call that holds more memory than it was granted ends this process,
+    with a word in the log.
     """
     changes = {}
     if grant.gpus:
         changes[GPUS] = _gpus(grant.gpus)
     if grant.cores:
         changes[THREADS] = str(len(grant.cores))
+    if grant.launch:
+        changes[LAUNCH] = shlex.join(grant.launch)
     before = {name: os.environ.get(name) for name in changes}
     cores = _bind(grant.cores)
     os.environ.update(changes)
     try:
-        return run()
+        with _bounded(grant.memory, log):
+            return run()
     finally:
         for name, value in before.items():
             if value is None:
@@ -40,6 +49,14 @@ def granted(grant: Grant, run: Callable[[], Result]) -> Result:
                 os.environ[name] = value
         if cores:
             os.sched_setaffinity(0, cores)
+
+
+def _bounded(nbytes: int, log: TextIO) -> AbstractContextManager[None]:
+    if not nbytes:
+        return nullcontext()
+    from nbflow.worker.memory import bounded  # it needs psutil: 30 ms that few calls have to pay
+
+    return bounded(nbytes, log)
 
 
 def _gpus(chosen: Sequence[int]) -> str:

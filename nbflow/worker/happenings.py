@@ -14,11 +14,14 @@ from nbflow.core.task import Resources
 __all__ = [
     "Exit",
     "Happening",
+    "Held",
     "NodeDown",
     "NodeDraining",
     "NodeUp",
     "Post",
     "Printed",
+    "Receipt",
+    "Recovered",
     "SlotDown",
     "SlotUp",
     "Try",
@@ -106,6 +109,47 @@ class Printed:
     nbytes: int
 
 
-Happening = Returned | TryFailed | Printed | SlotUp | SlotDown | NodeUp | NodeDraining | NodeDown
+@final
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Name a slot of a run that a former process led: its calls run on, or their results wait there."""
+
+    run: str
+    slot: SlotId
+
+
+@final
+@dataclass(slots=True)
+class Recovered:
+    """A node is back that worked for a former process; it is announced by a NodeUp before this."""
+
+    executor: ExecutorId
+    node: NodeId
+    held: tuple[Held, ...]
+
+
+@final
+@dataclass(slots=True)
+class Receipt:
+    """Be signed, from any thread, once everything that was posted before it is on disk.
+
+    Until then whoever sent it keeps it, for the case that this process dies.
+    """
+
+    sign: Callable[[], object]
+
+
+Happening = (
+    Returned
+    | TryFailed
+    | Printed
+    | SlotUp
+    | SlotDown
+    | NodeUp
+    | NodeDraining
+    | NodeDown
+    | Recovered
+    | Receipt
+)
 Post = Callable[[Sequence[Happening]], None]
 """Hand happenings to the dataflow kernel, in order; callable from any thread, never blocks."""

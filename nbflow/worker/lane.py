@@ -2,7 +2,8 @@
 
 A lane is one thread with one socket, encrypted by CURVE under a key pair that never leaves this process. It
 knows no calls: the crew that feeds the workers sits in the kernel. What the workers said is kept until the
-kernel has it. A lane whose kernel is gone goes on, and waits for it to come back.
+kernel has it. A lane whose kernel is gone goes on, and waits for it, or another one, to come back: to that it
+hands over what the workers said, and which of them still work.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import secrets
 import selectors
 import threading
 import time
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -57,6 +60,8 @@ class Lane:
         self._patience = FIRST_PATIENCE_SECONDS
         self._is_over = False
         self._children: dict[int, ChildProcess] = {}
+        self._origins: dict[int, dict[str, Any]] = {}
+        self._inheritance: list[Message] = []
         self._heard = time.monotonic()
         self._begin()
 
@@ -98,6 +103,31 @@ class Lane:
         self._outgoing = Outgoing()
         self._incoming = Incoming()
         self._is_welcome = False
+        # Workers that were started in this life, and what the others said in it and is not forgotten yet.
+        self._own: set[int] = set()
+        self._kept: dict[int, Message] = {}
+
+    def _hand_over(self) -> None:
+        """Begin a life for another kernel: workers go on, and what it may not have is said again."""
+        said = [
+            message
+            for message in self._outgoing.unacknowledged()
+            if message.kind is Kind.FRAMES and message.number not in self._kept
+        ]
+        self._inheritance += [*self._kept.values(), *said]
+        self._begin()
+        self._beat(self._heard)
+
+    def _estate(self) -> dict[str, Any]:
+        """Return of which run and slot those workers are that worked, or said something, before this life."""
+        said = Counter(message.worker for message in self._inheritance)
+        numbers = {*self._children, *said}
+        self._origins = {number: self._origins[number] for number in numbers}
+        former = {
+            str(n): {**self._origins[n], "is_alive": n in self._children, "messages": said[n]}
+            for n in numbers
+        }
+        return {"former": former, "next": 1 + max(numbers, default=0)}
 
     # The kernel
 
@@ -105,7 +135,7 @@ class Lane:
         if self._is_welcome:
             self._send(Message(Kind.BEAT, self._epoch, self._outgoing.number))
         else:
-            body = {**facts(), "workers": self._where.workers}
+            body = {**facts(), "workers": self._where.workers, **self._estate()}
             self._send(Message(Kind.REGISTER, self._epoch, frames=[text_of(body)]))
         if now - self._heard > self._patience:
             self._is_over = True
@@ -129,13 +159,19 @@ class Lane:
             case Kind.WELCOME:
                 self._is_welcome = True
                 self._patience = float(body_of(message)["patience"])
+                inheritance, self._inheritance = self._inheritance, []
+                for left in inheritance:
+                    self._say(Kind.FRAMES, left.worker, left.frames)
             case Kind.BEAT if message.number > self._incoming.number:
                 self._send(Message(Kind.MISSING, self._epoch))
             case Kind.MISSING:
                 for kept in list(self._outgoing.unacknowledged()):
                     self._send(kept)
+            case Kind.HAND_OVER:
+                self._hand_over()
             case Kind.RESET:
                 self._end_children()
+                self._inheritance.clear()
                 self._begin()
                 self._beat(self._heard)
             case Kind.REFUSE | Kind.LEAVE:
@@ -148,7 +184,10 @@ class Lane:
             case Arrival.EARLY:
                 self._send(Message(Kind.MISSING, self._epoch))
             case Arrival.NEXT if message.kind is Kind.START:
-                self._start(message.worker)
+                self._start(message.worker, body_of(message))
+            case Arrival.NEXT if message.kind is Kind.FORGET:
+                for number in body_of(message)["numbers"]:
+                    self._kept.pop(number, None)
             case Arrival.NEXT if (child := self._children.get(message.worker)) is not None:
                 if message.kind is Kind.KILL:
                     child.kill()
@@ -161,14 +200,19 @@ class Lane:
         message.acknowledged = self._incoming.number
         self._port.send(pack(message))
 
-    def _say(self, kind: Kind, worker: int, frames: list[Buffer]) -> None:
-        self._send(self._outgoing.add(Message(kind, self._epoch, worker=worker, frames=frames)))
+    def _say(self, kind: Kind, worker: int, frames: Sequence[Buffer]) -> None:
+        message = self._outgoing.add(Message(kind, self._epoch, worker=worker, frames=frames))
+        if kind is Kind.FRAMES and worker not in self._own:
+            self._kept[message.number] = message
+        self._send(message)
 
     # The workers
 
-    def _start(self, number: int) -> None:
+    def _start(self, number: int, origin: dict[str, Any]) -> None:
+        self._own.add(number)
+        self._origins[number] = origin
         try:
-            child = ChildProcess(self._oom, environment_for(self._where.workers))
+            child = ChildProcess(self._oom, environment_for(self._where.workers), int(origin["threads"]))
         except OSError as error:
             self._say(Kind.ENDED, number, [text_of({"status": 1, "log": str(error), "is_oom": False})])
             return

@@ -7,14 +7,14 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Set
 from queue import SimpleQueue
-from typing import final
+from typing import Final, final
 
 from nbflow.wire.bundles import Packing
 from nbflow.wire.frames import Buffer
 from nbflow.wire.messages import Call
 from nbflow.worker.happenings import Try
 
-__all__ = ["Load", "Packers"]
+__all__ = ["Load", "Packers", "take_out"]
 
 LEAVE_SECONDS = 0.5
 
@@ -83,7 +83,7 @@ class Packers:
     """
 
     def __init__(self, hand_back: Callable[[Callable[[], None]], object]) -> None:
-        self._hand_back = hand_back
+        self.hand_back: Final = hand_back
         self._queue: SimpleQueue[tuple[Callable[[], None], Callable[[], None]] | None] = SimpleQueue()
         self._free = threading.Semaphore(0)
         self._threads: list[threading.Thread] = []
@@ -110,5 +110,13 @@ class Packers:
             function, then = job
             function()
             self._free.release()
-            self._hand_back(then)
+            self.hand_back(then)
             del job, function, then  # a thread that waits keeps nothing of a user alive
+
+
+def take_out(backlog: deque[Call], tries: Set[Try]) -> list[Call]:
+    """Take out of a backlog, and return, the calls of these tries."""
+    found = [call for call in backlog if (call.task, call.try_id) in tries]
+    for call in found:
+        backlog.remove(call)
+    return found

@@ -10,12 +10,14 @@ from typing import Final, final
 from nbflow.errors import TaskError, WorkerLost
 from nbflow.wire.messages import Call
 from nbflow.worker.call import title
+from nbflow.worker.exits import EXIT_MEMORY
 
 __all__ = [
     "OUT_OF_MEMORY",
     "OomWatch",
     "closed",
     "lost",
+    "lost_with_kernel",
     "lost_with_node",
     "never_started",
     "reason_of",
@@ -75,6 +77,8 @@ class OomWatch:
 
 def reason_of(status: int, *, is_oom: bool = False) -> str:
     """Return in words how the process with this `os.wait` status ended."""
+    if os.WIFEXITED(status) and os.WEXITSTATUS(status) == EXIT_MEMORY:
+        return OUT_OF_MEMORY
     if not os.WIFSIGNALED(status):
         return f"exit code {os.WEXITSTATUS(status)}"
     number = os.WTERMSIG(status)
@@ -115,6 +119,15 @@ def lost_with_node(call: Call, node: str, reason: str) -> WorkerLost:
         f"{title(call.directive, call.task)} was lost with its node, {node}: {reason}. "
         "nbflow.nodes() shows what is left, and how each block ended.",
         reason=reason,
+        task=call.task,
+    )
+
+
+def lost_with_kernel(call: Call) -> WorkerLost:
+    """Return the error of a call of which a former process left nothing that can be used; it runs anew."""
+    return WorkerLost(
+        f"{title(call.directive, call.task)} was lost with the Jupyter kernel, or process, that sent it off",
+        reason="its kernel ended",
         task=call.task,
     )
 

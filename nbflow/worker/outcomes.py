@@ -5,6 +5,7 @@ from __future__ import annotations
 from nbflow.core.events import Returned, TryFailed
 from nbflow.core.states import Cause
 from nbflow.errors import AppTimeout, TaskError
+from nbflow.wire.bundles import Outcome
 from nbflow.wire.capsule import Testimony
 from nbflow.wire.failures import traceback_text
 from nbflow.wire.messages import Call
@@ -12,7 +13,7 @@ from nbflow.worker.call import title
 from nbflow.worker.capture import Written
 from nbflow.worker.happenings import Happening, Printed
 
-__all__ = ["failed_by", "happenings_of"]
+__all__ = ["failed_by", "happenings_of", "reported"]
 
 
 def happenings_of(
@@ -35,6 +36,12 @@ def happenings_of(
     streams = zip(("stdout", "stderr"), written, strict=True)
     printed = [Printed(task, try_id, stream, text, nbytes) for stream, (text, nbytes) in streams if nbytes]
     return [*printed, end]
+
+
+def reported(call: Call, outcome: Outcome) -> list[Happening]:
+    """Return what a call printed, and then what came of it, as its worker reports."""
+    written = outcome.stdout, outcome.stderr
+    return happenings_of(call, outcome.value, outcome.error, outcome.seconds, written, outcome.testimony)
 
 
 def failed_by(

@@ -5,6 +5,7 @@ Also which values may be pickled for it: those for whose pickling no code of a u
 
 from __future__ import annotations
 
+import copyreg
 import sys
 import types
 from collections.abc import Iterable, Iterator
@@ -12,9 +13,10 @@ from itertools import islice
 from typing import Any
 
 from nbflow.wire.installed import is_in_library
+from nbflow.wire.pickling import Refused
 from nbflow.wire.secrecy import WITHHELD, has_secret_name
 
-__all__ = ["is_safe", "picture"]
+__all__ = ["check_plain", "is_safe", "picture"]
 
 TEXT = 2_000
 """Characters of one picture."""
@@ -61,11 +63,11 @@ def _draw(value: Any, depth: int) -> Iterator[str]:
             else f"<int of {value.bit_length()} bits>"
         )
     elif kind in _TEXTS:
-        limit = TEXT if depth == DEPTH else PART
+        limit = TEXT - PART if depth == DEPTH else PART
         yield repr(value[:limit]) + (f"… ({len(value):,} in all)" if len(value) > limit else "")
-    elif isinstance(value, _CONTAINERS):
+    elif issubclass(kind, _CONTAINERS):
         yield from _draw_container(value, kind, depth)
-    elif isinstance(value, _NAMED):
+    elif issubclass(kind, _NAMED):
         yield f"<{kind.__name__} {getattr(value, '__qualname__', None) or value.__name__}>"
     elif (told := _array(value)) is not None:
         yield told
@@ -170,10 +172,10 @@ def is_safe(value: Any) -> bool:
             if kind is dict and _names_secret(one):
                 return False
             todo.extend((*one.keys(), *one.values()) if kind is dict else one)
-        elif isinstance(one, types.FrameType | types.TracebackType | types.GeneratorType | types.ModuleType):
+        elif issubclass(kind, types.FrameType | types.TracebackType | types.GeneratorType | types.ModuleType):
             return False
-        elif not isinstance(
-            one, type | types.FunctionType | types.BuiltinFunctionType
+        elif not issubclass(
+            kind, type | types.FunctionType | types.BuiltinFunctionType
         ) and not _is_of_library(kind):
             attributes = _attributes(one)
             if not _is_pickled_plainly(kind) or _names_secret(attributes):
@@ -182,6 +184,15 @@ def is_safe(value: Any) -> bool:
         if nodes > MOST_NODES:
             return False
     return True
+
+
+def check_plain(thing: Any) -> None:
+    """Raise Refused for an object whose pickling runs code of a user's."""
+    kind = type(thing)
+    if issubclass(kind, _NAMED) or _is_of_library(kind):
+        return
+    if not _is_pickled_plainly(kind) or kind in copyreg.dispatch_table:
+        raise Refused(f"{kind.__name__} has code of its own for pickling")
 
 
 def _names_secret(names: Iterable[Any]) -> bool:

@@ -22,15 +22,16 @@ __all__ = ["Pool"]
 
 @final
 class Pool:
-    """Run calls in a number of worker processes, each one at a time.
+    """Run calls in a number of worker processes, each one at a time, or as many as it has threads for them.
 
     The processes are started afresh, never forked from this one, and import nothing of the user's until a
     call does.
     """
 
-    def __init__(self, label: ExecutorId, workers: int) -> None:
+    def __init__(self, label: ExecutorId, workers: int, threads: int = 1) -> None:
         self._label = label
         self._workers = workers
+        self._threads = threads
         self._inbox: Inbox[Order] = Inbox()
         self._post: Post | None = None
         self._thread: threading.Thread | None = None
@@ -40,7 +41,7 @@ class Pool:
     def start(self, post: Post) -> tuple[SlotId, ...]:
         """Start the workers and return their slots, which take calls from now on."""
         self._post = post
-        self._supervisor = Supervisor(self._label, self._workers, post, self._inbox)
+        self._supervisor = Supervisor(self._label, self._workers, self._threads, post, self._inbox)
         # A daemon: an interpreter that exits without `close` must not wait for it. The workers notice.
         self._thread = threading.Thread(target=self._supervisor.run, name="nbflow-pool", daemon=True)
         self._thread.start()

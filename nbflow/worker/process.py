@@ -31,6 +31,7 @@ from nbflow.worker.call import seconds_allowed
 from nbflow.worker.child import Child, import_paths
 from nbflow.worker.happenings import Try
 from nbflow.worker.load import Load
+from nbflow.worker.reloads import RELOADS
 
 __all__ = ["Ending", "WorkerProcess"]
 
@@ -76,6 +77,7 @@ class WorkerProcess:
         self._known: set[int] = set()
         self._definitions = Definitions()
         self._place: tuple[str, list[str]] | None = None
+        self._mark = RELOADS.mark()
 
     @property
     def is_idle(self) -> bool:
@@ -175,9 +177,10 @@ class WorkerProcess:
         if not self.child.shares_files:
             return
         place = _directory(), sys.path
-        if place != self._place:
+        self._mark, reloads = RELOADS.since(self._mark)
+        if reloads or place != self._place:
             self._place = place[0], sys.path[:]
-            self.child.put(encode_place(Place(place[0], import_paths())))
+            self.child.put(encode_place(Place(place[0], import_paths(), list(reloads))))
 
     def ask_back(self, tries: Collection[Try]) -> None:
         """Ask for those of the tries that have not started; a `GivenBack` answers, in any case."""
@@ -196,6 +199,12 @@ class WorkerProcess:
     def report(self, frames: Sequence[Buffer]) -> Report:
         """Return what a message of it says."""
         return decode_report(frames, self._definitions)
+
+    def why_due(self) -> Ending:
+        """Return why it has to end when its deadline is over."""
+        if self.is_stopping:
+            return Ending.CLOSED
+        return Ending.DROPPED if self.dropped else Ending.TIMEOUT
 
     def end(self, ending: Ending) -> None:
         """Have it killed with all that descends from it."""

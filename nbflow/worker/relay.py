@@ -1,9 +1,9 @@
 """Be the relay on a login node, where lanes can connect whose kernel nodes cannot reach; and its other half.
 
 It joins byte streams and understands none: the lanes' encryption goes from end to end, so it needs no trust.
-Its first line on stdout is JSON: the `address` for lanes, the `port` for the kernel's half (loopback only),
-and the `token` that a connection there has to begin with. Then it writes a line for each lane that waits to
-be fetched. It ends with its stdin.
+It runs behind a `standby`. To each HELLO on stdin it answers in JSON: the `address` for lanes, the `port` for
+the kernel's half (loopback only), and the `token` that a connection there has to begin with. Then it writes a
+line for each lane that waits to be fetched. It ends with LEAVE, and with its stdin.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from contextlib import suppress
 from typing import Any, Final, final
 
 from nbflow.worker.facts import own_address
+from nbflow.worker.standby import HELLO, LEAVE
 
 __all__ = ["WAITING", "Stream", "join", "main"]
 
@@ -55,18 +56,21 @@ class Relay:
         self._token = secrets.token_hex(16).encode()
         self._lanes: deque[Stream] = deque()
 
-    async def serve(self, host: str) -> None:
-        """Listen until stdin ends."""
-        outer = await asyncio.start_server(self._take_lane, host, 0)
+    async def serve(self, host: str, port: int) -> None:
+        """Listen until told to leave; on a port of its own where `port` is 0."""
+        outer = await asyncio.start_server(self._take_lane, host, port)
         inner = await asyncio.start_server(self._fetch, LOOPBACK, 0)
         address = f"tcp://{host}:{_port(outer)}"
-        _say({"address": address, "port": _port(inner), "token": self._token.decode()})
-        await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+        loop = asyncio.get_running_loop()
+        while (line := await loop.run_in_executor(None, sys.stdin.buffer.readline)) not in (b"", LEAVE):
+            if line == HELLO:
+                _say({"address": address, "port": _port(inner), "token": self._token.decode()})
+                for _ in self._lanes:
+                    _say_waiting()
 
     async def _take_lane(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._lanes.append((reader, writer))
-        sys.stdout.write(f"{WAITING.decode()}\n")
-        sys.stdout.flush()
+        _say_waiting()
 
     async def _fetch(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         said = b""
@@ -83,14 +87,19 @@ def _port(server: asyncio.Server) -> int:
     return int(server.sockets[0].getsockname()[1])
 
 
+def _say_waiting() -> None:
+    sys.stdout.write(f"{WAITING.decode()}\n")
+    sys.stdout.flush()
+
+
 def _say(what: dict[str, Any]) -> None:
     sys.stdout.write(json.dumps(what) + "\n")
     sys.stdout.flush()
 
 
 def main() -> None:
-    """Relay on the address that the argument names."""
-    asyncio.run(Relay().serve(own_address(sys.argv[1])))
+    """Relay on the address, and the port, that the arguments name."""
+    asyncio.run(Relay().serve(own_address(sys.argv[1]), int(sys.argv[2])))
 
 
 if __name__ == "__main__":

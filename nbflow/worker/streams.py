@@ -60,6 +60,9 @@ class ThreadOutput:
         self._thread = threading.get_ident()
         self._connect()
 
+    def flush(self) -> None:
+        """Do nothing: what a thread prints is not buffered."""
+
     def collect(self) -> Written | None:
         """Return what was written since the last time; None for nothing."""
         if self.stdout.nbytes or self.stderr.nbytes:

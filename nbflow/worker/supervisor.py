@@ -20,10 +20,11 @@ from nbflow.wire.messages import Call
 from nbflow.worker.child import ChildProcess, environment_for
 from nbflow.worker.crew import Crew
 from nbflow.worker.happenings import Post
+from nbflow.worker.host import Hosted
 from nbflow.worker.inbox import Inbox
 from nbflow.worker.load import Packers
 from nbflow.worker.losses import OomWatch, closed
-from nbflow.worker.process import Ending, WorkerProcess
+from nbflow.worker.process import Ending
 
 __all__ = ["Order", "Supervisor"]
 
@@ -32,15 +33,18 @@ __all__ = ["Order", "Supervisor"]
 class Supervisor:
     """Run a crew: wait for what its workers say, hand it over, send what their sockets take."""
 
-    def __init__(self, label: ExecutorId, workers: int, post: Post, inbox: Inbox[Order]) -> None:
+    def __init__(
+        self, label: ExecutorId, workers: int, threads: int, post: Post, inbox: Inbox[Order]
+    ) -> None:
         self._workers = workers
+        self._is_shared = threads > 1
         self._post = post
         self._inbox = inbox
         self._acting = threading.Lock()
         self._selector = selectors.DefaultSelector()
         self._packers = Packers(lambda then: inbox.put(lambda _: then()))
         self._oom = OomWatch()
-        self._crew = Crew(label, workers, self, self._packers, place=label)
+        self._crew = Crew(label, workers, self, self._packers, place=label, threads=threads)
         self.slots: Final = self._crew.slots
 
     def run(self) -> None:
@@ -68,7 +72,7 @@ class Supervisor:
         Returns whether they were sent. It saves short calls the way through another thread, a fifth of
         their round trip.
         """
-        if self._inbox or not self._acting.acquire(blocking=False):
+        if self._inbox or self._is_shared or not self._acting.acquire(blocking=False):
             return False
         try:
             worker = self._crew.find(slot)
@@ -89,17 +93,17 @@ class Supervisor:
 
     # What the crew asks for
 
-    def launch(self, slot: SlotId) -> ChildProcess:
+    def launch(self, slot: SlotId, threads: int) -> ChildProcess:
         """Start a worker process."""
-        return ChildProcess(self._oom, environment_for(self._workers))
+        return ChildProcess(self._oom, environment_for(self._workers), threads)
 
-    def welcome(self, worker: WorkerProcess) -> None:
+    def welcome(self, worker: Hosted) -> None:
         """Have the selector tell what a worker and its keeper say."""
         child = _child(worker)
         self._selector.register(child.sock, selectors.EVENT_READ, worker)
         self._selector.register(child.line, selectors.EVENT_READ, worker)
 
-    def watch(self, worker: WorkerProcess) -> None:
+    def watch(self, worker: Hosted) -> None:
         """Have the selector tell when the rest of what has to be sent can be sent."""
         child = _child(worker)
         if child.is_silent or worker.is_over:
@@ -116,7 +120,7 @@ class Supervisor:
         ready = self._inbox.wait(self._selector, timeout)
         with self._acting:
             for key, events in ready:
-                worker: WorkerProcess = key.data
+                worker: Hosted = key.data
                 if worker.is_over:
                     continue
                 if events & selectors.EVENT_WRITE:
@@ -130,7 +134,7 @@ class Supervisor:
                 self._crew.act_on_time(time.monotonic())
         self._publish()
 
-    def _hear(self, worker: WorkerProcess, *, is_keeper: bool) -> None:
+    def _hear(self, worker: Hosted, *, is_keeper: bool) -> None:
         child = _child(worker)
         if is_keeper:
             if child.hear_keeper():
@@ -141,25 +145,25 @@ class Supervisor:
         except CorruptMessage:
             worker.end(Ending.CORRUPT)
             messages = []
-        self._crew.hear(worker, messages)
+        self._crew.front.hear(worker, messages)
         if child.is_silent or worker.ending is Ending.CORRUPT:
             self._selector.unregister(child.sock)
             child.is_silent = True
 
-    def _bury(self, worker: WorkerProcess, child: ChildProcess) -> None:
+    def _bury(self, worker: Hosted, child: ChildProcess) -> None:
         self._selector.unregister(child.line)
         if not child.is_silent:
             self._selector.unregister(child.sock)
         worker.is_over = True
-        self._crew.hear(worker, child.receive_last())
-        self._crew.bury(worker)
+        self._crew.front.hear(worker, child.receive_last())
+        self._crew.front.bury(worker)
 
     def _publish(self) -> None:
         if self._crew.news:
             self._post(self._crew.take_news())
 
 
-def _child(worker: WorkerProcess) -> ChildProcess:
+def _child(worker: Hosted) -> ChildProcess:
     assert isinstance(worker.child, ChildProcess)
     return worker.child
 

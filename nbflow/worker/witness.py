@@ -26,7 +26,7 @@ from nbflow.wire.failures import traceback_text
 from nbflow.wire.installed import is_in_library
 from nbflow.wire.secrecy import WITHHELD, Veil, conceal_source, has_secret_name, names_secrets
 from nbflow.worker.capture import Written
-from nbflow.worker.pictures import is_safe, picture
+from nbflow.worker.pictures import check_plain, is_safe, picture
 
 __all__ = ["keep", "testify"]
 
@@ -95,7 +95,7 @@ def keep(value: Any, name: str, veil: Veil, limit: int = VALUE_NBYTES) -> Variab
     if text == WITHHELD or not is_safe(value):
         return Variable(name, text)
     with suppress(Exception):  # too large, or it does not travel: its picture has to do
-        data = pack(value, limit)
+        data = pack(value, limit, check_plain)
         if not (veil.hides(data) or names_secrets(data)):
             return Variable(name, text, data)
     return Variable(name, text)

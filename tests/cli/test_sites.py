@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from nbflow.cli import main, site_checks
+from nbflow.cli import main
+from nbflow.config import sites
 from nbflow.sites.checks import Check
 
 
@@ -17,7 +18,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def findings(monkeypatch: pytest.MonkeyPatch) -> list[Check]:
     found = [Check("login", is_ok=True, found="here")]
-    monkeypatch.setattr(site_checks, "check_site", lambda *_: iter(found))
+    monkeypatch.setattr(sites, "check_site", lambda *_: iter(found))
     return found
 
 
@@ -66,3 +67,25 @@ def test_a_site_is_checked(
         "found": "slow",
         "advice": "wind it up",
     }
+
+
+def test_the_job_script_of_a_site_is_seen_without_a_login(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (project / "nbflow.toml").write_text("[sites.expanse]\naccount = 'abc'\nblock.nodes = 2\n")
+    assert main(["sites", "render", "expanse"]) == 0
+    told = capsys.readouterr().out
+    assert "#SBATCH --nodes=2\n" in told
+    assert "#SBATCH --account=abc\n" in told
+    assert "\nmodule load cpu\n" in told
+    assert "/expanse/lustre/scratch/USER/temp_project/nbflow/pilots/RUN/" in told
+    assert told.splitlines()[-1].startswith("exec -- srun ")
+    assert main(["sites", "render", "expanse", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"site": "expanse", "script": told}
+
+
+def test_a_job_that_no_site_could_take_is_told(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (project / "nbflow.toml").write_text("[sites.mine]\nscheduler = 'slurm'\nenvironment.A = 'b'\n")
+    assert main(["sites", "render", "mine"]) == 0
+    assert main(["sites", "render", "mien"]) != 0
+    assert "did you mean mine?" in capsys.readouterr().err

@@ -52,7 +52,47 @@ def test_what_waits_is_cancelled(run: str, capsys: pytest.CaptureFixture[str]) -
     assert holding.result(20)
 
 
-@pytest.mark.parametrize("command", ["cancel", "retry"])
+def test_a_retry_is_told_and_undone(run: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    future = touch(str(tmp_path / "later"))
+    future.exception(20)
+    (tmp_path / "later").write_text("abc")
+    assert main(["retry", run, "--app", "touch", "--walltime", "60", "--retries", "2", "--no-cache"]) == 0
+    assert future.result(20) == 3
+    assert main(["undo", run]) == 0
+    assert isinstance(future.exception(20), FileNotFoundError)
+    assert main(["undo", run]) == 0
+    assert capsys.readouterr().out == (
+        "1 task runs again\n1 task is as it was before the last retry\n"
+        "0 tasks are as they were before the last retry\n"
+    )
+    assert main(["show", run, "1"]) == 1
+    shown = capsys.readouterr().out
+    assert "(app=touch, walltime=60.0, retries=2, cache=False)" in shown
+    assert "the retry was undone by nbflow undo" in shown
+    assert main(["show", run, "1", "--json"]) == 1
+    told = json.loads(capsys.readouterr().out)["repairs"]
+    assert [repair["is_undo"] for repair in told] == [False, True]
+    assert told[0]["code_before"] == told[0]["code_after"]
+
+
+def test_work_is_paused_and_resumed(run: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["pause", run, "--app", "touch"]) == 0
+    future = touch("nothing")
+    assert main(["resume", run, "--json"]) == 0
+    future.exception(20)
+    assert capsys.readouterr().out == 'paused; 0 tasks wait that could start\n{\n  "resumed": 1\n}\n'
+
+
+def test_what_is_held_is_released(run: str, capsys: pytest.CaptureFixture[str]) -> None:
+    after = touch(touch.options(on_failure="hold")("nothing"))
+    while after.task.state != "held":
+        pass
+    assert main(["release", run]) == 0
+    assert after.done()
+    assert capsys.readouterr().out == "1 task is held no longer\n"
+
+
+@pytest.mark.parametrize("command", ["cancel", "retry", "undo", "release", "pause", "resume"])
 def test_a_run_that_is_not_there_or_takes_nothing_is_told(
     state: Path, command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

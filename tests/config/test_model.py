@@ -19,6 +19,8 @@ def test_names_and_lists_become_descriptions() -> None:
     "make",
     [
         lambda: Processes(0),
+        lambda: Processes(1, threads_per_worker=0),
+        lambda: Pilots("local", threads_per_worker=True),
         lambda: Threads(True),
         lambda: Processes(2, "a/b"),
         lambda: Pilots("a", nodes=0),

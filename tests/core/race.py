@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from heapq import heappop, heappush
 from typing import Any
 
+from nbflow.core.capacity import Capacity
 from nbflow.core.effects import Enqueue
 from nbflow.core.events import Dispatched, Returned, Submitted
 from nbflow.core.graph import Graph
 from nbflow.core.ids import AppId, ExecutorId, NodeId, SlotId, TaskId
-from nbflow.core.placement import Capacity, Placement
+from nbflow.core.placement import Placement
 from nbflow.core.task import ONE_CORE, Options, Resources, Task
 
 LOOK_SECONDS = 0.5

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from nbflow.core import effects as does
+from nbflow.core.capacity import Capacity
 from nbflow.core.events import (
     CancelRequested,
     DepDone,
@@ -19,6 +20,7 @@ from nbflow.core.events import (
     MemoHit,
     MemoMissed,
     Paused,
+    Released,
     Resumed,
     RetryDue,
     RetryRequested,
@@ -30,9 +32,10 @@ from nbflow.core.events import (
     Submitted,
     TryFailed,
 )
+from nbflow.core.former import Former
 from nbflow.core.graph import Graph, waits_for
 from nbflow.core.ids import AppId, ExecutorId, SlotId, TaskId, TryId
-from nbflow.core.placement import Capacity, Placement
+from nbflow.core.placement import Placement
 from nbflow.core.retry import RetryPolicy
 from nbflow.core.states import REOPENABLE, Cause, State
 from nbflow.core.task import Failure, Options, Resources, Task
@@ -46,6 +49,7 @@ OPTIONS = (
     Options(stages_in=True, stages_out=True),
     Options(memoized=True, stages_in=True, retry=RetryPolicy(count=2)),
     Options(retry=RetryPolicy(count=1, delay=1)),
+    Options(holds=True),
     Options(priority=3, resources=Resources(cores=2, memory=5)),
     Options(walltime=1, resources=Resources(memory=4)),
 )
@@ -77,6 +81,8 @@ class Simulation:
         self.foreign: list[TaskId] = []
         self.running: dict[tuple[TaskId, TryId], SlotId] = {}
         self.followed = 0
+        self.undone = 0
+        self.formers: list[Former] = []
         self._slots: list[SlotId] = []
         self._do = {
             does.Enqueue: lambda effect: self.placement.enqueue(effect.task),
@@ -115,7 +121,7 @@ class Simulation:
 
     def act(self) -> None:
         """Let one thing happen that somebody asks for, or that goes wrong."""
-        roll = self.random.random() * 6
+        roll = self.random.random() * 8
         if roll < 1:
             self._ask(CancelRequested)
         elif roll < 2:
@@ -124,6 +130,10 @@ class Simulation:
             self._ask(Resumed)
         elif roll < 5:
             self._retry()
+        elif roll < 6:
+            self._ask(Released)
+        elif roll < 7:
+            self._undo()
         else:
             self._close_slot()
 
@@ -146,9 +156,12 @@ class Simulation:
             self._foreign_ends(self.foreign.pop())
 
     def apply(self, event: Event) -> None:
-        for effect in self.graph.apply(event):
-            self._do[type(effect)](effect)
+        self._do_all(self.graph.apply(event))
         self._check(self.graph.tasks.get(event.task))
+
+    def _do_all(self, effects: list[does.Effect]) -> None:
+        for effect in effects:
+            self._do[type(effect)](effect)
 
     def settle(self) -> None:
         """Let everything end without further trouble, and assert that it does."""
@@ -157,6 +170,8 @@ class Simulation:
             for seen in list(self.seen.values()):
                 if seen.task.state is State.PAUSED:
                     self.apply(Resumed(seen.task.id))
+                if seen.task.state is State.HELD:
+                    self.apply(Released(seen.task.id))
             if not self._is_under_way():
                 break
             self.advance()
@@ -227,7 +242,7 @@ class Simulation:
 
     # What users and sites do
 
-    def _ask(self, kind: type[CancelRequested | Paused | Resumed]) -> None:
+    def _ask(self, kind: type[CancelRequested | Paused | Resumed | Released]) -> None:
         self.apply(kind(self.random.choice(list(self.seen))))
 
     def _retry(self) -> None:
@@ -241,9 +256,20 @@ class Simulation:
             parents = self.random.sample(others, min(len(others), 2))
         is_anew = self.random.random() < 0.3
         is_foreign = parents is not None and self._chance(0.3)
+        formers = [Former.of(task, task.call) for task in closed]
         self.apply(RetryRequested(task.id, parents, is_anew, int(is_foreign)))
+        self.formers = [former for former in formers if former.task.try_id != former.try_id]
         self._forget_foreign(task.id)
         self.foreign += [task.id] * is_foreign
+
+    def _undo(self) -> None:
+        formers, self.formers = self.formers, []
+        self._do_all(self.graph.undo(formers))
+        self.undone += len(formers)
+        for former in formers:
+            assert (former.task.state, former.task.failure) == (former.state, former.failure)
+            self.foreign = [other for other in self.foreign if other != former.task.id]
+        self._check_all()
 
     def _forget_foreign(self, id: TaskId) -> None:
         """Report on a future of others no longer, once the arguments that held it were changed."""
@@ -300,7 +326,7 @@ class Simulation:
             f"{task} awaits {task.awaiting}, {missing} are missing"
         )
         assert task.blocked == sum(dep.state in REOPENABLE for dep in deps), f"{task} blocked {task.blocked}"
-        assert task.state.is_final or not task.blocked, f"{task} waits for what failed"
+        assert task.state in REOPENABLE or not task.blocked, f"{task} waits for what failed"
         is_open = self.seen[task.id].is_open
         assert is_open is not task.state.is_final, f"{task} and its future disagree"
 

@@ -5,12 +5,13 @@ has asked for and was not answered yet, what is said again, and what a user asks
 future is open exactly while its task is; at every end all tasks must still be able to finish.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 
 from nbflow.core.effects import (
     Drop,
+    Effect,
     Enqueue,
     LookUp,
     Reject,
@@ -28,6 +29,7 @@ from nbflow.core.events import (
     MemoHit,
     MemoMissed,
     Paused,
+    Released,
     Resumed,
     RetryDue,
     RetryRequested,
@@ -38,10 +40,12 @@ from nbflow.core.events import (
     StagingFailed,
     Submitted,
     TryFailed,
+    Undone,
 )
+from nbflow.core.former import Former
 from nbflow.core.graph import Graph
 from nbflow.core.retry import RetryPolicy
-from nbflow.core.states import Cause, State
+from nbflow.core.states import REOPENABLE, Cause, State
 from nbflow.core.task import Options, Task
 
 from .build import BOOM, SLOT, make_task
@@ -60,8 +64,13 @@ KINDS = {
     "memoized": Options(memoized=True),
     "staged": Options(stages_in=True, stages_out=True),
     "retried": Options(retry=RetryPolicy(count=1)),
+    "holding": Options(holds=True),
     "patient": Options(memoized=True, stages_in=True, retry=RetryPolicy(count=1, delay=1)),
 }
+
+
+WISHES = (CancelRequested, Paused, Resumed, Released, RetryRequested)
+"""What users ask of one task, beside the taking back of a retry."""
 
 
 class Player:
@@ -78,6 +87,7 @@ class Player:
         self.is_join = is_join
         self.users = users
         self.follows = follows
+        self.formers: list[Former] = []
         for parents in shape:
             task = make_task(len(self.tasks) + 1, *(self.tasks[at] for at in parents), options=options)
             self.tasks.append(task)
@@ -85,7 +95,7 @@ class Player:
             self.apply(Submitted(task.id, task))
 
     def apply(self, event: Event) -> None:
-        for effect in self.graph.apply(event):
+        for effect in self._undo() if isinstance(event, Undone) else self.graph.apply(event):
             task = effect.task
             match effect:
                 case Resolve() | Reject() | Withdraw():
@@ -105,6 +115,20 @@ class Player:
             needed = task.children or task.parents
             assert task.awaiting == sum(other.state is not State.DONE for other in needed)
 
+    def _retry(self, event: RetryRequested) -> None:
+        closed = [Former.of(task, task.call) for task in self.tasks if task.state in REOPENABLE]
+        self.apply(event)
+        reopened = [former for former in closed if former.task.try_id != former.try_id]
+        self.formers = reopened or self.formers
+
+    def _undo(self) -> list[Effect]:
+        formers, self.formers = self.formers, []
+        effects = self.graph.undo(formers)
+        for former in formers:
+            task = former.task
+            assert (task.state, task.failure) == (former.state, former.failure)
+        return effects
+
     def choices(self) -> Iterator[tuple[str, Event]]:
         """Yield what may happen next, each with a word for it."""
         for ask in list(self.asked):
@@ -117,9 +141,14 @@ class Player:
                 if task.state is State.WAITING and self._is_behind_parents(task):
                     yield f"ahead {task.id}", Dispatched(task.id, task.try_id, SLOT)
         if self.users:
-            for task in self.tasks:
-                for kind in (CancelRequested, Paused, Resumed, RetryRequested):
-                    yield f"{kind.__name__} {task.id}", kind(task.id)
+            yield from self._wishes()
+
+    def _wishes(self) -> Iterator[tuple[str, Event]]:
+        for task in self.tasks:
+            for kind in WISHES:
+                yield f"{kind.__name__} {task.id}", kind(task.id)
+        if self.formers:
+            yield "undo", Undone(self.formers[0].task.id, self.formers[0])
 
     def _is_behind_parents(self, task: Task) -> bool:
         return all(
@@ -148,7 +177,7 @@ class Player:
                     yield TryFailed(id, try_id, cause, BOOM)
 
     def play(self, event: Event) -> None:
-        if isinstance(event, CancelRequested | Paused | Resumed | RetryRequested):
+        if isinstance(event, (*WISHES, Undone)):
             self.users -= 1
         else:
             self._answered(event)
@@ -158,7 +187,10 @@ class Player:
             self.asked.append(("running", task, event.try_id))
         if isinstance(event, Returned | Spawned | TryFailed):
             self.reported = [event]
-        self.apply(event)
+        if isinstance(event, RetryRequested):
+            self._retry(event)
+        else:
+            self.apply(event)
 
     def _answered(self, event: Event) -> None:
         what = {
@@ -185,9 +217,12 @@ class Player:
                 (event for word, event in self.choices() if isinstance(event, good) and "again" not in word),
                 None,
             )
-            if event is None:
+            if event is not None:
+                self.play(event)
+            elif held := next((task for task in self.tasks if task.state is State.HELD), None):
+                self.apply(Released(held.id))
+            else:
                 break
-            self.play(event)
         assert not self.open, f"{[task for task in self.tasks if task.id in self.open]} never end"
 
 
@@ -199,11 +234,14 @@ def explore(
     users: int,
     follows: bool = False,
     depth: int,
+    prelude: Sequence[str] = (),
 ) -> int:
-    """Play every sequence of at most `depth` choices; return how many there were."""
+    """Play every sequence of at most `depth` choices after `prelude`; return how many there were."""
 
     def replay(path: tuple[int, ...]) -> Player:
         player = Player(shape, options, is_join=is_join, users=users, follows=follows)
+        for word in prelude:
+            player.play(next(event for said, event in player.choices() if said == word))
         for at in path:
             player.play(list(player.choices())[at][1])
         return player
@@ -236,8 +274,27 @@ def test_small_graphs_in_every_order(shape: str) -> None:
     assert explore(SHAPES[shape], KINDS["plain"], users=1, depth=4) > 100
 
 
-def test_a_join_and_its_children_in_every_order() -> None:
-    assert explore(((), ()), KINDS["plain"], is_join=True, users=1, depth=5) > 100
+@pytest.mark.parametrize("kind", ["plain", "holding"])
+def test_a_join_and_its_children_in_every_order(kind: str) -> None:
+    assert explore(((), ()), KINDS[kind], is_join=True, users=1, depth=5) > 100
+
+
+@pytest.mark.parametrize("shape", ["fan-in", "chain"])
+def test_tasks_that_hold_others_in_every_order(shape: str) -> None:
+    assert explore(SHAPES[shape], KINDS["holding"], users=1, depth=4) > 100
+
+
+FIRST_FAILS = ("Dispatched 1", "TryFailed 1")
+CHILD_FAILS = ("Dispatched 2", "TryFailed 2", "Dispatched 1", "Spawned 1")
+
+
+@pytest.mark.parametrize("kind", ["plain", "holding"])
+@pytest.mark.parametrize("shape", [*SHAPES, "join"])
+def test_a_retry_and_its_undoing_in_every_order(shape: str, kind: str) -> None:
+    is_join = shape == "join"
+    prelude = (*(CHILD_FAILS if is_join else FIRST_FAILS), "RetryRequested 1")
+    parents = ((), ()) if is_join else SHAPES[shape]
+    assert explore(parents, KINDS[kind], is_join=is_join, users=3, depth=4, prelude=prelude) > 100
 
 
 @pytest.mark.parametrize("shape", ["two", "fan-in"])

@@ -2,9 +2,11 @@
 
 import pytest
 
+from nbflow.core.assignment import Assignment
+from nbflow.core.capacity import Capacity
 from nbflow.core.ids import AppId, ExecutorId, NodeId, SlotId
-from nbflow.core.nodes import PLENTY_SECONDS, Capacity, time_needed
-from nbflow.core.placement import Assignment, Placement
+from nbflow.core.nodes import PLENTY_SECONDS, time_needed
+from nbflow.core.placement import Placement
 from nbflow.core.states import State
 from nbflow.core.task import Grant, Options, Resources, Task
 
@@ -126,11 +128,11 @@ def test_a_call_is_given_its_very_gpus_and_cores_and_they_come_back() -> None:
     assert [one.grant for one in site.assign()] == [Grant(gpus=(0, 1), cores=(0, 1, 2, 3))]
 
 
-def test_a_call_of_one_core_is_given_nothing_by_name() -> None:
+def test_a_call_of_one_core_is_given_nothing_but_the_memory_that_it_named() -> None:
     site = Site(nodes=1)
     site.add()
     site.add(need(memory=10))
-    assert [one.grant for one in site.assign()] == [None, None]
+    assert [one.grant for one in site.assign()] == [None, Grant(memory=10)]
 
 
 # Several nodes

@@ -2,8 +2,9 @@
 
 import pytest
 
+from nbflow.core.capacity import Capacity
 from nbflow.core.ids import AppId, ExecutorId, SlotId, TaskId, TryId
-from nbflow.core.placement import BUNDLE_LIMIT, BUNDLE_SECONDS, Capacity, Placement
+from nbflow.core.placement import BUNDLE_LIMIT, BUNDLE_SECONDS, Placement
 from nbflow.core.states import State
 from nbflow.core.task import Options, Resources, Task
 

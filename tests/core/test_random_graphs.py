@@ -25,6 +25,18 @@ def test_random_graph(seed: int, trouble: float) -> None:
         raise
 
 
+def test_retries_are_undone_in_these_graphs() -> None:
+    undone = 0
+    for seed in range(10):
+        simulation = Simulation(seed, trouble=1.0)
+        for _ in range(25):
+            simulation.submit()
+            simulation.advance()
+            simulation.act()
+        undone += simulation.undone
+    assert undone > 10
+
+
 def test_tasks_are_sent_ahead_in_these_graphs() -> None:
     followed = 0
     for seed in range(10):

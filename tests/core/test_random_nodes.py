@@ -5,8 +5,10 @@ from random import Random
 
 import pytest
 
+from nbflow.core.assignment import Assignment
+from nbflow.core.capacity import Capacity
 from nbflow.core.ids import AppId, ExecutorId, NodeId, SlotId, TaskId, TryId
-from nbflow.core.placement import Assignment, Capacity, Placement
+from nbflow.core.placement import Placement
 from nbflow.core.states import State
 from nbflow.core.task import Options, Resources, Task
 

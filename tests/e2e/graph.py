@@ -17,8 +17,8 @@ class Graph:
     def number(self, name: str) -> int:
         return int(self.root.get_attribute(f"data-{name}") or 0)
 
-    def wait_for(self, name: str, value: int) -> None:
-        expect(self.root).to_have_attribute(f"data-{name}", str(value), timeout=30_000)
+    def wait_for(self, name: str, value: int, seconds: float = 30) -> None:
+        expect(self.root).to_have_attribute(f"data-{name}", str(value), timeout=seconds * 1000)
 
     def state(self) -> dict[str, Any]:
         """Return what the view holds: tasks by state number."""

@@ -331,6 +331,8 @@ def test_a_foreign_future_that_fails_or_is_cancelled() -> None:
     cancelled.set_running_or_notify_cancel()
     fails(first, DependencyError)
     fails(second, DependencyError)
+    first.task.retry()  # which cannot help
+    assert isinstance(fails(first, DependencyError).root, OSError)
 
 
 def test_a_callback_that_raises_hurts_nobody() -> None:

@@ -54,6 +54,33 @@ view = nf.watch(runs)
 ended = nf.wait(runs)
 """
 
+BUG = """
+from pathlib import Path
+import nbflow as nf
+nf.load("threads", workers=2)
+
+@nf.python_app
+def leaf(n):
+    with Path(f"leaf-{n}").open("a") as file:
+        file.write("x")
+    return 60 // (n % 20 - 7)
+
+@nf.python_app
+def total(parts): return sum(parts)
+
+leaves = leaf.map(range(64))
+top = total([total(leaves[n:n + 8]) for n in range(0, 64, 8)])
+view = nf.watch(top)
+"""
+
+MENDED = """
+@nf.python_app
+def leaf(n):
+    with Path(f"leaf-{n}").open("a") as file:
+        file.write("x")
+    return n
+"""
+
 GONE = "The Jupyter kernel of this view is gone"
 
 
@@ -81,6 +108,22 @@ def test_the_panel_follows_a_retry_that_ends_in_the_same_state(
         expect(details.locator(".nbflow-traceback")).to_contain_text(f"no luck in attempt {attempt}")
         expect(details.locator(".nbflow-attempts li")).to_have_count(attempt)
     expect(details.locator(".nbflow-attempts")).to_contain_text("no luck in attempt 1")
+
+
+def test_after_an_edit_the_button_runs_what_failed_and_what_waits_for_it(
+    notebook: Callable[..., Notebook], lab: Lab, page: Page
+) -> None:
+    opened = notebook("mended", BUG, MENDED, "print('the sum is', type(top.result()).__name__)")
+    graph = Graph(opened.run(0))
+    graph.wait_for("failed", 3)
+    opened.run(1)
+    graph.root.get_by_role("button", name="Run all failed tasks again").click()
+    graph.wait_for("done", 73)
+    expect(opened.run(2)).to_contain_text("the sum is int")
+    runs = {n: len((lab.folder / f"leaf-{n}").read_text()) for n in range(64)}
+    assert {n for n, count in runs.items() if count == 2} == {7, 27, 47}
+    assert set(runs.values()) == {1, 2}
+    graph.root.locator("canvas").focus()
 
 
 def test_the_panel_is_reached_and_left_by_keyboard(notebook: Callable[..., Notebook], page: Page) -> None:

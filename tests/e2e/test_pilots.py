@@ -1,45 +1,24 @@
-"""Pilots for real: on this machine, and in the jobs of a real Slurm."""
+"""Pilots for real, on this machine and over SSH; `test_clusters` has them in jobs of batch systems."""
 
 import signal
-import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
 
 import nbflow as nf
-from nbflow.executors.pilots.executor import PilotsExecutor
-from nbflow.flow import current
-from nbflow.sites.model import LOCAL, BlockLimits, BlockShape, LauncherName, Login, Scheduler, Site
+from nbflow.sites.model import LOCAL, Site
 from tests.e2e import victims
 from tests.e2e.nemesis import Nemesis, eventually, nemesis
-from tests.e2e.services import ROOT, Service
+from tests.e2e.pilots import executor, far, processes
+from tests.e2e.services import ROOT
 
-__all__ = ["nemesis"]
+__all__ = ["far", "nemesis"]
 
 pytest.importorskip("ipyparallel")
-
-
-def executor() -> PilotsExecutor:
-    found = current.current()._executors[0]
-    assert isinstance(found, PilotsExecutor)
-    return found
-
-
-def processes(tmp_path: Path, *words: str) -> list[psutil.Process]:
-    """Return the processes whose command line has all these words, and the run's own directory."""
-    found = []
-    for process in psutil.process_iter(["cmdline", "status"]):
-        line = " ".join(process.info["cmdline"] or [])
-        is_ours = str(tmp_path) in line and all(word in line for word in words)
-        if is_ours and process.info["status"] != psutil.STATUS_ZOMBIE:
-            found.append(process)
-    return found
 
 
 @pytest.fixture
@@ -131,7 +110,7 @@ def test_an_agent_that_is_killed_comes_back_with_its_controller(here: Site, tmp_
     nf.load(nf.Pilots(here, workers_per_node=1, max_blocks=2))
     one = nf.python_app(lambda: 1)
     assert one().result(60) == 1
-    (agent,) = processes(tmp_path, "nbflow.executors.pilots.agent")
+    (agent,) = processes(tmp_path, "-m nbflow.executors.pilots.agent")
     agent.kill()
     assert one().result(60) == 1
     executor().scale(2)
@@ -180,102 +159,6 @@ def test_idle_pilots_are_given_back(here: Site) -> None:
     assert nf.python_app(lambda: 2)().result(60) == 2
 
 
-@pytest.fixture
-def cluster(slurm: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
-    for name, value in slurm.env.items():
-        monkeypatch.setenv(name, value)
-    yield Site(
-        name="cluster",
-        scheduler=Scheduler.SLURM,
-        launcher=LauncherName.SRUN,
-        working_directory=str(tmp_path / "work"),
-        partition="debug",
-        block=BlockShape(workers_per_node=2, walltime_seconds=600),
-        limits=BlockLimits(init_blocks=2, max_blocks=2),
-    )
-    nf.clear()
-    eventually(lambda: queue() == [])
-    eventually(lambda: not processes(tmp_path))
-
-
-def queue() -> list[str]:
-    return subprocess.run(["squeue", "-h"], capture_output=True, text=True, check=True).stdout.split()
-
-
-def test_F2_F10_a_thousand_tasks_survive_the_loss_of_jobs(cluster: Site, slurm: Service) -> None:
-    nf.load(nf.Pilots(cluster, address="127.0.0.1"), retries=3)
-
-    @nf.python_app
-    def square(n: int) -> int:
-        import time
-
-        time.sleep(0.02 * (n % 3))
-        return n * n
-
-    @nf.bash_app
-    def shout(n: int) -> str:
-        return f"test {n} -ge 0"
-
-    @nf.python_app
-    def add(*parts: Any) -> Any:
-        return sum(parts)
-
-    squares = square.map(range(800))
-    commands = [shout(n) for n in range(100)]
-    sums = [add(*squares[n : n + 8]) for n in range(0, 800, 8)]
-    eventually(lambda: sum(future.done() for future in squares) > 100)
-
-    blocks = [block for block in executor().blocks() if block.nodes]
-    killed, cancelled = blocks[0], blocks[-1]
-    for process in psutil.process_iter(["environ"]):
-        environ = process.info["environ"] or {}
-        if environ.get("NBFLOW_BLOCK") == killed.name:
-            process.kill()
-    eventually(lambda: sum(future.done() for future in squares) > 300)
-    subprocess.run(["scancel", cancelled.job], check=True)
-
-    assert nf.gather(squares) == [n * n for n in range(800)]
-    assert nf.gather(commands) == [0] * 100
-    assert nf.gather(sums) == [sum(m * m for m in range(n, n + 8)) for n in range(0, 800, 8)]
-    eventually(lambda: len(executor().blocks()) >= 3)
-    reasons = [block.reason for block in executor().blocks() if block.stage == "ended"]
-    assert any("cancelled" in reason for reason in reasons), reasons
-
-
-def test_a_block_of_two_nodes(cluster: Site) -> None:
-    wide = replace(
-        cluster, block=replace(cluster.block, nodes=2), limits=BlockLimits(init_blocks=1, max_blocks=1)
-    )
-    nf.load(nf.Pilots(wide, address="127.0.0.1"))
-
-    @nf.python_app
-    def where() -> str:
-        import os
-        import time
-
-        time.sleep(0.2)
-        return os.environ["SLURMD_NODENAME"]
-
-    eventually(lambda: [len(block.nodes) for block in executor().blocks()] == [2])
-    assert set(nf.gather([where() for _ in range(8)])) == {"nb1", "nb2"}
-    assert {node.host for block in executor().blocks() for node in block.nodes} == {"nb1", "nb2"}
-
-
-@pytest.fixture
-def far(sshd: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
-    """Give pilots behind a login over SSH, which reach this process through a relay only."""
-    yield replace(
-        LOCAL,
-        name="far",
-        login=Login(host="nbflow-self", ssh_config=sshd.env["NBFLOW_SSH_CONFIG"]),
-        working_directory=str(tmp_path / "work"),
-        python=sys.executable,
-        setup=(f"export PYTHONPATH={ROOT}", f"export HOME={tmp_path / 'home'}"),
-    )
-    nf.clear()
-    eventually(lambda: not processes(tmp_path))
-
-
 def test_pilots_over_ssh_come_through_a_relay(far: Site, tmp_path: Path) -> None:
     nf.load(nf.Pilots(far, workers_per_node=2), retries=2)
     double = nf.python_app(lambda n: 2 * n)
@@ -297,49 +180,21 @@ def test_F7_a_relay_connection_that_breaks_costs_nothing(far: Site, marks: Nemes
     assert set(marks.runs().values()) == {1}
 
 
-def test_the_same_jobs_through_a_login_over_ssh(cluster: Site, far: Site, tmp_path: Path) -> None:
-    site = replace(
-        cluster,
-        name="far",
-        login=far.login,
-        python=far.python,
-        setup=far.setup,
-        limits=BlockLimits(max_blocks=2),
-    )
-    nf.load(nf.Pilots(site), retries=3)
-    square = nf.python_app(lambda n: n * n)
-    nap = nf.python_app(time.sleep)
-    squares, naps = square.map(range(500)), nap.map([0.3] * 30)
-    eventually(lambda: any(future.done() for future in naps))
-    first = next(block for block in executor().blocks() if block.nodes)
-    subprocess.run(["scancel", first.job], check=True)
-    assert nf.gather(squares) == [n * n for n in range(500)]
-    nf.gather(naps)
-
-
-def test_the_same_on_grid_engine(
-    gridengine: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, value in gridengine.env.items():
-        monkeypatch.setenv(name, value)
-    site = Site(
-        name="grid",
-        scheduler=Scheduler.GRIDENGINE,
-        working_directory=str(tmp_path / "work"),
-        block=BlockShape(workers_per_node=1, walltime_seconds=600),
-        limits=BlockLimits(max_blocks=2),
-    )
-    nf.load(nf.Pilots(site, address="127.0.0.1"), retries=3)
-    try:
-        square = nf.python_app(lambda n: n * n)
-        nap = nf.python_app(time.sleep)
-        squares, naps = square.map(range(500)), nap.map([0.3] * 30)
-        eventually(lambda: any(future.done() for future in naps))
-        first = next(block for block in executor().blocks() if block.nodes)
-        subprocess.run(["qdel", first.job], check=True)
-        assert nf.gather(squares) == [n * n for n in range(500)]
-        nf.gather(naps)
-    finally:
-        nf.clear()
-    eventually(lambda: subprocess.run(["qstat"], capture_output=True, text=True, check=True).stdout == "")
-    eventually(lambda: not processes(tmp_path))
+def test_F16_a_login_that_is_lost_is_made_again_and_nothing_runs_twice(far: Site, marks: Nemesis) -> None:
+    nf.load(nf.Pilots(far, workers_per_node=1))
+    patient = nf.python_app(victims.patient)
+    for n in range(300):
+        marks.submit(patient, f"call{n}", n, expect=2 * n)
+    eventually(lambda: sum(marks.runs().values()) > 20)
+    me = psutil.Process()
+    ours = {one.laddr for one in me.net_connections("tcp") if one.raddr}
+    servers = {
+        one.pid
+        for one in psutil.net_connections("tcp")
+        if one.raddr in ours and one.pid not in (None, me.pid) and "sshd" in psutil.Process(one.pid).name()
+    }
+    assert servers
+    for pid in servers:
+        psutil.Process(pid).kill()
+    marks.check()
+    assert set(marks.runs().values()) == {1}

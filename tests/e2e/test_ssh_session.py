@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -169,6 +170,64 @@ def test_F16_a_lost_login_that_asked_is_not_repeated(sshd: Service, person: Pers
         session.run(["true"])
     assert len(person.asked) == asked
     session.close()
+
+
+class Cable:
+    """A way to a port of this machine that can be cut, so that neither end is told."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._cut: set[socket.socket] = set()
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.port = self._server.getsockname()[1]
+        self._sockets = [self._server]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def cut(self) -> None:
+        """Swallow what is sent from now on; connections that come later go through."""
+        self._cut = set(self._sockets)
+
+    def close(self) -> None:
+        for one in self._sockets:
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+            one.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                near, _ = self._server.accept()
+                far = socket.create_connection(("127.0.0.1", self._port))
+                self._sockets += (near, far)
+                for ends in ((near, far), (far, near)):
+                    threading.Thread(target=self._carry, args=ends, daemon=True).start()
+
+    def _carry(self, source: socket.socket, target: socket.socket) -> None:
+        with suppress(OSError):
+            while content := source.recv(1 << 16):
+                if source not in self._cut:
+                    target.sendall(content)
+
+
+def test_F16_a_connection_that_is_half_open_is_noticed_and_made_again(
+    sshd: Service, own_config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nbflow.sites.login.KEEPALIVE_SECONDS", 0.3)
+    text = own_config.read_text()
+    cable = Cable(int(re.search(r"Host nbflow-self\b.*?Port (\d+)", text, re.DOTALL)[1]))  # type: ignore[index]
+    known_hosts = own_config.with_name("known_hosts")
+    key = re.search(r"ssh-ed25519 \S+", known_hosts.read_text())
+    known_hosts.write_text(f"[127.0.0.1]:{cable.port} {key[0]}\n")  # type: ignore[index]
+    session = SshSession(Login(host="nbflow-self", port=cable.port, ssh_config=str(own_config)))
+    try:
+        assert session.run(["echo", "there"]).stdout == "there\n"
+        cable.cut()
+        with pytest.raises(SiteError):
+            session.run(["echo", "lost"], timeout_seconds=30)
+        assert session.run(["echo", "back"]).stdout == "back\n"
+    finally:
+        session.close()
+        cable.close()
 
 
 def test_a_host_that_is_not_there_is_named(sshd: Service) -> None:

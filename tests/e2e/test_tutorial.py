@@ -1,4 +1,4 @@
-"""The first tutorial as a newcomer meets it: cell after cell, in the real JupyterLab."""
+"""The tutorials as a newcomer meets them: cell after cell, in the real JupyterLab."""
 
 import re
 import shutil
@@ -13,7 +13,8 @@ from playwright.sync_api import Page, expect
 from .graph import Graph, is_busy
 from .jupyterlab import Lab, Notebook, open_lab
 
-TUTORIAL = Path(__file__).parent.parent.parent / "tutorials" / "01-first-flow.ipynb"
+FOLDER = Path(__file__).parent.parent.parent / "tutorials"
+TUTORIAL, SECOND = FOLDER / "01-first-flow.ipynb", FOLDER / "02-your-cluster.ipynb"
 PLACES = {cell["id"]: place for place, cell in enumerate(nbformat.read(TUTORIAL, 4).cells)}
 ANSWER = re.compile(r"9\d\.\d% of 449 digits read right")
 ALL, BRANCH = 34, 8
@@ -86,3 +87,48 @@ def test_run_all_cells_goes_through_the_failure_to_the_end(tutorial: Notebook, p
     page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")
     answer = tutorial.cell(PLACES["answer"]).locator(".jp-OutputArea").first
     expect(answer).to_contain_text(ANSWER, timeout=90_000)
+
+
+@pytest.fixture
+def second(lab: Lab, page: Page) -> Iterator[Notebook]:
+    shutil.copy(SECOND, lab.folder / "second.ipynb")
+    open_lab(page, lab, "second.ipynb")
+    yield Notebook(page)
+    lab.end_kernels()
+    (lab.folder / "nbflow.toml").unlink(missing_ok=True)
+
+
+def test_the_second_tutorial_goes_from_here_to_jobs_by_one_line(
+    second: Notebook, page: Page, pictures: Path
+) -> None:
+    cells = {cell["id"]: place for place, cell in enumerate(nbformat.read(SECOND, 4).cells)}
+    for name in ("start", "data", "app"):
+        second.run(cells[name])
+    Graph(second.run(cells["a-few"])).wait_for("done", 20)
+    page.screenshot(path=pictures / "cluster-here.png")
+    second.run(cells["site"])
+    expect(second.run(cells["check"])).to_contain_text("✓ clock")
+    expect(second.run(cells["render"])).to_contain_text("ipyparallel.engine")
+    page.screenshot(path=pictures / "cluster-site.png")
+
+    expect(second.run(cells["one-line"])).to_contain_text("mycluster")
+    graph = Graph(second.start(cells["many"]))
+    graph.wait_for("total", 300)
+    graph.root.scroll_into_view_if_needed()
+    page.screenshot(path=pictures / "cluster-waiting.png")
+    graph.wait_for("done", 300, seconds=120)
+    page.screenshot(path=pictures / "cluster-done.png")
+    expect(second.run(cells["where"])).to_contain_text("nbf-")
+    expect(second.run(cells["nodes"]).locator("table")).to_contain_text("active")
+    page.screenshot(path=pictures / "cluster-nodes.png")
+
+    expect(second.run(cells["break"])).to_contain_text("the third time it went well")
+    expect(second.run(cells["attempts"]).locator("tbody tr")).to_contain_text(
+        ["TryFailed", "TryFailed", "Returned"]
+    )
+    picture = second.run(cells["plot"]).locator("img")
+    expect(picture).to_be_visible()
+    expect(second.run(cells["chosen"])).to_contain_text("sure of: triglycerides, BMI, blood pressure")
+    picture.scroll_into_view_if_needed()
+    page.screenshot(path=pictures / "cluster-answer.png")
+    second.run(cells["clear"])

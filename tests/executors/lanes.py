@@ -8,8 +8,10 @@ import sys
 import time
 from typing import Any
 
+import zmq
+
+from nbflow.core.capacity import Capacity
 from nbflow.core.ids import ExecutorId
-from nbflow.core.placement import Capacity
 from nbflow.core.task import Resources
 from nbflow.executors.pilots.lanes import Lanes, Patience
 from nbflow.executors.pilots.node import Pass
@@ -65,17 +67,25 @@ class LanesExecutor:
 
     is_remote = True
 
-    def __init__(self, workers: int = 1, pilots: int = 1, **patience: float) -> None:
+    def __init__(self, workers: int = 1, pilots: int = 1, run: str = "", **patience: float) -> None:
         self.label = ExecutorId("lanes")
         self.told: list[tuple[str, str, str]] = []
         self.pilots: list[Pilot] = []
         self._workers = workers
         self._count = pilots
         self._patience = Patience(**patience)
+        self._run = run
+        self._secret = zmq.curve_keypair()[1]
+        self._port = 0
+        self._passes: list[Pass] = []
 
     def start(self, post: Post) -> Capacity:
-        self.lanes = Lanes(self.label, post, lambda *news: self.told.append(news), self._patience)
-        self._port, self.server_key = self.lanes.start("127.0.0.1")
+        self.lanes = Lanes(
+            self.label, post, lambda *news: self.told.append(news), self._patience, run=self._run
+        )
+        for entry in self._passes:
+            self.lanes.allow_back(entry)
+        self._port, self.server_key = self.lanes.start("127.0.0.1", self._port, self._secret)
         for _ in range(self._count):
             self.add_pilot()
         total = Resources(self._workers * self._count, 1 << 40)
@@ -88,10 +98,17 @@ class LanesExecutor:
     def add_pilot(self) -> Pilot:
         pilot = Pilot()
         self.pilots.append(pilot)
-        self.lanes.allow(Pass(pilot.key, f"block{len(self.pilots)}", self._workers))
+        self._passes.append(Pass(pilot.key, f"block{len(self.pilots)}", self._workers))
+        self.lanes.allow(self._passes[-1])
         time.sleep(0.05)
         pilot.connect(address=self.address, server_key=self.server_key, workers=self._workers)
         return pilot
+
+    def take_over(self, before: "LanesExecutor") -> None:
+        """Be what comes after an executor that was left, or whose process died."""
+        self._count = 0
+        self._port, self._secret, self._passes = before._port, before._secret, before._passes
+        self._workers, self.pilots = before._workers, before.pilots
 
     def send(self, slot: Any, calls: Any) -> None:
         self.lanes.send(slot, calls)

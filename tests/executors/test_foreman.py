@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -11,11 +12,13 @@ from nbflow.core.scaling import Outlook, Phase, Queued
 from nbflow.core.states import Cause
 from nbflow.core.task import ONE_CORE
 from nbflow.errors import ConfigError, ProviderError, SubmitUncertain
+from nbflow.executors.pilots.berth import Owner, take_berth
 from nbflow.executors.pilots.blocks import Block, Stage, cause_of, describe_end
 from nbflow.executors.pilots.foreman import Foreman
 from nbflow.executors.pilots.plan import Plan
 from nbflow.providers.job import EndCause, JobId, JobSpec, JobState, JobStatus
 from nbflow.sites.model import LOCAL, BlockLimits, BlockShape, Scheduler
+from nbflow.sites.setup import in_setup
 
 WORK = Outlook((Queued(ONE_CORE, 100, 0.0, 0.0, 100),), 0, None)
 
@@ -63,7 +66,8 @@ class FakeLanes:
 
 
 class Yard:
-    def __init__(self, **limits: int) -> None:
+    def __init__(self, folder: Path, **limits: int) -> None:
+        self.folder = folder
         site = replace(
             LOCAL,
             scheduler=Scheduler.SLURM,
@@ -71,13 +75,15 @@ class Yard:
             limits=BlockLimits(**limits),
         )
         self.provider, self.lanes = FakeProvider(), FakeLanes()
+        self.berth = take_berth(folder, Owner(notebook="n", label="yard", site="yard", host=""))
+        self.berth.update(directory="/work")
         plan = Plan(site=site, poll_seconds=0.01, idle_seconds=0.05)
         self.foreman = Foreman(
             ExecutorId("yard"),
             plan,
             self.provider,
-            lambda: self.lanes,
-            "/work",  # type: ignore[arg-type, return-value]
+            lambda: self.lanes,  # type: ignore[arg-type, return-value]
+            self.berth,
         )
 
     def wait_until(self, holds: Callable[[], bool]) -> None:
@@ -92,8 +98,8 @@ class Yard:
 
 
 @pytest.fixture
-def yard() -> Iterator[Yard]:
-    yard = Yard(max_blocks=2)
+def yard(tmp_path: Path) -> Iterator[Yard]:
+    yard = Yard(tmp_path, max_blocks=2)
     yard.foreman.start()
     yield yard
     yard.foreman.close()
@@ -194,16 +200,10 @@ def test_the_job_of_a_block_says_no_key_and_whose_it_is() -> None:
 
 def test_set_up_lines_run_before_what_is_started_at_a_site() -> None:
     site = replace(LOCAL, setup=("module load python",), python="python3.11")
-    assert Plan(site=site).module("there", "word") == (
-        "bash",
-        "-c",
-        'module load python\nexec "$@"',
-        "bash",
-        "python3.11",
-        "-m",
-        "there",
-        "word",
-    )
+    plan = Plan(site=site)
+    assert plan.module("there", "word") == (*in_setup(site), "python3.11", "-m", "there", "word")
+    assert plan.before_commands == in_setup(site)
+    assert Plan(site=LOCAL).before_commands == ()
 
 
 def test_a_name_that_nobody_knows_is_told_with_what_there_is() -> None:

@@ -1,9 +1,7 @@
 import os
-import pickle
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -17,6 +15,7 @@ from nbflow.wire.lanes import Kind, Message, pack, text_of
 from nbflow.worker.facts import facts
 from tests.contracts.executors import PATIENCE, Driver, Gate, Life, RemoteExecutorContract, life
 from tests.executors.lanes import LanesExecutor
+from tests.executors.strangers import Stranger, canary, let_in
 
 __all__ = ["life"]
 
@@ -189,55 +188,21 @@ def test_a_pilot_without_a_kernel_ends_by_itself(life: Life) -> None:
     try:
         lanes.driver.send(lanes.driver.call(holder(), life.path))
         life.wait_for_start()
-        lanes.executor.lanes._send = lambda *_: None  # the kernel falls silent
-        lanes.executor.lanes._reply = lambda *_: True
+        lanes.executor.lanes._roll._reply = lambda *_: True  # the kernel falls silent
         pilot.process.wait(20)
         assert life.is_over()
     finally:
         lanes.driver.close()
 
 
-class Stranger:
-    """Something that connects to the lanes' port and is no pilot."""
-
-    def __init__(
-        self, executor: LanesExecutor, *, server_key: str | None = None, is_bare: bool = False
-    ) -> None:
-        self.keys = zmq.curve_keypair()
-        self.context = zmq.Context()
-        self.socket = self.context.socket(zmq.DEALER)
-        self.socket.linger = 0
-        if not is_bare:
-            self.socket.curve_publickey, self.socket.curve_secretkey = self.keys
-            self.socket.curve_serverkey = (server_key or executor.server_key).encode()
-        self.socket.connect(executor.address)
-
-    def send(self, frames: list) -> None:
-        with suppress(zmq.Again):  # it was refused: there is no connection to send on
-            self.socket.send_multipart(frames, zmq.DONTWAIT)
-
-    def close(self) -> None:
-        self.socket.close()
-        self.context.term()
-
-
-class Canary:
-    def __init__(self, path: Path) -> None:
-        self.path = str(path)
-
-    def __reduce__(self):
-        return Path.touch, (Path(self.path),)
-
-
 @pytest.mark.parametrize("kind", ["no keys", "wrong server key", "unknown client key"])
 def test_A5_nothing_of_a_stranger_is_read(lanes: Lanes, tmp_path: Path, kind: str) -> None:
-    canary = pickle.dumps(Canary(tmp_path / "canary"))
     wrong = zmq.curve_keypair()[0].decode() if kind == "wrong server key" else None
     stranger = Stranger(lanes.executor, server_key=wrong, is_bare=kind == "no keys")
     try:
         epoch = next(iter(lanes.executor.lanes.nodes())).epoch
         for number in range(3):
-            stranger.send(pack(Message(Kind.FRAMES, epoch, number + 1, worker=1, frames=[canary])))
+            stranger.send(pack(Message(Kind.FRAMES, epoch, number + 1, worker=1, frames=[canary(tmp_path)])))
             stranger.send(pack(Message(Kind.REGISTER, number, frames=[text_of(facts())])))
         time.sleep(0.3)
         assert isinstance(lanes.driver.run(lambda: 1), Returned)
@@ -271,12 +236,8 @@ def test_A5_a_key_that_was_taken_back_is_not_heard_on_its_open_connection(
 def test_B2_a_pilot_that_sends_nonsense_is_shut_out_and_others_work_on(
     lanes: Lanes, frames: list[bytes]
 ) -> None:
-    from nbflow.executors.pilots.node import Pass
-
-    stranger = Stranger(lanes.executor)
+    stranger = let_in(lanes.executor, "other")
     try:
-        lanes.executor.lanes.allow(Pass(stranger.keys[0].decode(), "other", 1))
-        time.sleep(0.2)
         stranger.send(frames or [b"", b""])
         assert isinstance(lanes.driver.run(lambda: 1), Returned)
         assert len(lanes.executor.lanes.nodes()) == 1
@@ -285,12 +246,8 @@ def test_B2_a_pilot_that_sends_nonsense_is_shut_out_and_others_work_on(
 
 
 def test_a_pilot_that_runs_something_else_is_refused_and_both_sides_are_told(lanes: Lanes) -> None:
-    from nbflow.executors.pilots.node import Pass
-
-    stranger = Stranger(lanes.executor)
+    stranger = let_in(lanes.executor, "other")
     try:
-        lanes.executor.lanes.allow(Pass(stranger.keys[0].decode(), "other", 1))
-        time.sleep(0.2)
         theirs = {**facts(), "python": "3.1", "host": "far"}
         stranger.send(pack(Message(Kind.REGISTER, 7, frames=[text_of(theirs)])))
         assert stranger.socket.poll(10_000)

@@ -1,4 +1,5 @@
 import ctypes
+import importlib
 import os
 import signal
 import subprocess
@@ -190,6 +191,31 @@ class TestProcessesExecutor(RemoteExecutorContract):
         end = driver.run(look)
         assert isinstance(end, Returned)
         assert end.value == (str(tmp_path), 42)
+
+    @pytest.mark.parametrize("how", ["reload", "import again"])
+    def test_modules_that_were_loaded_anew_here_are_loaded_anew_there(
+        self, driver: Driver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+    ) -> None:
+        monkeypatch.setattr(sys, "dont_write_bytecode", True)  # a fresh file may have the time of the old one
+        monkeypatch.syspath_prepend(str(tmp_path))
+        name = f"edited_{how.replace(' ', '_')}"
+        file = tmp_path / f"{name}.py"
+        file.write_text("def answer(): return 'before'")
+        module = importlib.import_module(name)
+        call = driver.call(module.answer)
+        driver.send(call)
+        end = driver.end_of(call)
+        assert isinstance(end, Returned)
+        assert end.value == "before"
+        file.write_text("def answer(): return 'after the edit'")
+        if how == "reload":
+            importlib.reload(module)
+        else:
+            del sys.modules[name]
+            module = importlib.import_module(name)
+        end = driver.run(module.answer)
+        assert isinstance(end, Returned)
+        assert end.value == "after the edit"
 
     def test_workers_that_cannot_start_fail_calls_with_what_they_said(
         self, monkeypatch: pytest.MonkeyPatch

@@ -116,6 +116,41 @@ def test_retry_chooses_by_task_app_and_error(client: Client, tmp_path: Path) -> 
     assert second.result(20) == 7
 
 
+def test_a_retry_with_options_is_undone_and_says_by_whom(client: Client) -> None:
+    future = invert(0)
+    nf.wait([future])
+    assert client.call("retry", options={"retries": 1}, by="a test") == {"reopened": 1}
+    nf.wait([future])
+    assert len(future.task.attempts) == 3
+    assert "asked for by a test (failed=True, retries=1)" in future.task.why()
+    assert client.call("undo") == {"undone": 1}
+    assert client.call("undo") == {"undone": 0}
+    with pytest.raises(ControlError, match="did you mean 'memory'"):
+        client.call("retry", options={"memroy": "1GB"})
+    with pytest.raises(ControlError, match="options has to be dict"):
+        client.call("retry", options=["memory"])
+
+
+def test_pausing_keeps_back_and_status_tells(client: Client) -> None:
+    assert client.call("pause") == {"paused": 0}
+    future = invert(1)
+    client.call("pause", app="invert")
+    assert client.call("status")["paused"] == {"everything": True, "apps": ["invert"], "tasks": []}
+    assert client.call("resume", tasks=[future.task.id]) == {"resumed": 1}
+    assert future.result(20) == 1
+    assert client.call("resume") == {"resumed": 0}
+
+
+def test_what_is_held_is_released(client: Client) -> None:
+    bad = invert.options(on_failure="hold")(0)
+    after = invert(bad)
+    nf.wait([bad])
+    assert client.call("status")["tasks"] == {"failed": 1, "held": 1}
+    assert client.call("release", app="nobody") == {"released": 0}
+    assert client.call("release", tasks=[bad.task.id]) == {"released": 1}
+    assert after.done()
+
+
 def test_a_task_that_never_was_is_told(client: Client) -> None:
     with pytest.raises(ControlError, match="no task 99"):
         client.call("cancel", tasks=[99])

@@ -8,9 +8,9 @@ import pytest
 
 import nbflow as nf
 from nbflow.cli import main
+from nbflow.core.capacity import Capacity
 from nbflow.core.events import Returned
 from nbflow.core.ids import ExecutorId, NodeId, SlotId
-from nbflow.core.placement import Capacity
 from nbflow.core.scaling import Outlook
 from nbflow.core.task import Grant, Resources
 from nbflow.errors import InvalidResources

@@ -152,6 +152,34 @@ def test_an_argument_that_changed_meanwhile_is_not_remembered(kernel: Any) -> No
     assert "an argument was changed" in first.task.why()
 
 
+def test_bytes_that_changed_meanwhile_are_not_remembered(kernel: Any) -> None:
+    source = "@nf.python_app(cache=True)\ndef app(values):\n    values[0] += 1\n    return values[0]\n"
+    values = bytearray(2)
+    first = define(source)(values)
+    assert first.result(10) == 1
+    assert "an argument was changed" in first.task.why()
+
+
+def test_what_was_forgotten_says_so(kernel: Any) -> None:
+    app = define("@nf.python_app(cache=True)\ndef app(n):\n    return n\n")
+    future = app(1)
+    future.result(10)
+    nf.forget(app)
+    assert future.task.why() == "miss: what is remembered of it was forgotten"
+
+
+def test_an_answer_shows_as_it_reads_and_changes_in_colour(kernel: Any) -> None:
+    define("@nf.python_app(cache=True)\ndef app(n):\n    return n < 1\n")(1).result(10)
+    future = define("@nf.python_app(cache=True)\ndef app(n):\n    return n < 2\n")(1)
+    future.result(10)
+    why = future.task.why()
+    assert repr(why) == str(why)
+    shown = why._repr_html_()
+    assert shown.startswith("<pre>miss: compared with")
+    assert ">    -    return n &lt; 1</span>" in shown
+    assert ">    +    return n &lt; 2</span>" in shown
+
+
 def test_code_that_changed_meanwhile_is_not_remembered(kernel: Any) -> None:
     source = "SEEN = []\n@nf.python_app(cache=True)\ndef app(n):\n    SEEN.append(n)\n    return SEEN[:]\n"
     app = define(source)

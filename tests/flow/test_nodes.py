@@ -3,8 +3,8 @@ from collections.abc import Iterator
 import pytest
 
 import nbflow as nf
+from nbflow.core.capacity import Capacity
 from nbflow.core.ids import ExecutorId, NodeId, SlotId, TaskId
-from nbflow.core.placement import Capacity
 from nbflow.core.task import Resources
 from nbflow.executors.views import BlockView, NodeView, SlotView
 

@@ -42,7 +42,7 @@ def test_each_row_is_news_once(journal: Journal) -> None:
         assert not follower.news()
         journal.events.append(EventRow(4, 7.0, 2, 1, "Dispatched", State.RUNNING, '{"slot":"a/1"}'))
         publish(journal)
-        assert follower.news().changes == [StateChange(2, State.RUNNING, 7.0, None)]
+        assert follower.news().changes == [StateChange(2, State.RUNNING, 7.0, None, "a/1")]
 
 
 def test_many_rows_keep_their_order(journal: Journal) -> None:

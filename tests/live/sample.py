@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 from nbflow.core.states import State
+from nbflow.errors import ControlError
 from nbflow.journal.rows import ARGUMENT, JOIN_CHILD, AppRow, Detail, EdgeRow, EventRow, OutputRow, TaskRow
 from nbflow.journal.writer import Journal
+from nbflow.live.results import NOTHING
 
 TRACEBACK = """Traceback (most recent call last):
   File "<cell 3>", line 4, in train
@@ -21,12 +23,16 @@ ValueError: depth must be positive, not 0
 """
 
 
+DRAFT = {"task": 0, "name": "train", "source": "def train(): ...\n", "filename": "<cell 3>", "line": 2}
+
+
 class SampleRun:
     """A run that happens only in its journal. Times are given, or are now."""
 
     def __init__(self, name: str = "sample", journal: Any = None) -> None:
         self.journal = journal or Journal.create(name, info={})
-        self.retried: list[Collection[int] | None] = []
+        self.done: list[tuple[str, dict[str, Any]]] = []
+        self.results: dict[int, Any] = {}
         self._seq = count(1)
         self._next_task = count(1)
         self._apps: dict[str, int] = {}
@@ -40,9 +46,21 @@ class SampleRun:
     def tasks_of(self, futures: Iterable[Any]) -> set[int]:
         return set(futures)
 
-    def retry(self, tasks: Collection[int] | None) -> int:
-        self.retried.append(tasks)
-        return 1 if tasks is None else len(tasks)
+    def result_of(self, task: int) -> Any:
+        return self.results.get(task, NOTHING)
+
+    def do(self, command: str, **arguments: Any) -> Any:
+        self.done.append((command, arguments))
+        if command == "draft":
+            return {**DRAFT, **arguments}
+        tasks = arguments["tasks"]
+        return {"reopened" if command == "retry" else "cancelled": 1 if tasks is None else len(tasks)}
+
+    def edit(self, task: int, *, adopt: bool, **changes: Any) -> tuple[int, bool]:
+        if changes["source"] == "def":
+            raise ControlError("task was not run again: invalid syntax")
+        self.done.append(("edit", {"task": task, **changes}))
+        return 2, adopt
 
     def submit(
         self,

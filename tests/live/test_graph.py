@@ -77,7 +77,7 @@ def test_a_click_gets_the_story_of_a_failed_task(run: SampleRun, browser: Browse
     (story,) = [answer for answer in browser.send(kind="story", task=task) if answer["kind"] == "story"]
     assert story["state"] == State.FAILED
     assert story["call"] == EVIL  # as text: the browser makes text nodes of it
-    assert story["failure"]["traceback"] == TRACEBACK
+    assert "".join(part["text"] for part in story["failure"]["traceback"]) == TRACEBACK
     assert story["slot"] == "processes/2"
     assert story["outputs"] == [{"stream": "stdout", "text": "fitting ...\n", "nbytes": 12}]
     assert story["can_retry"]
@@ -102,7 +102,28 @@ def test_a_card_lists_what_is_in_trouble_first(run: SampleRun, browser: Browser)
 def test_retry_reaches_the_run(run: SampleRun, browser: Browser) -> None:
     assert browser.send(kind="retry", tasks=[3, 4])[-1]["text"] == "2 tasks run again"
     browser.send(kind="retry", tasks=None)
-    assert run.retried == [[3, 4], None]
+    assert run.done == [
+        ("retry", {"tasks": [3, 4], "by": "the panel"}),
+        ("retry", {"tasks": None, "by": "the panel"}),
+    ]
+
+
+def test_an_edit_is_drafted_with_its_failing_line_and_then_done(run: SampleRun, browser: Browser) -> None:
+    task = run.submit("train")
+    run.fail(task)
+    run.publish()
+    browser.view.feed.refresh(browser.view)
+    (draft,) = [answer for answer in browser.send(kind="draft", task=task) if answer["kind"] == "draft"]
+    assert draft["marked"] == 2  # line 4 of the cell, in a function that begins on line 2
+    edit = {"task": task, "source": "def train(): return 1\n", "arguments": {}, "all_alike": True}
+    answers = browser.send(kind="edit", adopt=True, **edit)
+    edited, told = (answer for answer in answers if answer["kind"] in ("edited", "told"))
+    assert (edited["error"], edited["is_adopted"]) == ("", True)
+    assert told["text"] == "2 tasks run again"
+    assert run.done[-1] == ("edit", edit | {"by": "the panel"})
+    answers = browser.send(kind="edit", adopt=False, **(edit | {"source": "def"}))
+    (refused,) = [answer for answer in answers if answer["kind"] == "edited"]
+    assert "was not run again" in refused["error"]
 
 
 def test_a_closed_view_is_told_nothing_until_it_opens_again(run: SampleRun, browser: Browser) -> None:

@@ -44,6 +44,34 @@ def test_tasks_are_listed_by_state(say: Any) -> None:
     assert repr(say("cancel")) == "cancelled 0 tasks"
 
 
+def test_a_retry_takes_the_words_of_the_command_line_and_is_undone(say: Any) -> None:
+    from nbflow.apps.decorators import python_app
+
+    future = python_app(fail)()
+    future.exception(timeout=5)
+    assert repr(say("retry --app nobody")) == "0 tasks run again"
+    assert repr(say("retry --failed --error ValueError --memory 1MB --retries 1")) == "1 task runs again"
+    future.exception(timeout=5)
+    assert len(future.task.attempts) == 3
+    assert "by %nbflow retry (error=ValueError, memory='1MB', retries=1)" in future.task.why()
+    assert repr(say("undo")) == "1 task is as it was before the last retry"
+    with pytest.raises(UsageError, match="%nbflow retry"):
+        say("retry --speed 3")
+
+
+def test_work_is_paused_resumed_and_released(say: Any) -> None:
+    from nbflow.apps.decorators import python_app
+
+    app = python_app(fail)
+    assert repr(say("pause fail")) == "paused; 0 tasks wait that could start"
+    future = app()
+    assert repr(say("pause --task 1")) == "paused; 0 tasks wait that could start"
+    assert repr(say("cancel --task 1")) == "cancelled 1 task"
+    assert repr(say("resume")) == "resumed; 0 tasks could start"
+    assert repr(say("release")) == "0 tasks are held no longer"
+    assert future.cancelled()
+
+
 def test_the_run_can_be_ended_and_loaded(say: Any) -> None:
     say("clear")
     assert not current.is_loaded()
@@ -52,7 +80,16 @@ def test_the_run_can_be_ended_and_loaded(say: Any) -> None:
     assert current.is_loaded()
 
 
-@pytest.mark.parametrize("line", ["fly", "status now", "load --speed 3"])
+def test_sites_are_listed_checked_and_rendered(
+    say: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert "LUMI, CSC (untested)" in repr(say("sites"))
+    assert "✓ clock" in repr(say("sites check local"))
+    assert "#SBATCH --partition=small" in repr(say("sites render lumi"))
+
+
+@pytest.mark.parametrize("line", ["fly", "sites burn", "status now", "load --speed 3"])
 def test_what_is_not_understood_says_so(say: Any, line: str) -> None:
     with pytest.raises(UsageError, match="%nbflow"):
         say(line)

@@ -2,6 +2,7 @@ import os
 import pickle
 import random
 import signal
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -15,28 +16,22 @@ from nbflow.errors import ConfigError, NotMemoizable
 from nbflow.memo import store as module
 from nbflow.memo.codec import decode, encode
 from nbflow.memo.collect import find_garbage, forget
+from nbflow.memo.keys import Code
 from nbflow.memo.store import DATABASE, Record, Store
+from nbflow.wire.fingerprint import CodePart, Fingerprint
 
 LARGE = 100_000
 
 
 def record(number: int, value: Any, app: str = "app") -> Record:
     codec, data = encode(value)
-    return Record(
-        key=bytes([number]) * 32,
-        app=app,
-        kind="python",
-        code=b"c" * 32,
-        parts=[("app", "00", "def app(x): ...")],
-        forms={"x": ("00", repr(number))},
-        outputs=[],
-        codec=codec,
-        data=data,
-    )
+    code = Code(app, "python", Fingerprint(b"c" * 32, (CodePart("app", "00", "def app(x): ..."),)))
+    forms = repr({"x": f"int {number}"})
+    return Record(key(number), code, forms, [], codec, data, asked=0.0, seconds=1.0)
 
 
 def key(number: int) -> bytes:
-    return bytes([number]) * 32
+    return bytes([number]) * 16
 
 
 def values(store: Store, *numbers: int) -> dict[int, Any]:
@@ -55,6 +50,12 @@ def test_what_was_added_is_found_by_others(store: Store, tmp_path: Path) -> None
         2: "x" * LARGE,
         3: {1, 2},
     }
+
+
+def test_an_old_sqlite_takes_fewer_values_at_once(store: Store) -> None:
+    store._open().setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 30)
+    store.add([record(number, number) for number in range(100)])
+    assert values(store, *range(100)) == {number: number for number in range(100)}
 
 
 def test_only_the_user_can_look_inside(store: Store) -> None:
@@ -90,51 +91,94 @@ def test_a_directory_that_cannot_be_made_is_told(tmp_path: Path) -> None:
         Store(tmp_path / "file" / "memo")
 
 
-def test_F13_a_damaged_large_result_is_recomputed(store: Store) -> None:
-    value = "x" * LARGE
+def flipped(whole: bytes, chance: random.Random, times: int = 1) -> bytes:
+    damaged = bytearray(whole)
+    for _ in range(times):
+        damaged[chance.randrange(len(whole))] ^= 1 << chance.randrange(8)
+    return bytes(damaged)
+
+
+def test_F13_a_damaged_large_result_is_recomputed(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "INLINE_NBYTES", 100)
+    value = "x" * 400
     store.add([record(1, value)])
     (blob,) = (store.directory / "blobs").iterdir()
-    whole = blob.read_bytes()
-    for length in range(0, len(whole), 997):
-        blob.write_bytes(whole[:length])
-        assert values(store, 1) == {}
-        store.add([record(1, value)])
-        assert values(store, 1) == {1: value}
-    chance = random.Random(13)
-    for _ in range(100):
-        damaged = bytearray(whole)
-        damaged[chance.randrange(len(whole))] ^= 1 << chance.randrange(8)
+    whole, chance = blob.read_bytes(), random.Random(13)
+    truncated = [whole[:length] for length in range(len(whole))]
+    for damaged in [*truncated, *(flipped(whole, chance) for _ in range(100)), b"foreign" * 100]:
         blob.write_bytes(damaged)
         assert values(store, 1) == {}
         store.add([record(1, value)])
+        assert values(store, 1) == {1: value}
 
 
-def test_F13_no_damage_of_the_database_gives_a_wrong_value(tmp_path: Path) -> None:
-    expected = {number: [number, "text" * number] for number in range(20)}
-    good = Store(tmp_path / "good")
-    good.add([record(number, value) for number, value in expected.items()])
+EXPECTED = {number: [number, "text" * number] for number in range(20)}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, bytes]:
+    """Return a good database, as one file, and the key that sealed it."""
+    good = Store(tmp_path_factory.mktemp("good"))
+    good.add([record(number, value) for number, value in EXPECTED.items()])
     good._open().execute("PRAGMA journal_mode = DELETE")
     good.close()
-    whole, secret = (good.directory / DATABASE).read_bytes(), (good.directory / "key").read_bytes()
+    return (good.directory / DATABASE).read_bytes(), (good.directory / "key").read_bytes()
+
+
+def expect_no_wrong_value(directory: Path, database: bytes, secret: bytes) -> Store:
+    """Open a store with this database; what is found is right, and it can be used."""
+    directory.mkdir(mode=0o700)
+    (directory / DATABASE).write_bytes(database)
+    (directory / "key").write_bytes(secret)
+    store = Store(directory)
+    assert values(store, *EXPECTED).items() <= EXPECTED.items()
+    store.add([record(21, "new")])
+    store.add([record(21, "new")])
+    assert values(store, 21) in ({}, {21: "new"})
+    return store
+
+
+def test_F13_a_truncated_database_gives_no_wrong_value(whole: tuple[bytes, bytes], tmp_path: Path) -> None:
+    database, secret = whole
+    # Every byte of the header, those about each page's end, and steps that fall anywhere in a page.
+    lengths = {*range(110), *range(0, len(database), 211)}
+    lengths |= {page + near for page in range(4096, len(database), 4096) for near in (-1, 0, 1)}
+    for length in sorted(lengths):
+        expect_no_wrong_value(tmp_path / str(length), database[:length], secret).close()
+
+
+def test_F13_flipped_bits_give_no_wrong_value(whole: tuple[bytes, bytes], tmp_path: Path) -> None:
+    database, secret = whole
     chance = random.Random(13)
-    damages = [whole[:length] for length in range(0, len(whole), 211)]
-    for _ in range(400):
-        damaged = bytearray(whole)
-        for _ in range(chance.choice((1, 1, 1, 8))):
-            damaged[chance.randrange(len(whole))] ^= 1 << chance.randrange(8)
-        damages.append(bytes(damaged))
-    for number, damaged in enumerate([*damages, b"a foreign file" * 100, b"\0" * 5000]):
-        directory = tmp_path / str(number)
-        (directory).mkdir(mode=0o700)
-        (directory / DATABASE).write_bytes(damaged)
-        (directory / "key").write_bytes(secret)
-        store = Store(directory)
-        found = values(store, *expected)
-        assert found.items() <= expected.items()
-        store.add([record(21, "new")])
-        store.add([record(21, "new")])
-        assert values(store, 21) in ({}, {21: "new"})
-        store.close()
+    for number in range(250):
+        damaged = flipped(database, chance, chance.choice((1, 1, 1, 8)))
+        expect_no_wrong_value(tmp_path / str(number), damaged, secret).close()
+
+
+OTHER_LAYOUTS = {
+    "of an old version": "CREATE TABLE results (key BLOB PRIMARY KEY, payload BLOB, seal BLOB)",
+    "of a newer version": "CREATE TABLE results (key TEXT, more TEXT); CREATE TABLE codes (id, more)",
+    "foreign": "CREATE TABLE birds (name TEXT); INSERT INTO birds VALUES ('wren')",
+}
+
+
+@pytest.mark.parametrize("layout", OTHER_LAYOUTS)
+def test_F13_another_layout_gives_no_wrong_value(
+    layout: str, whole: tuple[bytes, bytes], tmp_path: Path
+) -> None:
+    with sqlite3.connect(tmp_path / "other") as connection:
+        connection.executescript(OTHER_LAYOUTS[layout])
+    connection.close()
+    store = expect_no_wrong_value(tmp_path / "store", (tmp_path / "other").read_bytes(), whole[1])
+    assert values(store, 21) == {21: "new"}
+
+
+@pytest.mark.parametrize("content", [b"a foreign file" * 100, b"\0" * 5000, b""])
+def test_F13_a_file_that_is_no_database_is_set_aside(
+    content: bytes, whole: tuple[bytes, bytes], tmp_path: Path
+) -> None:
+    store = expect_no_wrong_value(tmp_path / "store", content, whole[1])
+    assert values(store, 21) == {21: "new"}
 
 
 CRASH = """
@@ -182,6 +226,50 @@ def test_F14_whatever_was_told_to_be_remembered_is_there_after_any_crash(tmp_pat
             break
         assert code == -signal.SIGKILL
     assert point > 10
+
+
+def test_F14_what_a_crash_left_half_written_is_cleared_away(store: Store) -> None:
+    store.add([record(1, "x" * LARGE)])
+    half = store.directory / "blobs" / f".{'0' * 64}.half"
+    half.write_bytes(b"half")
+    os.utime(half, (1, 1))
+    store.remove([key(2)])
+    assert not half.exists()
+    assert values(store, 1) == {1: "x" * LARGE}
+
+
+HAMMER = """
+import random, sys
+from tests.memo.test_store import *
+store, chance, seed = Store(Path(sys.argv[1])), random.Random(sys.argv[2]), int(sys.argv[2])
+for turn in range(60):
+    numbers = [chance.randrange(30) for _ in range(5)]
+    store.add([record(number, [number, "x" * (LARGE if number % 7 == 0 else number)]) for number in numbers])
+    for number, value in values(store, *range(30)).items():
+        assert value[0] == number and set(value[1]) <= {"x"}, value
+    if turn % 10 == seed:
+        store.remove([key(chance.randrange(30))])
+        find_garbage(store, max_nbytes=1000)
+assert not store._has_warned
+print("done")
+"""
+
+
+def test_F14_processes_share_one_store(tmp_path: Path) -> None:
+    root = str(Path(__file__).parents[2])
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-c", HAMMER, str(tmp_path / "memo"), str(seed)],
+            cwd=root,
+            env={**os.environ, "PYTHONPATH": root},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for seed in (1, 2, 3)
+    ]
+    assert [process.communicate(timeout=60) for process in running] == [("done\n", "")] * 3
+    assert len(values(Store(tmp_path / "memo"), *range(30))) > 20
 
 
 def test_the_least_used_goes_first(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

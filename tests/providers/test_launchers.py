@@ -2,7 +2,7 @@ import pytest
 
 from nbflow.errors import ConfigError
 from nbflow.providers.job import JobSpec
-from nbflow.providers.launchers import launch
+from nbflow.providers.launchers import LAUNCHERS, TASK_LAUNCHERS, launch, launch_task
 
 
 def spec(launcher: str, **options: object) -> JobSpec:
@@ -41,3 +41,15 @@ def test_what_was_not_asked_for_is_left_out() -> None:
 def test_an_unknown_launcher_lists_the_known_ones_with_a_hint() -> None:
     with pytest.raises(ConfigError, match=r"mpiexec, openmpi, single, srun\. Did you mean 'mpiexec'\?"):
         launch(spec("mpiexe"))
+
+
+def test_a_task_is_started_on_its_hosts() -> None:
+    assert "--nodelist=a,b" in launch_task("srun", ["a", "b"], 2, 8)
+    assert "--cpus-per-task=4" in launch_task("srun", ["a", "b"], 2, 8)
+    assert launch_task("openmpi", ["a", "b"], 2, 8)[:5] == ("mpiexec", "-n", "4", "--host", "a:2,b:2")
+    assert launch_task("mpiexec", ["a", "b"], 2, 8) == ("mpiexec", "-n", "4", "-hosts", "a,b", "-ppn", "2")
+    assert launch_task("single", ["a"], 3, 1) == ("mpiexec", "-n", "3")
+
+
+def test_every_launcher_of_jobs_is_one_of_tasks() -> None:
+    assert TASK_LAUNCHERS.keys() == LAUNCHERS.keys()

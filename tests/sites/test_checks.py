@@ -31,7 +31,7 @@ def checked(site: Site, here: Here = HERE) -> dict[str, Check]:
 
 def test_this_machine_is_well(site: Site, tmp_path: Path) -> None:
     checks = checked(site)
-    assert list(checks) == ["login", "Python", *PACKAGES, "working directory", "clock"]
+    assert list(checks) == ["login", "Python", *PACKAGES, "working directory", "quota", "clock"]
     assert [check for check in checks.values() if not check.is_ok] == []
     assert list((tmp_path / "work").iterdir()) == []
 
@@ -62,6 +62,10 @@ def test_setup_lines_run_before_everything(site: Site, tmp_path: Path) -> None:
     assert checks["Python"].is_ok
 
 
+def test_a_site_that_names_no_python_is_checked_for_that_of_this_process(site: Site) -> None:
+    assert sys.executable in checked(replace(site, python="python3"))["Python"].found
+
+
 def test_an_interpreter_that_is_not_there(site: Site) -> None:
     checks = checked(replace(site, python="/no/such/python"))
     assert not checks["Python"].is_ok
@@ -72,6 +76,15 @@ def test_a_directory_that_cannot_be_written(site: Site, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     check = checked(replace(site, working_directory=str(tmp_path / "file" / "below")))["working directory"]
     assert not check.is_ok
+    assert "working_directory" in check.advice
+
+
+def test_a_quota_that_is_used_up_is_told_in_the_file_systems_words(site: Site, tmp_path: Path) -> None:
+    command = tmp_path / "quota"
+    command.write_text("#!/bin/sh\necho ' /dev/sda  104* 100  110  6days  9 0 0'\nexit 1\n")
+    command.chmod(0o700)
+    check = checked(replace(site, setup=(f"export PATH={tmp_path}:$PATH",)))["quota"]
+    assert check.found == "used up: /dev/sda 104* 100 110 6days 9 0 0"
     assert "working_directory" in check.advice
 
 

@@ -10,8 +10,56 @@ from nbflow.wire.secrecy import WITHHELD, Veil, conceal, conceal_source, has_sec
 
 SECRET = "correct/horse+battery staple"
 
-SECRET_NAMES = ["password", "db_password", "passwd", "PGPASSWORD", "passphrase", "secret", "client_secret", "AWS_SECRET_ACCESS_KEY", "credentials", "api_key", "apiKey", "API_KEY", "apikey", "private_key", "accessKey", "token", "accessToken", "GITHUB_TOKEN", "auth", "basic_auth", "Authorization", "authorization", "cookie", "db_pwd", "jwt", "X-Auth-Token"]
-OPEN_NAMES = ["x", "n", "key", "keys", "sort_key", "tokens", "token_ids", "n_tokens", "max_tokens", "tokenizer", "author", "authors", "passenger", "passed", "compass", "keyword", "data", "path", "monkey", "bearing"]
+SECRET_NAMES = [
+    "password",
+    "db_password",
+    "passwd",
+    "PGPASSWORD",
+    "passphrase",
+    "secret",
+    "client_secret",
+    "AWS_SECRET_ACCESS_KEY",
+    "credentials",
+    "api_key",
+    "apiKey",
+    "API_KEY",
+    "apikey",
+    "private_key",
+    "accessKey",
+    "token",
+    "accessToken",
+    "GITHUB_TOKEN",
+    "auth",
+    "basic_auth",
+    "Authorization",
+    "authorization",
+    "cookie",
+    "db_pwd",
+    "jwt",
+    "X-Auth-Token",
+]
+OPEN_NAMES = [
+    "x",
+    "n",
+    "key",
+    "keys",
+    "sort_key",
+    "tokens",
+    "token_ids",
+    "n_tokens",
+    "max_tokens",
+    "tokenizer",
+    "author",
+    "authors",
+    "passenger",
+    "passed",
+    "compass",
+    "keyword",
+    "data",
+    "path",
+    "monkey",
+    "bearing",
+]
 
 
 @pytest.mark.parametrize("name", SECRET_NAMES)

@@ -62,7 +62,7 @@ class Hosted:
         (worker,) = self.crew.workers
         return worker
 
-    def launch(self, slot: SlotId) -> HeldChild:
+    def launch(self, slot: SlotId, threads: int) -> HeldChild:
         return self.child
 
     def welcome(self, worker: WorkerProcess) -> None: ...

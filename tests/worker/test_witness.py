@@ -1,4 +1,4 @@
-"""What is taken down where a call failed: enough to debug it, bounded, without the call's code and secrets."""
+"""What is taken down where a call failed: enough to debug it, bounded, without its secrets."""
 
 import json
 import threading
@@ -12,9 +12,10 @@ import pytest
 
 from nbflow.errors import BashExitFailure
 from nbflow.postmortem.store import MOST_NBYTES
-from nbflow.wire.capsule import Evidence, Testimony, unpack
+from nbflow.wire import capsule
+from nbflow.wire.capsule import Evidence, unpack
+from nbflow.worker import witness
 from nbflow.worker.pictures import is_safe, picture
-from nbflow.worker.witness import testify
 
 SECRET = "never-to-be-written"
 
@@ -39,14 +40,14 @@ class Point:
 
 
 def told(fn: Callable[..., object], *args: object) -> Evidence:
-    return Evidence.from_json(testimony(fn, *args).evidence)
+    return Evidence.from_json(account(fn, *args).evidence)
 
 
-def testimony(fn: Callable[..., object], *args: object) -> Testimony:
+def account(fn: Callable[..., object], *args: object) -> capsule.Testimony:
     try:
         fn(*args)
-    except Exception as error:
-        found, _ = testify(error, None, fn, args, {})
+    except Exception as error:  # noqa: BLE001 - any failure is taken down
+        found, _ = witness.testify(error, None, fn, args, {})
         assert found is not None
         return found
     raise AssertionError("it did not fail")
@@ -80,7 +81,9 @@ def test_values_that_hang_are_huge_or_cannot_travel_are_pictures() -> None:
         numbers = list(range(1_000_000))
         itself: list[object] = []
         itself.append(itself)
-        raise ValueError(hangs, within, lock, array, text, numbers, itself)
+        args = hangs, within, lock, array, text, numbers
+        del args  # what a message says is the user's own
+        raise ValueError
 
     begun = time.monotonic()
     evidence = told(fail)
@@ -97,7 +100,7 @@ def test_a_deep_recursion_and_many_variables_stay_below_the_bound() -> None:
         exec("\n".join(f"v{i} = ballast" for i in range(500)), {"ballast": ballast}, {})
         deep(n + 1, ballast + "x" * 3000)
 
-    found = testimony(deep, 0, "y" * 100_000)
+    found = account(deep, 0, "y" * 100_000)
     assert len(found.evidence) < MOST_NBYTES
     assert len(json.loads(found.evidence)["frames"]) <= 40
 
@@ -114,7 +117,7 @@ def test_secrets_of_variables_arguments_and_environment_are_nowhere(monkeypatch:
         copied = api_key
         raise ValueError(f"no {api_key}", everything, url, headers, copied, point)
 
-    found = testimony(fail, Point(1, SECRET + "-attribute"), SECRET + "-argument")
+    found = account(fail, Point(1, SECRET + "-attribute"), SECRET + "-argument")
     assert SECRET not in found.evidence
     assert SECRET not in found.traceback
     evidence = Evidence.from_json(found.evidence)
@@ -127,7 +130,7 @@ def test_output_and_errors_of_ours_lose_the_secrets_that_the_call_knew() -> None
     def fetch(token: str) -> None: ...
 
     error = BashExitFailure(f"curl -H {SECRET} ended with 1", exit_code=1)
-    _, written = testify(error, ((f"got {SECRET}", 9), ("", 0)), fetch, (SECRET,), {})
+    _, written = witness.testify(error, ((f"got {SECRET}", 9), ("", 0)), fetch, (SECRET,), {})
     assert written is not None
     assert written[0][0] == "got <withheld>"
     assert SECRET not in str(error)
@@ -135,7 +138,7 @@ def test_output_and_errors_of_ours_lose_the_secrets_that_the_call_knew() -> None
 
 
 def test_a_silent_success_is_not_looked_at() -> None:
-    assert testify(None, None, Hangs(), (Hangs(),), {}) == (None, None)
+    assert witness.testify(None, None, Hangs(), (Hangs(),), {}) == (None, None)
 
 
 def test_pictures_run_no_code_of_the_values() -> None:

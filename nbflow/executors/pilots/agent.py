@@ -1,9 +1,12 @@
 """Be the process beside ipyparallel's controller, where a site's engines register; started by a foreman.
 
 It keeps a controller running, prepares each engine that comes, and sends it where its lane has to go. It
-talks in lines of JSON: to whoever started it on stdout, from it on stdin, whose end is its own. Keys of the
-controller are in files that only this user can read, and nowhere else.
+talks in lines of JSON: to a foreman on stdout, from it on stdin, whose end is its own. It runs behind a
+`standby`, so the foreman that answers may be another one than the one that was told. Keys of the controller
+are in files that only this user can read, and nowhere else.
 
+    somebody listens: {"hello": true}
+    then, once engines can register: {"is": "ready"}, and all engines that wait for an answer
     engine: {"is": "engine", "id": 3, "key": public key of its lane, "block": ..., "host": ...}
     trouble: {"is": "trouble", "block": ..., "text": why an engine is of no use}
     answer: {"id": 3, "address": "tcp://...", "server_key": ..., "workers": 4}
@@ -110,13 +113,13 @@ class Agent:
         self._controller = Controller(directory, address)
         self._known: set[int] = set()
         self._replies: dict[int, tuple[Any, float]] = {}
+        self._unanswered: dict[int, dict[str, Any]] = {}
 
     def run(self) -> None:
         """Serve until stdin is closed."""
         threading.Thread(target=self._read, name="nbflow-agent-stdin", daemon=True).start()
         try:
             self._client = self._open_client()
-            self._tell({"is": "ready", "engine_file": str(self._directory / ENGINE_FILE)})
             while True:
                 self._controller.look()
                 self._enlist()
@@ -126,7 +129,10 @@ class Agent:
                     continue
                 if order is None:
                     return
-                self._send_out(order)
+                if "hello" in order:
+                    self._greet()
+                else:
+                    self._send_out(order)
         finally:
             self._controller.close()
 
@@ -138,6 +144,11 @@ class Agent:
             self._controller.look()
             time.sleep(0.05)
         return ipyparallel.Client(connection_info=str(path), timeout=30)
+
+    def _greet(self) -> None:
+        self._tell({"is": "ready"})
+        for told in self._unanswered.values():
+            self._tell(told)
 
     def _enlist(self) -> None:
         """Prepare engines that are new, and tell of those that are prepared."""
@@ -168,13 +179,15 @@ class Agent:
             return  # its lane runs
         facts = prepared["facts"]
         told = {name: facts[name] for name in ("block", "host", "job", "pid")}
-        self._tell({"is": "engine", "id": engine, "key": prepared["key"], **told})
+        said = self._unanswered[engine] = {"is": "engine", "id": engine, "key": prepared["key"], **told}
+        self._tell(said)
 
     def _send_out(self, order: dict[str, Any]) -> None:
         from nbflow.worker import lane
 
         engine = order.pop("id")
-        self._client[engine].apply_async(lane.connect, **order)
+        if self._unanswered.pop(engine, None) is not None:  # else it was sent out by another foreman
+            self._client[engine].apply_async(lane.connect, **order)
 
     def _read(self) -> None:
         for line in sys.stdin:

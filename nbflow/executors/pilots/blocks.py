@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+import time
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final, final
+from typing import Final, Self, final
 
 from nbflow.core import scaling
 from nbflow.core.scaling import Phase
 from nbflow.core.states import Cause
+from nbflow.executors.pilots.berth import BlockRecord
 from nbflow.providers.job import EndCause, JobId, JobState, JobStatus
 
 __all__ = ["Block", "Stage", "cause_of", "describe_end"]
@@ -38,11 +40,12 @@ class Stage(StrEnum):
 @final
 @dataclass(slots=True)
 class Block:
-    """Be one job of fixed shape. Times are monotonic; `reason` is the batch system's, or how the block ended.
+    """Be one job of fixed shape. `reason` is the batch system's, or how the block ended.
 
-    `since` is when it was asked for, came up, or ended. `busy` counts the slots that have something to do,
-    `ends_at` is when its walltime ends; `idle_since` when the last of its calls ended, `bare_since`
-    when it runs without a node. `is_leaving` tells that its job was cancelled here.
+    Times are monotonic, but for `asked_at` and `ends_clock`, which are of day. `since` is when it was asked
+    for, came up, or ended. `busy` counts the slots that have something to do, `ends_at` is when its walltime
+    ends; `idle_since` when the last of its calls ended, `bare_since` when it runs without a node.
+    `is_inherited` tells that another kernel asked for it, `is_leaving` that its job was cancelled here.
     """
 
     name: str
@@ -56,7 +59,10 @@ class Block:
     idle_since: float | None = None
     bare_since: float | None = None
     has_come_up: bool = False
+    is_inherited: bool = False
     is_leaving: bool = False
+    asked_at: float = field(default_factory=time.time)
+    ends_clock: float | None = None
     nodes: list[str] = field(default_factory=list)
 
     @property
@@ -105,9 +111,40 @@ class Block:
         elif status.state is JobState.ACTIVE and self.stage in (Stage.REQUESTED, Stage.PENDING):
             self.enter(Stage.ACTIVE, "", self.since)
             age = clock - status.started_at if status.started_at else 0.0
-            # A clock that is wrong by hours says nothing.
-            self.ends_at = now + self.walltime - (age if 0 < age < CREDIBLE_SECONDS else 0.0)
+            # A clock that is wrong by hours says nothing, unless hours may have passed unseen.
+            credible = self.walltime if self.is_inherited else CREDIBLE_SECONDS
+            left = self.walltime - (age if 0 < age < credible else 0.0)
+            self.ends_at = now + left
+            self.ends_clock = None if left == math.inf else clock + left
         return False
+
+    def record(self) -> BlockRecord:
+        """Return what the next kernel has to know of it."""
+        return BlockRecord(
+            name=self.name,
+            job=self.job,
+            walltime=None if self.walltime == math.inf else self.walltime,
+            asked_at=self.asked_at,
+            ends_at=self.ends_clock,
+            has_come_up=self.has_come_up,
+        )
+
+    @classmethod
+    def inherit(cls, record: BlockRecord, now: float, clock: float) -> Self:
+        """Return the block that another kernel left."""
+        age = 0.0 if record.has_come_up else max(0.0, clock - record.asked_at)
+        return cls(
+            record.name,
+            now - age,
+            stage=Stage.ACTIVE if record.has_come_up else Stage.REQUESTED,
+            job=None if record.job is None else JobId(record.job),
+            walltime=math.inf if record.walltime is None else record.walltime,
+            ends_at=math.inf if record.ends_at is None else now + record.ends_at - clock,
+            has_come_up=record.has_come_up,
+            is_inherited=True,
+            asked_at=record.asked_at,
+            ends_clock=record.ends_at,
+        )
 
 
 OUTSIDE: Final = frozenset(

@@ -21,6 +21,7 @@ from nbflow.core.ids import ExecutorId
 from nbflow.core.scaling import Cancel, Drain, Outlook, Request, decide
 from nbflow.core.states import Cause
 from nbflow.errors import NbflowError, SubmitUncertain
+from nbflow.executors.pilots.berth import Berth
 from nbflow.executors.pilots.blocks import Block, Stage, cause_of
 from nbflow.executors.pilots.lanes import Lanes
 from nbflow.executors.pilots.node import Pass
@@ -33,6 +34,8 @@ __all__ = ["Foreman"]
 log = logging.getLogger("nbflow")
 
 ENDED_KEPT: Final = 50
+SEEN_SECONDS: Final = 60.0
+"""How often the record says that this kernel is there."""
 SLOW_POLL_SECONDS: Final = 30.0
 START_SECONDS: Final = 180.0
 BARE_SECONDS: Final = 60.0
@@ -55,25 +58,49 @@ class Foreman:
     """
 
     def __init__(
-        self, label: ExecutorId, plan: Plan, provider: Provider, lanes: Callable[[], Lanes], directory: str
+        self,
+        label: ExecutorId,
+        plan: Plan,
+        provider: Provider,
+        lanes: Callable[[], Lanes],
+        berth: Berth,
     ) -> None:
         self._plan = plan
         self._provider = provider
         self._lanes = lanes
-        self._directory = directory
+        self._berth = berth
         self._limits = plan.limits
         self._outlook = Outlook()
         self._inbox: queue.SimpleQueue[_News | None] = queue.SimpleQueue()
         self._is_open = True
-        self.blocks: dict[str, Block] = {}
+        self._is_left = False
+        self._inherited_at = time.monotonic()
+        self.blocks: dict[str, Block] = {
+            record.name: Block.inherit(record, self._inherited_at, time.time())
+            for record in berth.record.blocks
+        }
         self.trouble = ""
         self.wait_seconds: float | None = None
-        self._unsettled: dict[str, JobSpec] = {}
+        # Of blocks that were asked for as the other kernel died, nobody knows whether their jobs exist.
+        self._unsettled: dict[str, JobSpec] = {
+            block.name: replace(self._spec(block.name), may_exist=True)
+            for block in self.blocks.values()
+            if block.job is None
+        }
         self._thread = threading.Thread(target=self._run, name=f"nbflow-blocks-{label}", daemon=True)
 
     def start(self) -> None:
         """Ask for the first blocks."""
         self._thread.start()
+
+    def let_back(self) -> None:
+        """Let the lanes in that work in the blocks which another kernel left; before it can hear them."""
+        for block in self.blocks.values():
+            if block.ends_at != math.inf:
+                self._lanes().expect_end(block.name, block.gives_up_at)
+        for entry in self._berth.record.passes:
+            if entry.block in self.blocks:
+                self._lanes().allow_back(entry)
 
     # From any thread
 
@@ -90,7 +117,8 @@ class Foreman:
             # It was not seen to start yet, though it did lately.
             late = min(SLOW_POLL_SECONDS, block.walltime / 10)
             self._lanes().expect_end(name, time.monotonic() + block.walltime - late)
-        entry = Pass(key, name, self._plan.workers)
+        entry = Pass(key, name, self._plan.workers, self._plan.site.block.threads_per_worker)
+        self._berth.admit(entry)
         self._lanes().allow(entry)
         return entry
 
@@ -105,6 +133,11 @@ class Foreman:
         """Have just so many blocks from now on."""
         self._limits = replace(self._limits, min=blocks, max=blocks)
         self._inbox.put(None)
+
+    def leave(self) -> None:
+        """End the thread, and leave all blocks to the next kernel."""
+        self._is_left = True
+        self.close()
 
     def close(self) -> None:
         """Cancel all jobs, and wait for the thread."""
@@ -124,9 +157,19 @@ class Foreman:
             except Exception:
                 # A defect of ours must not leave jobs behind that nobody looks after.
                 log.exception("nbflow could not look after the blocks of %s", self._plan.site.name)
+            self._keep_record()
             self._listen(time.monotonic() + self._plan.poll_seconds)
+        if self._is_left:
+            self._keep_record()
+            return
         self._settle()
         self._cancel([block for block in self.blocks.values() if not block.stage.is_over])
+
+    def _keep_record(self) -> None:
+        clock = time.time()
+        left = [block.record() for block in self.blocks.values() if not block.stage.is_over]
+        seen = self._berth.record.seen
+        self._berth.update(blocks=tuple(left), seen=clock if clock - seen > SEEN_SECONDS else seen)
 
     def _listen(self, until: float) -> None:
         """Take news until it is time to look again, or somebody is in a hurry."""
@@ -152,6 +195,10 @@ class Foreman:
                 block.nodes.append(news.detail)
             case "down":
                 block.nodes = [name for name in block.nodes if name != news.detail]
+                if block.nodes and block.stage is Stage.ACTIVE:
+                    # It is no longer what was asked for: a task on all of its nodes would wait for ever.
+                    block.enter(Stage.DRAINING, f"it lost {news.detail}", time.monotonic())
+                    self._lanes().drain(block.name)
             case "useless":
                 self._cancel([block])
                 self._fail(block, news.detail)
@@ -191,11 +238,15 @@ class Foreman:
         if not self._is_open:
             return
         block = Block(job_name("nbf", secrets.token_hex(5)), time.monotonic())
-        spec = self._plan.job(block.name, self._directory)
+        spec = self._spec(block.name)
         if spec.walltime_seconds is not None:
             block.walltime = float(spec.walltime_seconds)
         self.blocks[block.name] = block
+        self._keep_record()  # before its job exists: it must not be lost with this process
         self._submit(block, spec)
+
+    def _spec(self, name: str) -> JobSpec:
+        return self._plan.job(name, self._berth.record.directory)
 
     def _submit(self, block: Block, spec: JobSpec) -> None:
         try:
@@ -260,8 +311,11 @@ class Foreman:
 
     def _note_idleness(self, now: float) -> None:
         busy: Counter[str] = Counter()
+        # Results that nobody took keep a block for as long as it would have waited for a kernel.
+        is_settled = time.monotonic() - self._inherited_at > self._plan.patience.orphan
         for node in self._lanes().nodes():
-            busy[node.entry.block] += sum(not worker.is_idle for worker in list(node.crew.workers))
+            left = node.estate.alive or not (is_settled or node.estate.is_empty)
+            busy[node.entry.block] += left + sum(not worker.is_idle for worker in list(node.crew.workers))
         for block in self.blocks.values():
             block.busy = busy[block.name]
             if block.busy or not block.nodes:

@@ -5,41 +5,34 @@ It knows no batch system: who may come is told to it, and it tells what came of 
 
 from __future__ import annotations
 
-import itertools
 import math
 import selectors
 import threading
 import time
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
-from typing import Final, final
+from typing import final
 
 import zmq
 
-from nbflow.core.ids import ExecutorId, NodeId, SlotId
+from nbflow.core.ids import ExecutorId, SlotId
 from nbflow.core.states import Cause
-from nbflow.core.task import Resources
-from nbflow.errors import EnvMismatch
+from nbflow.executors.pilots.former import Taken
 from nbflow.executors.pilots.gate import Gate, key_of
 from nbflow.executors.pilots.node import Node, Pass
-from nbflow.wire.lanes import Kind, Message, body_of, pack, text_of, unpack
+from nbflow.executors.pilots.roll import Patience, Roll, Tell
+from nbflow.wire.lanes import Kind, Message, pack, unpack
 from nbflow.wire.messages import Call
 from nbflow.worker.answers import failures
-from nbflow.worker.facts import facts, mismatches, sees_the_same_files
 from nbflow.worker.happenings import (
     Exit,
-    Happening,
-    NodeDown,
-    NodeDraining,
-    NodeUp,
+    Held,
     Post,
-    SlotDown,
-    SlotUp,
+    Receipt,
     Try,
 )
 from nbflow.worker.inbox import Inbox
 from nbflow.worker.load import Packers
-from nbflow.worker.losses import closed, lost_with_node, recalled
+from nbflow.worker.losses import closed, lost_with_kernel, recalled
 from nbflow.worker.port import Port, content
 
 __all__ = ["Lanes", "Patience", "Tell"]
@@ -49,24 +42,6 @@ MESSAGE_NBYTES = 1 << 38
 CLOSE_SECONDS = 5.0
 LATE_BEATS = 3
 
-Tell = Callable[[str, str, str], None]
-"""Be told of a block what happened ("up", "down", "refused", "useless"), and the node, or why."""
-
-
-@final
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
-    """Say, in seconds, how often to give a sign of life, and how long one may be missed.
-
-    `gone` is for a node whose connection broke, `silent` for one that keeps it and says nothing. `orphan` is
-    how long a node waits for a kernel that is gone before it ends by itself.
-    """
-
-    beat: float = 1.0
-    gone: float = 9.0
-    silent: float = 30.0
-    orphan: float = 600.0
-
 
 @final
 class Lanes:
@@ -75,27 +50,26 @@ class Lanes:
     Methods may be called from any thread and never wait, but for `close`.
     """
 
-    def __init__(self, label: ExecutorId, post: Post, tell: Tell, patience: Patience) -> None:
-        self._label = label
+    def __init__(
+        self, label: ExecutorId, post: Post, tell: Tell, patience: Patience, *, run: str = ""
+    ) -> None:
         self._post = post
-        self._tell = tell
         self._patience = patience
-        self._facts: Final = facts()
         self._inbox: Inbox[Callable[[], None]] = Inbox()
         self._packers = Packers(self._inbox.put)
-        self._nodes: dict[str, Node] = {}
-        self._slots: dict[SlotId, Node] = {}
-        self._passes: dict[str, Pass] = {}
-        self._until: dict[str, float] = {}
-        self._over: set[int] = set()
-        self._numbers = itertools.count(1)
-        self._news: list[Happening] = []
+        self._roll = Roll(label, run, tell, patience, self._packers, self._reply)
+        self._is_receipt_out = False
+        self._is_left = False
         self._exit: Exit | None = None
         self._thread = threading.Thread(target=self._run, name=f"nbflow-lanes-{label}", daemon=True)
 
-    def start(self, host: str) -> tuple[int, str]:
-        """Listen on an address of this machine; return the port and the public key."""
-        public, secret = zmq.curve_keypair()
+    def start(self, host: str, port: int = 0, secret: bytes = b"") -> tuple[int, str]:
+        """Listen on an address of this machine; return the port and the public key.
+
+        On a `port`, and under a `secret` key, that lanes know already, where they are given. Raises
+        zmq.ZMQError when the port is taken.
+        """
+        secret = secret or zmq.curve_keypair()[1]
         self._context = zmq.Context()
         self._gate = Gate(self._context)
         socket = self._context.socket(zmq.ROUTER)
@@ -104,54 +78,49 @@ class Lanes:
         socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
         socket.setsockopt(zmq.MAXMSGSIZE, MESSAGE_NBYTES)
         self._port = Port(socket)
-        port = socket.bind_to_random_port(f"tcp://{host}")
+        try:
+            if port:
+                socket.bind(f"tcp://{host}:{port}")
+            else:
+                port = socket.bind_to_random_port(f"tcp://{host}")
+        except zmq.ZMQError:
+            self._port.close()
+            self._gate.port.close()
+            self._context.term()
+            raise
         self._thread.start()
-        return port, public.decode()
+        return port, zmq.curve_public(secret).decode()
 
     def nodes(self) -> list[Node]:
         """Return the nodes that are there now."""
-        return list(self._nodes.values())
+        return list(self._roll.nodes.values())
 
     # Who may come, and who has to go
 
     def allow(self, entry: Pass) -> None:
         """Let a lane in by its key."""
+        self._inbox.put(lambda: self._roll.allow(self._gate, entry))
 
-        def allow() -> None:
-            self._gate.allow(entry.key)
-            self._passes[entry.key] = entry
+    def allow_back(self, entry: Pass) -> None:
+        """Let a lane in that worked for another kernel; before `start`."""
+        self._roll.expect_back(entry.key)
+        self.allow(entry)
 
-        self._inbox.put(allow)
+    def await_back(self, seconds: float) -> None:
+        """Wait until all lanes of another kernel have come back, but no longer than so many seconds."""
+        self._roll.await_back(seconds)
 
     def expect_end(self, block: str, until: float) -> None:
         """Note when the walltime of a block ends (monotonic clock); to be called before its nodes come."""
-        self._inbox.put(lambda: self._until.update({block: until}))
+        self._inbox.put(lambda: self._roll.expect_end(block, until))
 
     def drain(self, block: str) -> None:
         """Give the nodes of a block no more; what they had not started runs elsewhere."""
-
-        def drain() -> None:
-            for node in self._of(block):
-                if not node.is_draining:
-                    node.is_draining = True
-                    self._news.append(NodeDraining(self._label, node.name))
-                    node.crew.recall_all()
-
-        self._inbox.put(drain)
+        self._inbox.put(lambda: self._roll.drain(block))
 
     def end(self, block: str, cause: Cause, reason: str) -> None:
         """Take the nodes of a block for gone, and tell them to leave should they hear it."""
-
-        def end() -> None:
-            for node in self._of(block):
-                self._lose(node, cause, reason)
-                self._send(node, Message(Kind.LEAVE, node.epoch))
-            for entry in [entry for entry in self._passes.values() if entry.block == block]:
-                self._gate.forbid(entry.key)
-                del self._passes[entry.key]
-            self._until.pop(block, None)
-
-        self._inbox.put(end)
+        self._inbox.put(lambda: self._roll.end(self._gate, block, cause, reason))
 
     # Calls
 
@@ -162,11 +131,48 @@ class Lanes:
 
     def drop(self, tries: Collection[Try]) -> None:
         """Stop these tries; nothing is reported for them."""
-        self._inbox.put(lambda: self._each(lambda node: node.crew.drop(tries)))
+
+        def drop(node: Node) -> None:
+            node.crew.drop(tries)
+            node.estate.drop(tries)
+
+        self._inbox.put(lambda: self._each(drop))
 
     def recall(self, tries: Collection[Try]) -> None:
         """Give back those of the tries that have not started."""
         self._inbox.put(lambda: self._each(lambda node: node.crew.recall(tries)))
+
+    # What former kernels left
+
+    def held(self) -> list[Held]:
+        """Return the slots of former runs that are held here."""
+        return [held for node in self.nodes() for held in node.estate.held()]
+
+    def adopt(self, held: Held, former: Try, call: Call) -> None:
+        """Have what becomes of a former try reported as that of a call."""
+
+        def adopt() -> None:
+            if not any(node.estate.adopt(held, former, call) for node in self.nodes()):
+                self._roll.news += failures([call], Cause.EXPIRED, lost_with_kernel)
+
+        if not self._inbox.put(adopt):
+            self._post(list(failures([call], Cause.LOST, closed)))
+
+    def disown(self, run: str) -> None:
+        """Stop what runs for a former run, and let its results go, but for what was adopted."""
+        self._inbox.put(lambda: self._each(lambda node: node.estate.disown(run)))
+
+    def leave(self) -> None:
+        """End the thread, and leave all lanes to the next kernel."""
+
+        def leave() -> None:
+            self._is_left = True
+            self._exit = Exit.STOP
+            self._close_by = 0.0
+
+        self._inbox.put(leave)
+        if self._thread.is_alive():
+            self._thread.join()
 
     def close(self, how: Exit) -> None:
         """End all crews and the thread, and wait for it."""
@@ -192,9 +198,9 @@ class Lanes:
                 now = time.monotonic()
                 if due <= now:
                     if now - due > LATE_BEATS * self._patience.beat:
-                        self._forgive(now)
+                        self._roll.forgive(now)
                     due = now + self._patience.beat
-                    self._look_after(now)
+                    self._roll.look_after(now)
                 self._turn(selector, min(due, *(node.crew.next_due() for node in self.nodes()), math.inf))
         finally:
             self._finish()
@@ -221,12 +227,13 @@ class Lanes:
     def _finish(self) -> None:
         """Answer for all that is left, and let the lanes go."""
         self._inbox.close()
-        for node in self.nodes():
-            self._send(node, Message(Kind.LEAVE, node.epoch))
+        for node in self.nodes() if not self._is_left else ():
+            self._reply(node.route, Message(Kind.LEAVE, node.epoch))
             node.crew.lose_all(Cause.LOST, closed)
-            self._news += node.crew.take_news()
-        self._nodes.clear()
-        self._slots.clear()
+            node.estate.lose_all(Cause.LOST, closed)
+            self._roll.collect(node)
+        self._roll.nodes.clear()
+        self._roll.slots.clear()
         for order in self._inbox.take():
             order()
         self._publish()
@@ -237,38 +244,38 @@ class Lanes:
 
     def _publish(self) -> None:
         for node in self.nodes():
-            self._collect(node)
-        if self._news:
-            news, self._news = self._news, []
+            self._roll.collect(node)
+        if not self._is_receipt_out and any(node.owes for node in self.nodes()):
+            self._is_receipt_out = True
+            marks = [(node, node.heard_number, node.estate.take_settled()) for node in self.nodes()]
+            self._roll.news.append(Receipt(lambda: self._inbox.put(lambda: self._sign(marks))))
+        if self._roll.news:
+            news, self._roll.news = self._roll.news, []
             self._post(news)
 
-    def _collect(self, node: Node) -> None:
-        for one in node.crew.take_news():
-            if type(one) is SlotUp:
-                self._slots[one.slot] = node
-            elif type(one) is SlotDown:
-                self._slots.pop(one.slot, None)
-            self._news.append(one)
+    def _sign(self, marks: list[tuple[Node, int, list[Taken]]]) -> None:
+        """Let lanes forget what is on disk."""
+        self._is_receipt_out = False
+        for node, number, settled in marks:
+            if self._roll.nodes.get(node.entry.key) is node:
+                node.estate.forget(settled)
+                node.acknowledge(number)
 
     def _give(self, slot: SlotId, calls: Sequence[Call]) -> None:
-        node = self._slots.get(slot)
+        node = self._roll.slots.get(slot)
         if node is not None and not node.is_draining:
             node.crew.send(slot, calls)
             return
         cause, error = (Cause.LOST, closed) if self._exit else (Cause.RECALLED, recalled)
-        self._news += failures(calls, cause, error)
+        self._roll.news += failures(calls, cause, error)
 
     def _each(self, act: Callable[[Node], None]) -> None:
         for node in self.nodes():
             act(node)
 
-    def _of(self, block: str) -> list[Node]:
-        return [node for node in self.nodes() if node.entry.block == block]
-
     # What lanes say
 
     def _hear(self) -> None:
-        heard: dict[str, Node] = {}
         now = time.monotonic()
         for route, *frames in self._port.receive(MESSAGES_A_TURN):
             key = key_of(frames)
@@ -276,86 +283,13 @@ class Lanes:
                 continue  # it was let in once, and is no longer
             try:
                 message = unpack([content(frame) for frame in frames])
-                node = self._take(key, route.bytes, message)
+                node = self._roll.take(key, route.bytes, message)
             except Exception as error:  # noqa: BLE001 - whatever it sent: it is no pilot of ours any more
-                self._shut_out(key, error)
+                self._roll.shut_out(self._gate, key, error)
                 continue
             if node is not None:
                 node.heard = now
                 node.unreachable_since = None
-                if message.kind.is_numbered:
-                    heard[key] = node
-        for node in heard.values():
-            node.beat()
-
-    def _take(self, key: str, route: bytes, message: Message) -> Node | None:
-        node = self._nodes.get(key)
-        if node is not None and node.epoch == message.epoch:
-            node.route = route
-            if message.kind is Kind.REGISTER:
-                self._welcome(node)
-            else:
-                node.take(message)
-            return node
-        if message.kind is Kind.REGISTER and message.epoch not in self._over:
-            return self._register(key, route, message)
-        self._reply(route, Message(Kind.RESET, message.epoch))
-        return None
-
-    def _register(self, key: str, route: bytes, message: Message) -> Node | None:
-        entry, theirs = self._passes[key], body_of(message)
-        if wrong := mismatches(self._facts, theirs):
-            why = str(
-                EnvMismatch(
-                    f"the pilot on {theirs.get('host')} runs {theirs.get('executable')}, where "
-                    f"{'; '.join(wrong)}. Install the same there as here, or name another python."
-                )
-            )
-            self._tell(entry.block, "refused", why)
-            self._reply(route, Message(Kind.REFUSE, message.epoch, frames=[text_of({"why": why})]))
-            return None
-        if (before := self._nodes.get(key)) is not None:
-            self._lose(before, Cause.LOST, "it began anew")
-        name = NodeId(f"{theirs['host']}-{next(self._numbers)}")
-        node = Node(
-            self._label,
-            name,
-            entry,
-            message.epoch,
-            theirs,
-            self._send,
-            self._packers,
-            shares_files=sees_the_same_files(self._facts, theirs),
-        )
-        self._nodes[key] = node
-        node.route = route
-        self._welcome(node)
-        node.crew.start()
-        self._slots.update(dict.fromkeys(node.crew.slots, node))
-        total = Resources(
-            max(int(theirs["cores"]), entry.workers), int(theirs["memory"]), int(theirs["gpus"])
-        )
-        self._news.append(
-            NodeUp(
-                executor=self._label,
-                node=name,
-                block=entry.block,
-                slots=node.crew.slots,
-                total=total,
-                until=self._until.get(entry.block),
-            )
-        )
-        self._tell(entry.block, "up", name)
-        return node
-
-    def _welcome(self, node: Node) -> None:
-        self._send(
-            node, Message(Kind.WELCOME, node.epoch, frames=[text_of({"patience": self._patience.orphan})])
-        )
-
-    def _send(self, node: Node, message: Message) -> None:
-        if not self._reply(node.route, message) and node.unreachable_since is None:
-            node.unreachable_since = time.monotonic()
 
     def _reply(self, route: bytes, message: Message) -> bool:
         """Send a message to a connection; return whether it is there. What is lost is asked for again."""
@@ -364,35 +298,3 @@ class Lanes:
         except zmq.ZMQError:
             return False
         return True
-
-    # Who is gone
-
-    def _look_after(self, now: float) -> None:
-        for node in self.nodes():
-            node.beat()
-            if now - node.heard > self._patience.silent:
-                self._lose(node, Cause.LOST, f"it said nothing for {self._patience.silent:g} s")
-            elif node.unreachable_since is not None and now - node.unreachable_since > self._patience.gone:
-                self._lose(node, Cause.LOST, "its connection broke, and it did not come back")
-
-    def _forgive(self, now: float) -> None:
-        """Blame no node for what was not heard: this process itself was stopped, or held up by C code."""
-        for node in self.nodes():
-            node.heard = now
-            node.unreachable_since = None
-
-    def _shut_out(self, key: str, error: Exception) -> None:
-        self._gate.forbid(key)
-        if (node := self._nodes.get(key)) is not None:
-            self._lose(node, Cause.LOST, f"it sent what no pilot sends: {error}")
-
-    def _lose(self, node: Node, cause: Cause, reason: str) -> None:
-        """Take a node for gone: what it had is answered for, and what it says later is not heard."""
-        self._collect(node)
-        self._over.add(node.epoch)
-        node.crew.lose_all(cause, lambda call: lost_with_node(call, node.name, reason))
-        self._news += node.crew.take_news()
-        self._news.append(NodeDown(self._label, node.name, reason))
-        self._nodes.pop(node.entry.key, None)
-        self._slots = {slot: one for slot, one in self._slots.items() if one is not node}
-        self._tell(node.entry.block, "down", node.name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, final
 
@@ -15,6 +15,9 @@ from nbflow.executors.pilots.agent import ENGINE_FILE
 from nbflow.executors.pilots.lanes import Patience
 from nbflow.providers.job import JobSpec
 from nbflow.sites.model import LauncherName, Scheduler, Site
+from nbflow.sites.opening import interpreter
+from nbflow.sites.session import Session
+from nbflow.sites.setup import in_setup
 from nbflow.worker.cores import available_cores
 from nbflow.worker.facts import BLOCK
 
@@ -31,14 +34,19 @@ class Plan:
 
     `address` is that of this machine as the site's nodes reach it, or of the login node for a site behind one
     (`auto` for what its own name resolves to). A block that is idle for `idle_seconds` is
-    given back.
+    given back. `keeps_pilots` leaves them to the next kernel however this one ends.
     """
 
     site: Site
     address: str = LOOPBACK
     idle_seconds: float = 120.0
     poll_seconds: float = 1.0
+    keeps_pilots: bool = False
     patience: Patience = field(default_factory=Patience)
+
+    def on(self, session: Session) -> Plan:
+        """Return the plan with the Python that is meant by `~` or a variable at the site."""
+        return replace(self, site=replace(self.site, python=interpreter(self.site, session)))
 
     @property
     def is_here(self) -> bool:
@@ -58,6 +66,14 @@ class Plan:
         return cores or (available_cores() if self.site.scheduler is Scheduler.LOCAL else 1)
 
     @property
+    def launcher(self) -> LauncherName:
+        """Return what starts a command on several nodes: the site's, and where it names none Slurm's own."""
+        site = self.site
+        if site.launcher is LauncherName.SINGLE and site.scheduler is Scheduler.SLURM:
+            return LauncherName.SRUN
+        return site.launcher
+
+    @property
     def limits(self) -> Limits:
         """Return how many blocks there may be."""
         given = self.site.limits
@@ -67,46 +83,39 @@ class Plan:
     def shape(self) -> Shape:
         """Return what one block offers."""
         block = self.site.block
+        slots = self.workers * block.threads_per_worker
         memory = block.memory_nbytes if block.memory_nbytes is not None else 1 << 62
-        total = Resources(max(self.workers, block.cores_per_node or 0), memory, block.gpus_per_node)
+        total = Resources(max(slots, block.cores_per_node or 0), memory, block.gpus_per_node)
         seconds = block.walltime_seconds
-        return Shape(block.nodes, self.workers, total, None if seconds == math.inf else seconds)
+        return Shape(block.nodes, slots, total, None if seconds == math.inf else seconds)
 
     @property
     def python(self) -> str:
         """Return the interpreter that engines run: this one, unless the site says otherwise."""
-        return sys.executable if self.is_this else self.site.python
-
-    @property
-    def is_this(self) -> bool:
-        """Tell whether engines run the Python environment of this process."""
-        return self.is_here and self.site.python == "python3" and not self.site.setup
+        return sys.executable if self.site.has_this_python else self.site.python
 
     def module(self, name: str, *words: str) -> tuple[str, ...]:
-        """Return the argv that runs a module at the site, from where this process has it if it is there.
-
-        The site's set-up lines run before it.
-        """
+        """Return the argv that runs a module at the site, from where this process has it if it is there."""
         argv = (self.python, "-m", name, *words)
-        if self.is_this:
+        if self.site.has_this_python:
             argv = ("env", f"PYTHONPATH={_import_path()}", *argv)
-        if not self.site.setup:
-            return argv
-        return ("bash", "-c", "\n".join((*self.site.setup, 'exec "$@"')), "bash", *argv)
+        return (*self.before_commands, *argv)
+
+    @property
+    def before_commands(self) -> tuple[str, ...]:
+        """Return the words that give a command the environment of the site's jobs, where that differs."""
+        return () if self.is_here and not self.site.setup else in_setup(self.site)
 
     def job(self, name: str, directory: str) -> JobSpec:
         """Return the job of one block, whose engines find the controller through files in `directory`."""
         site, block = self.site, self.site.block
         environment = {**site.environment, BLOCK: name, "IPYTHONDIR": directory}
-        if self.is_this:
+        if self.site.has_this_python:
             environment["PYTHONPATH"] = _import_path()
-        launcher = site.launcher
-        if block.nodes > 1 and launcher is LauncherName.SINGLE and site.scheduler is Scheduler.SLURM:
-            launcher = LauncherName.SRUN
         return JobSpec(
             name=name,
             command=(self.python, "-m", "ipyparallel.engine", f"--file={directory}/{ENGINE_FILE}"),
-            launcher=launcher,
+            launcher=self.launcher if block.nodes > 1 else site.launcher,
             nodes=block.nodes,
             cores_per_node=block.cores_per_node or self.workers,
             memory_nbytes=block.memory_nbytes,

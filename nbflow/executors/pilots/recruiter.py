@@ -15,6 +15,7 @@ from nbflow.errors import NbflowError, SiteError
 from nbflow.executors.pilots.lanes import Tell
 from nbflow.executors.pilots.node import Pass
 from nbflow.sites.session import Channel, Session
+from nbflow.worker.standby import LEAVE
 
 __all__ = ["Recruiter"]
 
@@ -42,6 +43,7 @@ class Recruiter:
         admit: Callable[[str, str], Pass | None],
         tell: Tell,
     ) -> None:
+        self._label = label
         self._session = session
         self._argv = argv
         self._where = where
@@ -61,8 +63,8 @@ class Recruiter:
         if not self._is_ready:
             self.close()
             raise SiteError(
-                f"ipyparallel's controller did not start within {START_SECONDS:g} s: run "
-                f"`{' '.join(self._argv)}` there to see why. Is jupyter-nbflow[pilots] installed?"
+                f"ipyparallel's controller at {self._label} did not start within {START_SECONDS:g} s: "
+                f"`nbflow doctor {self._label}` says why"
             )
 
     def close(self) -> None:
@@ -70,8 +72,14 @@ class Recruiter:
         self._is_open = False
         if self._channel is not None:
             with suppress(SiteError):  # it has ended
-                self._send({"leave": True})
+                self._channel.send(LEAVE)
             self._thread.join(GOODBYE_SECONDS)
+            self.leave()
+
+    def leave(self) -> None:
+        """Leave the agent to the next kernel, and wait for the thread."""
+        self._is_open = False
+        if self._channel is not None:
             self._channel.close()
             self._thread.join()
 

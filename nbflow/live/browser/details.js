@@ -4,7 +4,7 @@ import { inWords } from './duration.js';
 import { button, element, facts, stateIcon } from './dom.js';
 
 export class Details {
-  /** `act` is what the panel's buttons may ask for: `retry`, `show`, `toggle`, `close`. */
+  /** `act` is what the panel's buttons may ask for: `retry`, `edit`, `cancel`, `show`, `scroll`, `toggle`, `close`. */
   constructor(looks, act) {
     this.looks = looks;
     this.act = act;
@@ -19,12 +19,14 @@ export class Details {
     });
     this.root.hidden = true;
     this.topic = null;
+    this.editor = null;
     this.wantsFocus = false; // a person came by keyboard and goes on in here
   }
 
   close() {
     this.root.hidden = true;
     this.topic = null;
+    this.editor = null;
     this.wantsFocus = false;
     this.root.replaceChildren();
   }
@@ -32,15 +34,29 @@ export class Details {
   /** Shows the story of a task. */
   showTask(story) {
     const look = this.looks[story.state];
+    this.isRunning = look.word === 'running';
     this.fill(
       `task ${story.task}`,
       this.title(look, story.call || story.app, `task ${story.task} · ${look.word}`),
-      story.can_retry ? this.retryButton(story) : null,
+      this.actions(story),
       story.failure ? this.failure(story.failure) : null,
+      ...story.outputs.map(output),
       this.taskFacts(story),
-      story.attempts.length > 1 ? attempts(story.attempts) : null,
-      ...story.outputs.map(output)
+      story.attempts.length > 1 ? attempts(story.attempts) : null
     );
+  }
+
+  /** Shows a form in place of a task's story, until it is closed. */
+  showEditor(draft, editor) {
+    this.editor = editor;
+    const look = this.looks.find(one => one.word === 'failed');
+    this.fill(`edit ${draft.task}`, this.title(look, `Edit ${draft.name} and retry`, `task ${draft.task}`), editor.root);
+    editor.focus();
+  }
+
+  leaveEditor() {
+    this.editor = null;
+    this.topic = null;
   }
 
   /** Shows the tasks of an app. */
@@ -92,10 +108,17 @@ export class Details {
     return element('header', '', close, element('h4', '', text), line);
   }
 
-  retryButton(story) {
-    return button('nbflow-button', 'Retry this task', 'Run this task again, and what waits for it', () =>
-      this.act.retry([story.task])
-    );
+  actions(story) {
+    const { task, failure } = story;
+    const offer = (label, title, deed) => button('nbflow-button', label, title, deed);
+    const text = failure && failure.traceback.map(part => part.text).join('');
+    const offered = [
+      story.can_retry ? offer('Retry', 'Run this task again, and what waits for it', () => this.act.retry([task])) : null,
+      story.can_retry ? offer('Edit and retry', 'Edit this task, then run it again', () => this.act.edit(task)) : null,
+      story.can_cancel ? offer('Cancel', 'Cancel this task', () => this.act.cancel([task])) : null,
+      text ? offer('Copy', 'Copy the traceback', () => window.navigator.clipboard.writeText(text)) : null
+    ].filter(one => one !== null);
+    return offered.length ? element('div', 'nbflow-actions', ...offered) : null;
   }
 
   failure(failure) {
@@ -105,8 +128,8 @@ export class Details {
     if (root) {
       parts.push(button('nbflow-link', `Go to task ${root}`, `Go to task ${root}`, () => this.act.show(root)));
     }
-    if (failure.traceback) {
-      parts.push(element('pre', 'nbflow-traceback', failure.traceback.trimEnd()));
+    if (failure.traceback.length) {
+      parts.push(element('div', 'nbflow-traceback', ...failure.traceback.map(tracebackPart)));
     }
     return element('section', '', ...parts);
   }
@@ -119,9 +142,16 @@ export class Details {
       ['waited', story.waited === null ? null : inWords(story.waited)],
       ['ran', story.seconds === null ? null : inWords(story.seconds)],
       ['on', story.slot],
+      ['because', story.why],
       ['attempts', story.attempts.length || null],
-      ['called in', story.origin]
+      ['repaired', story.repairs.join('; ') || null],
+      ['called in', this.cellLink(story)]
     ]);
+  }
+
+  /** The cell that made the task: a click goes there. */
+  cellLink({ origin, cell }) {
+    return cell ? button('nbflow-link', origin, `Go to the cell, ${origin}`, () => this.act.scroll(cell)) : origin;
   }
 
   taskList(card) {
@@ -135,6 +165,12 @@ export class Details {
     const rest = hidden > 0 ? element('p', 'nbflow-muted', `and ${hidden.toLocaleString()} more`) : null;
     return element('section', '', list, rest);
   }
+}
+
+/** A part of a traceback: as it is, or folded under its title. */
+function tracebackPart({ text, title }) {
+  const shown = element('pre', '', text.replace(/\n$/, ''));
+  return title ? element('details', '', element('summary', '', title), shown) : shown;
 }
 
 function attempts(tries) {

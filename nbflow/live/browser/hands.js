@@ -5,7 +5,7 @@ const WHEEL_SPEED = 0.0016;
 const KEY_ZOOM = 1.3;
 
 export class Hands {
-  /** `view` is the graph view: it has `canvas`, `camera`, `store`, `painter`, and does what is asked here. */
+  /** `view` is the graph: it has `canvas`, `camera`, `store`, `painter`, and does what is asked here. */
   constructor(view) {
     this.view = view;
     this.grip = null;
@@ -105,8 +105,8 @@ export class Hands {
   }
 
   enter() {
-    const { painter, details } = this.view;
-    details.wantsFocus = painter.selected >= 0;
+    const { painter, view } = this.view;
+    view.drawer.details.wantsFocus = painter.selected >= 0;
     this.view.open(painter.selected);
   }
 }

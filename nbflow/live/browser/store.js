@@ -5,7 +5,6 @@
  */
 
 const GLIDE_MILLISECONDS = 350;
-const STATES = 14;
 
 export class Store {
   /** `looks` tells how each state is shown, `order` in which order people read the states. */
@@ -202,7 +201,7 @@ export class Store {
     if (counts) {
       return counts;
     }
-    const single = new Array(STATES).fill(0);
+    const single = new Array(this.looks.length).fill(0);
     single[this.state[mark]] = 1;
     return single;
   }

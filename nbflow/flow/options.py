@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from nbflow.config.model import as_policy
+from nbflow.config.model import as_hold, as_policy
 from nbflow.core.ids import ExecutorId
 from nbflow.core.task import ONE_CORE, Options, Resources
 from nbflow.errors import ConfigError, InvalidResources
@@ -31,6 +31,7 @@ OPTION_NAMES = (
     "strict",
     "cache",
     "ignore",
+    "on_failure",
 )
 
 _RESOURCES = frozenset(("cores", "memory", "gpus", "nodes", "ranks_per_node"))
@@ -143,5 +144,6 @@ _FIELDS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "retries": ("retry", lambda value: None if value is None else as_policy(value)),
     "priority": ("priority", lambda value: _whole("priority", value, -(10**9))),
     "cache": ("memoized", lambda value: None if value is None else _flag("cache", value)),
+    "on_failure": ("holds", lambda value: None if value is None else as_hold(value)),
 }
 """Which field an option changes, and how its value is read; None is for what the dataflow kernel says."""

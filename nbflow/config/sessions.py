@@ -1,0 +1,128 @@
+"""Own what a person may know and do about pilots whose kernel is gone: list and stop them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import final, overload
+
+from nbflow.config.pilots import ask, berths_dir, find_site
+from nbflow.errors import ConfigError
+from nbflow.sites.opening import open_session
+
+__all__ = ["PilotSession", "SessionTable", "sessions", "stop_session"]
+
+COLUMNS = ("session", "site", "blocks", "pilots", "state", "notebook")
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PilotSession:
+    """Show the pilots of one notebook at one site. `blocks` and `pilots` count what was there last.
+
+    `until` is when pilots without a kernel end by themselves (time of day), None while a kernel uses them.
+    """
+
+    name: str
+    site: str
+    notebook: str
+    run: str
+    blocks: int
+    pilots: int
+    until: float | None
+
+    @property
+    def state(self) -> str:
+        """Say whether anybody uses them, and how long they wait."""
+        if self.until is None:
+            return f"used by run {self.run}"
+        if self.until < time.time():
+            return "left, and over"
+        return f"left, until {time.strftime('%H:%M:%S', time.localtime(self.until))}"
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """Return its texts, one for each column."""
+        return self.name, self.site, str(self.blocks), str(self.pilots), self.state, self.notebook
+
+    def stop(self) -> None:
+        """Cancel its jobs and end its pilots; see `stop_session`."""
+        stop_session(self.name)
+
+
+@final
+class SessionTable(Sequence[PilotSession]):
+    """Be a list of sessions that shows itself well."""
+
+    def __init__(self, rows: Sequence[PilotSession]) -> None:
+        self._rows = rows
+
+    @overload
+    def __getitem__(self, index: int) -> PilotSession: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[PilotSession]: ...
+    def __getitem__(self, index: int | slice) -> PilotSession | Sequence[PilotSession]:
+        return self._rows[index]
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __repr__(self) -> str:
+        if not self._rows:
+            return "no pilots: none run, and none were left"
+        lines = [COLUMNS, *(row.cells for row in self._rows)]
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        return "\n".join(
+            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+            for line in lines
+        )
+
+
+def sessions() -> SessionTable:
+    """Return a table of all pilots of this user that a kernel on this machine asked for, newest first."""
+    return SessionTable(list(_sessions()))
+
+
+def _sessions() -> Iterator[PilotSession]:
+    from nbflow.executors.pilots.berth import berths  # only who wants pilots needs ZeroMQ
+
+    for path, record, is_used in berths(berths_dir()):
+        yield PilotSession(
+            name=path.name,
+            site=record.owner.site,
+            notebook=record.owner.notebook,
+            run=record.run,
+            blocks=len(record.blocks),
+            pilots=len(record.passes),
+            until=None if is_used else record.seen + record.orphan_seconds,
+        )
+
+
+def stop_session(name: str) -> None:
+    """Cancel the jobs of a session that no kernel uses, and end what served its pilots.
+
+    Raises ConfigError for one that is used, or is not there, and SiteError or ProviderError when its site
+    cannot be reached.
+    """
+    from nbflow.executors.pilots.berth import lock_berth
+    from nbflow.executors.pilots.ending import end_berth
+    from nbflow.executors.pilots.plan import Plan
+
+    path = berths_dir() / name
+    if not name or path.parent != berths_dir() or not path.is_dir():
+        known = ", ".join(one.name for one in sessions()) or "there is none"
+        raise ConfigError(f"no session is called {name!r} ({known})")
+    berth = lock_berth(path)
+    if berth is None:
+        raise ConfigError(f"a kernel uses session {name}: end it there, with nbflow.clear()")
+    try:
+        site = find_site(berth.record.owner.site)
+        session = open_session(site, ask)
+        try:
+            end_berth(berth, Plan(site=site), session)
+        finally:
+            session.close()
+    except BaseException:
+        berth.leave()
+        raise
