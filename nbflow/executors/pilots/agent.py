@@ -9,6 +9,7 @@ are in files that only this user can read, and nowhere else.
     then, once engines can register: {"is": "ready"}, and all engines that wait for an answer
     engine: {"is": "engine", "id": 3, "key": public key of its lane, "block": ..., "host": ...}
     trouble: {"is": "trouble", "block": ..., "text": why an engine is of no use}
+    a controller that had died was started again: {"is": "restarted"}
     answer: {"id": 3, "address": "tcp://...", "server_key": ..., "workers": 4}
     at the end: {"leave": true}
 """
@@ -66,11 +67,13 @@ class Controller:
         self._due = 0.0
         self._start()
 
-    def look(self) -> None:
-        """Start it again when it has ended."""
-        if self._process.poll() is not None and time.monotonic() >= self._due:
-            self._line.close()
-            self._start()
+    def look(self) -> bool:
+        """Start it again when it has ended; return whether that was done."""
+        if self._process.poll() is None or time.monotonic() < self._due:
+            return False
+        self._line.close()
+        self._start()
+        return True
 
     def close(self) -> None:
         """End it, with all that it has started."""
@@ -121,7 +124,8 @@ class Agent:
         try:
             self._client = self._open_client()
             while True:
-                self._controller.look()
+                if self._controller.look():
+                    self._tell({"is": "restarted"})
                 self._enlist()
                 try:
                     order = self._orders.get(timeout=LOOK_SECONDS)

@@ -38,6 +38,9 @@ SEEN_SECONDS: Final = 60.0
 """How often the record says that this kernel is there."""
 SLOW_POLL_SECONDS: Final = 30.0
 START_SECONDS: Final = 180.0
+UNHEARD_SECONDS: Final = 15.0
+"""How long after the restart of a controller a pilot may come that ran before. One that only the dead
+controller knew never does: it takes itself for registered."""
 BARE_SECONDS: Final = 60.0
 """How long a job may go on after its last pilot was lost: one that was only cut off may come back."""
 
@@ -79,6 +82,7 @@ class Foreman:
             record.name: Block.inherit(record, self._inherited_at, time.time())
             for record in berth.record.blocks
         }
+        self._restarted_at = -math.inf
         self.trouble = ""
         self.wait_seconds: float | None = None
         # Of blocks that were asked for as the other kernel died, nobody knows whether their jobs exist.
@@ -183,6 +187,8 @@ class Foreman:
             self._take(news)
 
     def _take(self, news: _News) -> None:
+        if news.what == "restarted":
+            self._restarted_at = time.monotonic()
         block = self.blocks.get(news.block)
         if block is None:
             return
@@ -308,6 +314,9 @@ class Foreman:
                 self._cancel([block])
                 if not block.has_come_up:
                     self._fail(block, f"its job ran for {START_SECONDS:g} s, and no pilot came; see its log")
+            elif not block.has_come_up and block.bare_since < self._restarted_at < now - UNHEARD_SECONDS:
+                block.reason = "its pilot had registered with a controller that died"
+                self._cancel([block])
 
     def _note_idleness(self, now: float) -> None:
         busy: Counter[str] = Counter()

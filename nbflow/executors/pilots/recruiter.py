@@ -31,7 +31,7 @@ class Recruiter:
     """Keep a site's agent running, and enlist the engines that it tells of.
 
     `admit` says for which block an engine comes, with how many workers, or None to leave it alone. `tell` is
-    told of one that is useless.
+    told of one that is useless, and of controllers that took the place of dead ones.
     """
 
     def __init__(
@@ -101,6 +101,8 @@ class Recruiter:
             self._channel = self._session.start(self._argv)
         except NbflowError as error:
             log.warning("nbflow: the agent of a site cannot be started again: %s", error)
+        else:
+            self._tell("", "restarted", "")
 
     def _listen(self) -> None:
         """Hear an agent until it ends."""
@@ -117,6 +119,8 @@ class Recruiter:
             case "ready":
                 self._is_ready = True
                 self._is_settled.set()
+            case "restarted":
+                self._tell("", "restarted", "")
             case "trouble":
                 self._tell(said["block"], "useless", said["text"])
             case "engine":

@@ -24,7 +24,9 @@ from nbflow.worker.losses import lost_with_node
 __all__ = ["Patience", "Roll", "Tell"]
 
 Tell = Callable[[str, str, str], None]
-"""Be told of a block what happened ("up", "down", "refused", "useless"), and the node, or why."""
+"""Be told of a block what happened ("up", "down", "refused", "useless"), and the node, or why.
+
+Of no block, but of all: "restarted", when another controller took the place of one that died."""
 
 
 @final
