@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from nbflow.core.retry import RetryPolicy as RetryPolicy
     from nbflow.data.file import File as File
     from nbflow.flow.current import clear as clear
+    from nbflow.flow.failures import failures as failures
     from nbflow.flow.future import AppFuture as AppFuture
     from nbflow.flow.future import DataFuture as DataFuture
     from nbflow.flow.load import load as load
@@ -86,6 +87,7 @@ _HOMES = {
     "capsule": "flow.steering",
     "clear": "flow.current",
     "events": "flow.steering",
+    "failures": "flow.failures",
     "forget": "flow.steering",
     "gather": "flow.waiting",
     "job_script": "config.sites",

@@ -32,6 +32,7 @@ PUBLIC = [
     "clear",
     "errors",
     "events",
+    "failures",
     "forget",
     "gather",
     "job_script",

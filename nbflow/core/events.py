@@ -217,6 +217,14 @@ class Released:
 
 
 @final
+@dataclass(frozen=True, slots=True)
+class Substitute:
+    """Be the value that a task gets instead of being run."""
+
+    value: Any
+
+
+@final
 @dataclass(slots=True)
 class RetryRequested:
     """Somebody wants a task that failed, was cancelled or is held to run again.
@@ -226,7 +234,8 @@ class RetryRequested:
     failed because of others is retried through them.
 
     `by` says who asked and `why` what for, `code` names the function that was given for this task alone, and
-    `root` the task that was asked for, when this one only goes with it.
+    `root` the task that was asked for, when this one only goes with it. With a `substitute` it is not run,
+    but done with that value, whatever it waits for.
     """
 
     task: TaskId
@@ -237,6 +246,7 @@ class RetryRequested:
     why: str | None = None
     code: AppId | None = None
     root: TaskId | None = None
+    substitute: Substitute | None = None
 
 
 @final

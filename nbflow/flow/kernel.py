@@ -318,6 +318,11 @@ class DataFlowKernel:
         self._check_open()
         return self._repairs.retry(tasks, request, is_remote=self.is_remote)
 
+    def skip(self, tasks: Iterable[Task], value: Any, *, by: str = "Python") -> int:
+        """Let failed tasks be done with `value`, and what waited for them go on; return how many reopened."""
+        self._check_open()
+        return self._repairs.skip(tasks, value, by)
+
     def undo(self, *, by: str = "Python") -> int:
         """Let the tasks of the last retry end as they had ended before it; return how many there are."""
         self._check_open()
