@@ -59,7 +59,7 @@ class Capsule:
         """Return what was seen where it failed. Raises NoCapsule when nobody was left to see it."""
         if self._stored.evidence is None:
             raise NoCapsule(
-                f"task {self.call.task} left no frames: {self.call.error} ended it from outside. "
+                f"task {self.call.task} left no frames: {self.call.error}. "
                 "capsule.replay() runs it again here"
             )
         return self._stored.evidence
