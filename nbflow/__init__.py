@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from nbflow.core.retry import RetryPolicy as RetryPolicy
     from nbflow.data.file import File as File
     from nbflow.flow.current import clear as clear
+    from nbflow.flow.failures import failures as failures
     from nbflow.flow.future import AppFuture as AppFuture
     from nbflow.flow.future import DataFuture as DataFuture
     from nbflow.flow.load import load as load
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from nbflow.flow.sharing import import_results as import_results
     from nbflow.flow.steering import attr as attr
     from nbflow.flow.steering import cancel as cancel
+    from nbflow.flow.steering import capsule as capsule
     from nbflow.flow.steering import events as events
     from nbflow.flow.steering import forget as forget
     from nbflow.flow.steering import pause as pause
@@ -84,9 +86,11 @@ _HOMES = {
     "attr": "flow.steering",
     "bash_app": "apps.decorators",
     "cancel": "flow.steering",
+    "capsule": "flow.steering",
     "clear": "flow.current",
     "events": "flow.steering",
     "export_results": "flow.sharing",
+    "failures": "flow.failures",
     "forget": "flow.steering",
     "gather": "flow.waiting",
     "import_results": "flow.sharing",

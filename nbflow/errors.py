@@ -14,6 +14,7 @@
     │   └── SiteFileMissing        a file that is not there
     ├── ProviderError              a batch system that refused, or whose answer cannot be read
     │   └── SubmitUncertain        a job that may or may not have been accepted
+    ├── NoCapsule                  no record of a failure, or none that can be used for what was asked
     ├── NotMemoizable              a value that has no canonical form, so that equal ones could be told
     ├── NotPlannable               a result that only running gives, asked for inside nbflow.plan
     └── TaskError                  something happened to one task; all its errors carry `.task`
@@ -53,6 +54,7 @@ __all__ = [
     "JournalError",
     "MissingOutputs",
     "NbflowError",
+    "NoCapsule",
     "NotLoaded",
     "NotMemoizable",
     "NotPicklable",
@@ -134,6 +136,11 @@ class ProviderError(NbflowError):
 @final
 class SubmitUncertain(ProviderError):
     """Say that a job may or may not have been accepted: submit it again under the same name."""
+
+
+@final
+class NoCapsule(NbflowError):
+    """Say that a failure left no record, or what of it was not kept, and what to do instead."""
 
 
 @final

@@ -24,6 +24,8 @@ COMMANDS = {
     "watch": "watch a run in the terminal until it ends",
     "cancel": "cancel tasks of a live run",
     "retry": "run failed tasks of a live run again",
+    "failures": "group what failed in a run, and say what helps",
+    "debug": "go back to a failed task: a debugger at its failure, a second run, a test",
     "undo": "take the last retry of a live run back",
     "release": "hold tasks no longer that wait for a failed one to be retried",
     "pause": "start nothing more in a live run: nothing at all, of an app, or some tasks",

@@ -158,7 +158,8 @@ class TryFailed:
 
     `alone` tells that no other call shared its bundle; `verdict` is the word of the user's retry handler;
     `traceback` is for people, where the error does not carry one as text. `lifetime` is given when the
-    walltime of a block ended: how long (seconds) its node was there.
+    walltime of a block ended: how long (seconds) its node was there. `evidence` is what was taken down where
+    it failed, on its way to the record of the failure.
     """
 
     task: TaskId
@@ -170,6 +171,7 @@ class TryFailed:
     verdict: Verdict | None = None
     traceback: str | None = None
     lifetime: float | None = None
+    evidence: str | None = None
 
 
 @final
@@ -215,6 +217,14 @@ class Released:
 
 
 @final
+@dataclass(frozen=True, slots=True)
+class Substitute:
+    """Be the value that a task gets instead of being run."""
+
+    value: Any
+
+
+@final
 @dataclass(slots=True)
 class RetryRequested:
     """Somebody wants a task that failed, was cancelled or is held to run again.
@@ -224,7 +234,8 @@ class RetryRequested:
     failed because of others is retried through them.
 
     `by` says who asked and `why` what for, `code` names the function that was given for this task alone, and
-    `root` the task that was asked for, when this one only goes with it.
+    `root` the task that was asked for, when this one only goes with it. With a `substitute` it is not run,
+    but done with that value, whatever it waits for.
     """
 
     task: TaskId
@@ -235,6 +246,7 @@ class RetryRequested:
     why: str | None = None
     code: AppId | None = None
     root: TaskId | None = None
+    substitute: Substitute | None = None
 
 
 @final

@@ -166,19 +166,21 @@ class Graph:
             _forget_children(asked)
         if request.parents is not None:
             _change_parents(asked, request.parents, request.foreign)
-        todo = deque(_failed_ancestry(asked))
+        substitute = request.substitute
+        todo = deque(_failed_ancestry(asked) if substitute is None else [asked])
         while todo:
             task = todo.popleft()
-            if task.blocked or task.state not in REOPENABLE:
+            is_given = task is asked and substitute is not None
+            if (task.blocked and not is_given) or task.state not in REOPENABLE:
                 continue
             dependents = task.dependents or ()  # they leave with a task that is done at once
             for other in dependents:
                 other.blocked -= 1
             root = None if task is asked else asked.id
             code = request.code if task is asked else None
-            self._apply_all(
-                [RetryRequested(task.id, by=request.by, why=request.why, code=code, root=root)], effects
-            )
+            event = RetryRequested(task.id, by=request.by, why=request.why, code=code, root=root)
+            event.substitute = substitute if is_given else None
+            self._apply_all([event], effects)
             todo.extend(filter(_is_echo, dependents))
 
 

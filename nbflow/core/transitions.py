@@ -261,6 +261,9 @@ def retry_requested(task: Task, event: RetryRequested, effects: list[Effect]) ->
     task.spent = 0.0
     task.losses = 0
     task.cut = 0.0
+    if event.substitute is not None:
+        task.value = event.substitute.value
+        return S.DONE
     if task.children:
         # Its own body is done; only children are missing.
         return S.JOINING if task.awaiting else _done(task, effects)

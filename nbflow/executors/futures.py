@@ -44,8 +44,9 @@ from nbflow.worker.bash import Command
 from nbflow.worker.call import attempt, seconds_allowed, timed_out, title
 from nbflow.worker.cores import available_cores
 from nbflow.worker.losses import closed, recalled
-from nbflow.worker.outcomes import failed_by, happenings_of
+from nbflow.worker.outcomes import failed_by, reported
 from nbflow.worker.streams import ThreadOutput, captured_threads
+from nbflow.worker.witness import testify
 
 __all__ = ["FuturesExecutor", "run_frames"]
 
@@ -174,8 +175,7 @@ class FuturesExecutor:
             for outcome in report.outcomes:
                 call = sent.calls.get((outcome.task, outcome.try_id))
                 if call is not None:
-                    written = outcome.stdout, outcome.stderr
-                    self._news += happenings_of(call, outcome.value, outcome.error, outcome.seconds, written)
+                    self._news += reported(call, outcome)
 
     def _lose(self, sent: _Sent, error: Exception) -> None:
         for call in sent.calls.values():
@@ -254,7 +254,10 @@ def _run_parcel(parcel: Parcel, output: ThreadOutput, orders: Path) -> Outcome:
     value, failure, seconds = attempt(fn, args, kwargs, parcel.directive, output, task=task, watch=watch)
     if os.getpid() != parent:  # a child that the call forked, and that came out of it
         os._exit(1 if failure else 0)
-    return Outcome(task, try_id, value, failure, seconds, *(output.collect() or ()))
+    testimony, written = testify(failure, output.collect(), fn, args, kwargs)
+    outcome = Outcome(task, try_id, value, failure, seconds, *(written or ()))
+    outcome.testimony = testimony
+    return outcome
 
 
 def _order(orders: Path, task: TaskId, try_id: TryId) -> Path:

@@ -16,6 +16,7 @@ from nbflow.worker.bash import Command
 from nbflow.worker.call import attempt
 from nbflow.worker.outcomes import happenings_of
 from nbflow.worker.streams import ThreadOutput
+from nbflow.worker.witness import testify
 
 __all__ = ["Runner"]
 
@@ -131,14 +132,12 @@ class Runner:
                 break
             self.started = time.perf_counter()
             running.append(call)
-            value, error, seconds = self._call(call, output)
-            self._command = None
-            written = output.collect()
+            outcome = self._call(call, output)
             try:
                 running.remove(call)
             except ValueError:
                 return False
-            news += happenings_of(call, value, error, seconds, written)
+            news += outcome
             if time.perf_counter() - self._posted > POST_SECONDS:
                 self.post_news()
             if self.is_retired:
@@ -146,14 +145,18 @@ class Runner:
                 return False
         return True
 
-    def _call(self, call: Call, output: ThreadOutput) -> tuple[object, BaseException | None, float]:
+    def _call(self, call: Call, output: ThreadOutput) -> list[Happening]:
         try:
             args, kwargs = call.arguments()
-        except BaseException as error:  # noqa: BLE001 - a user's code raised it: the call's outcome
-            return None, error, 0.0
-        return attempt(
-            call.function.fn, args, kwargs, call.directive, output, task=call.task, watch=self._note_command
+        except BaseException as trouble:  # noqa: BLE001 - a user's code raised it: the call's outcome
+            return happenings_of(call, None, trouble, 0.0, output.collect())
+        fn = call.function.fn
+        value, error, seconds = attempt(
+            fn, args, kwargs, call.directive, output, task=call.task, watch=self._note_command
         )
+        self._command = None
+        testimony, written = testify(error, output.collect(), fn, args, kwargs)
+        return happenings_of(call, value, error, seconds, written, testimony)
 
     def _note_command(self, command: Command) -> None:
         self._command = command

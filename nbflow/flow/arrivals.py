@@ -49,6 +49,7 @@ class Arrivals:
         sign: Callable[[Receipt], None],
         post: Callable[[Any], None],
         new_found: Callable[[], Found],
+        record_failure: Callable[[Task, TryFailed], None],
     ) -> None:
         self.now = 0.0
         self._graph = graph
@@ -59,6 +60,7 @@ class Arrivals:
         self._apply = apply
         self._post = post
         self._new_found = new_found
+        self._record_failure = record_failure
         self._go_on: dict[type[Any], Callable[[Any], None]] = {
             Returned: apply,
             MemoHit: apply,
@@ -159,7 +161,12 @@ class Arrivals:
 
     def _judge(self, event: TryFailed) -> None:
         task = self._graph.tasks.get(event.task)
-        policy = task.options.retry if task is not None and _counts(task, event) else None
+        if task is None or not _counts(task, event):
+            self._apply(event)
+            return
+        if event.verdict is None:
+            self._record_failure(task, event)
+        policy = task.options.retry
         if policy is None or policy.handler is None or event.verdict is not None:
             self._apply(event)
             return
@@ -168,7 +175,7 @@ class Arrivals:
             # What stands when the handler ends its thread, by sys.exit for one: the task must end somehow.
             event.verdict = Decision.FAIL
             try:
-                event.verdict = policy.judge(event.error, task.future.task)  # type: ignore[union-attr]
+                event.verdict = policy.judge(event.error, task.future.task)
             finally:
                 self._post(event)
 

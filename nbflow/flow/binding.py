@@ -9,7 +9,7 @@ import hashlib
 import logging
 import threading
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any, final
 
@@ -23,6 +23,7 @@ from nbflow.flow.keeping import Keeper
 from nbflow.flow.past import START, Lineage, Past, Result, Sent, index_of, own_key, read_results, results_path
 from nbflow.flow.shelf import Shelf, Source, Work, code_of, number_of
 from nbflow.flow.spec import AppSpec
+from nbflow.journal.rows import CellRow
 from nbflow.memo.results import ResultsFile
 from nbflow.wire.functions import Function
 from nbflow.wire.messages import Kind
@@ -54,6 +55,7 @@ class Binding:
         self._keeper = keeper
         self._ask = ask
         self._entered = 0
+        self._runs_of_cell: Counter[str] = Counter()
         self._seen: dict[str, int] = {}
         self._own: dict[str, list[Result]] = defaultdict(list)
         self._own_end = 0
@@ -89,11 +91,18 @@ class Binding:
 
     # Where calls come from
 
-    def enter(self, place: str | None) -> None:
-        """Be told that a cell begins to run."""
-        self.source = None if place is None else Source(place, {})
+    def enter(self, cell: CellRow | None) -> None:
+        """Be told that a cell begins to run; None for calls that are not known again."""
+        self.source = None if cell is None else Source(self._place_of(cell), {})
         self._entered += 1
         self._calls = []
+
+    def _place_of(self, cell: CellRow) -> str:
+        if cell.cell_id is not None:
+            return f"cell {cell.cell_id}"
+        # Without an id it is the first, the second ... run of a cell that reads like this.
+        self._runs_of_cell[cell.source_hash] += 1
+        return f"text {cell.source_hash} {self._runs_of_cell[cell.source_hash]}"
 
     def source_under(self, spawner: Task) -> Source | None:
         """Return the source of the calls that one call of a join app makes."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 
 from nbflow.executors.protocol import Durable, Executor, Exit
+from nbflow.flow.capsules import Capsules
 from nbflow.flow.loop import FlowLoop
 from nbflow.flow.usercode import UserCode
 from nbflow.journal.writer import Journal
@@ -20,6 +21,7 @@ def close_all(
     companions: Iterable[Callable[[], object]],
     executors: Iterable[Executor],
     loop: FlowLoop,
+    capsules: Capsules,
     usercode: UserCode,
     journal: Journal,
 ) -> int:
@@ -27,6 +29,7 @@ def close_all(
     with ExitStack() as endings:
         endings.callback(journal.close, "finished")
         endings.callback(usercode.close, CLOSE_SECONDS)
+        endings.callback(capsules.close)
         endings.callback(loop.memory.close)
         endings.callback(loop.keeper.close)
         endings.callback(loop.close)
@@ -41,11 +44,13 @@ def leave_all(
     companions: Iterable[Callable[[], object]],
     executors: Iterable[Executor],
     loop: FlowLoop,
+    capsules: Capsules,
     journal: Journal,
 ) -> None:
     """End what is in this process only; tasks stay as they are in the journal."""
     with ExitStack() as endings:
         endings.callback(journal.close, "left")
+        endings.callback(capsules.close)
         endings.callback(loop.memory.close)
         endings.callback(loop.keeper.close)
         for executor in executors:

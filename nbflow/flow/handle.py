@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
-from nbflow.core.states import REOPENABLE
+from nbflow.core.states import REOPENABLE, State
 from nbflow.core.task import Task
-from nbflow.errors import NbflowError
+from nbflow.errors import NbflowError, NoCapsule
 from nbflow.flow.bonds import why_bound
 from nbflow.flow.owner import Owner
 from nbflow.flow.request import Request
@@ -16,6 +17,7 @@ from nbflow.flow.why import Why
 
 if TYPE_CHECKING:
     from nbflow.journal.reader import Reader
+    from nbflow.postmortem.capsule import Capsule
 
 __all__ = ["TaskHandle"]
 
@@ -128,6 +130,29 @@ class TaskHandle:
     def release(self) -> bool:
         """Hold the task, or what it holds, no longer; return whether anything ends by it."""
         return bool(self._kernel.release([self._task]))
+
+    def capsule(self) -> Capsule:
+        """Return the record of the task's last failure. Raises NoCapsule when there is none."""
+        if self._task.state is State.UPSTREAM_FAILED:
+            root = self._task.failure.root  # type: ignore[union-attr]
+            raise NoCapsule(f"task {self.id} was not run, because task {root} failed: look at that one")
+        found: Capsule = self._kernel.capsule(self.id)
+        return found
+
+    def debug(self) -> None:
+        """Open a debugger at the last failure, with the variables as they were. Raises NoCapsule."""
+        self.capsule().debug()
+
+    def replay(self, fn: Callable[..., Any] | None = None, **changes: Any) -> Any:
+        """Run the call that failed again in this process, and open a debugger where it fails.
+
+        `fn` replaces the function, `changes` arguments by name. Return what the call returns.
+        """
+        return self.capsule().replay(fn, **changes)
+
+    def as_test(self, path: Path | str | None = None) -> Path:
+        """Write a pytest file that fails as the task did, and passes once it is mended; return its path."""
+        return self.capsule().as_test(path)
 
     def _reader(self) -> Reader:
         from nbflow.journal.reader import open_run

@@ -132,7 +132,7 @@ class Keeper:
                     of_call = call.source.place, code_of(call), call.form, parents
                     rows.append((self.run, task.id, task.try_id, slot, *of_call))
         if rows:
-            self._append(index_of(SENT, rows), [])
+            self._append(SENT, rows, [])
 
     def look_up(self, task: Task) -> None:
         """Answer with MemoHit or MemoMissed, soon; the bond of the task is the shelf to look at."""

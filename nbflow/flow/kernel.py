@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import wait
 from itertools import count
@@ -24,6 +23,7 @@ from nbflow.executors.threads import ThreadsExecutor
 from nbflow.flow.admission import Admission, Defaults
 from nbflow.flow.bonds import why_bound
 from nbflow.flow.cancelling import cancel_tasks
+from nbflow.flow.capsules import Capsules
 from nbflow.flow.describe import describe_arguments
 from nbflow.flow.ending import close_all, leave_all
 from nbflow.flow.excuses import explain_standstill, explain_waiting
@@ -44,7 +44,9 @@ from nbflow.flow.usercode import UserCode
 from nbflow.journal.places import notebook
 from nbflow.journal.rows import CellRow
 from nbflow.journal.writer import Journal
+from nbflow.postmortem.capsule import Capsule
 from nbflow.wire.messages import PYTHON, Directive, Kind
+from nbflow.wire.secrecy import secret_places
 
 __all__ = ["DataFlowKernel"]
 
@@ -76,10 +78,10 @@ class DataFlowKernel:
         self.run_dir = run_dir
         self.is_remote = any(executor.is_remote for executor in executors)
         self._origin: str | None = None
-        self._runs_of_cell: Counter[str] = Counter()
         self._next_task = count(1).__next__
         self._usercode = UserCode()
-        self._loop = FlowLoop(journal, self._usercode, lambda: Found(self))
+        self._capsules = Capsules(journal.run, run_dir, lambda app: self.admission.specs[app])
+        self._loop = FlowLoop(journal, self._usercode, lambda: Found(self), self._capsules.keep)
         self._inbox = self._loop.inbox
         self.memory = self._loop.memory
         self.binding = self._loop.binding
@@ -129,16 +131,9 @@ class DataFlowKernel:
     def enter_cell(self, cell: CellRow | None) -> None:
         """Be told which notebook cell runs from now on: it is where calls come from."""
         self._origin = None if cell is None else cell.origin
-        self.binding.enter(None if cell is None else self._place_of(cell))
+        self.binding.enter(cell)
         if cell is not None:
             self._inbox.put(cell)
-
-    def _place_of(self, cell: CellRow) -> str:
-        if cell.cell_id is not None:
-            return f"cell {cell.cell_id}"
-        # Without an id it is the first, the second ... run of a cell that reads like this.
-        self._runs_of_cell[cell.source_hash] += 1
-        return f"text {cell.source_hash} {self._runs_of_cell[cell.source_hash]}"
 
     def begin_anew(self) -> None:
         """Let nothing stand for calls from here on that was finished, or is under way; stop what goes on."""
@@ -285,7 +280,10 @@ class DataFlowKernel:
 
     def inputs_of(self, task: Task) -> dict[str, str]:
         """Return a short picture of each argument; nothing once the task is done and they are let go."""
-        return {} if task.call is None else describe_arguments(task.call.args, task.call.kwargs)
+        call = task.call
+        if call is None or call.function is None:
+            return {}
+        return describe_arguments(call.args, call.kwargs, secret_places(call.function.fn))
 
     def why_waiting(self, task: Task) -> str | None:
         """Return what keeps a task that is queued, paused or held; None for any other."""
@@ -300,6 +298,10 @@ class DataFlowKernel:
         graph = self._loop.graph
         return self._ask(lambda: list(graph.tasks.values()))
 
+    def capsule(self, task: int) -> Capsule:
+        """Return the record of a task's last failure. Raises NoCapsule."""
+        return self._capsules.open(task)
+
     def why_remembered(self, task: Task) -> str | None:
         """Return whether an earlier result was used, and if not why; None where none is wanted."""
         return why_bound(task) or self.memory.why(task)
@@ -313,6 +315,11 @@ class DataFlowKernel:
         """
         self._check_open()
         return self._repairs.retry(tasks, request, is_remote=self.is_remote)
+
+    def skip(self, tasks: Iterable[Task], value: Any, *, by: str = "Python") -> int:
+        """Let failed tasks be done with `value`, and what waited for them go on; return how many reopened."""
+        self._check_open()
+        return self._repairs.skip(tasks, value, by)
 
     def undo(self, *, by: str = "Python") -> int:
         """Let the tasks of the last retry end as they had ended before it; return how many there are."""
@@ -366,7 +373,7 @@ class DataFlowKernel:
         What durable executors run goes on, and its tasks stay as they are in the journal.
         """
         self._is_open = False
-        leave_all(self._companions, self._executors, self._loop, self.journal)
+        leave_all(self._companions, self._executors, self._loop, self._capsules, self.journal)
 
     def close(self) -> int:
         """Cancel what is unfinished, end processes, threads and journal; return how many were cancelled.
@@ -378,5 +385,11 @@ class DataFlowKernel:
             return 0
         self._is_open = False
         return close_all(
-            self.cancel_all, self._companions, self._executors, self._loop, self._usercode, self.journal
+            self.cancel_all,
+            self._companions,
+            self._executors,
+            self._loop,
+            self._capsules,
+            self._usercode,
+            self.journal,
         )

@@ -96,7 +96,13 @@ class _Ask(Future[Any]):
 class FlowLoop:
     """Run the graph of one dataflow kernel."""
 
-    def __init__(self, journal: Journal, usercode: UserCode, new_found: Callable[[], Found]) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        usercode: UserCode,
+        new_found: Callable[[], Found],
+        record_failure: Callable[[Task, TryFailed], None],
+    ) -> None:
         self.inbox: SimpleQueue[Any] = SimpleQueue()
         self.placement = Placement()
         self.fleet = Fleet(self.placement)
@@ -118,6 +124,7 @@ class FlowLoop:
             sign=lambda receipt: journal.when_written(receipt.sign),
             post=self.inbox.put,
             new_found=new_found,
+            record_failure=record_failure,
         )
         self._timers = Timers()
         self._now = 0.0

@@ -22,7 +22,7 @@ from nbflow.core.task import Task
 from nbflow.errors import NotMemoizable
 from nbflow.executors.protocol import Receipt
 from nbflow.flow.answers import Kept
-from nbflow.flow.describe import describe_value
+from nbflow.flow.describe import describe_named
 from nbflow.flow.inputs import Invocation
 from nbflow.memo.codec import encode
 from nbflow.memo.collect import find_garbage, size_limit
@@ -110,7 +110,9 @@ class _Run:
             known = ast.literal_eval(forms)
             forms = repr(
                 {
-                    name: (known[name], describe_value(value)) if known[name].startswith("=") else known[name]
+                    name: (known[name], describe_named(name, value))
+                    if known[name].startswith("=")
+                    else known[name]
                     for name, value in self.recipe.binder.named(*self.arguments)
                 }
             )

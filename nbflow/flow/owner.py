@@ -34,6 +34,9 @@ class Owner(Protocol):
     def why_remembered(self, task: Task) -> str | None:
         """Return whether a remembered result was used, and if not why; None where none is wanted."""
 
+    def capsule(self, task: int) -> Any:
+        """Return the Capsule of a task's last failure."""
+
     def derive(self, operation: str, future: Any, key: Any) -> Any:
         """Return a future of a tiny operation on a future's result."""
 

@@ -193,7 +193,7 @@ class _Planner:
     def _refuse(self, *_: Any, **__: Any) -> Any:
         raise NotPlannable("a task is asked for, and nbflow.plan makes none")
 
-    handle = inputs_of = why_waiting = why_remembered = retry = release = interrupted = _refuse
+    handle = inputs_of = capsule = why_waiting = why_remembered = retry = release = interrupted = _refuse
 
 
 def _is_known(future: Any) -> bool:

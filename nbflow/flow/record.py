@@ -21,7 +21,7 @@ from nbflow.core.events import (
 )
 from nbflow.core.states import Cause, State
 from nbflow.core.task import Failure, Task
-from nbflow.errors import RemoteTraceback, TaskError
+from nbflow.errors import RemoteError, RemoteTraceback, TaskError
 from nbflow.executors.protocol import Printed
 from nbflow.flow.describe import describe_call
 from nbflow.journal.rows import (
@@ -35,8 +35,9 @@ from nbflow.journal.rows import (
     seconds_detail,
 )
 from nbflow.journal.writer import Journal
+from nbflow.wire.secrecy import environment, secret_places
 
-__all__ = ["Recorder", "remote_text"]
+__all__ = ["Recorder", "failure_text", "remote_text"]
 
 NUMBERS = tuple(int(state) for state in State)
 """Plain numbers: SQLite's module looks twice at those of an enumeration."""
@@ -59,6 +60,7 @@ class Recorder:
         self._slots: dict[str, str] = {}
         self.now = 0.0
         self._names: dict[int, str] = {}
+        self._secret: dict[int, frozenset[int]] = {}
 
     def app(self, row: AppRow) -> None:
         """Record an app that this run has not seen before, or whose function changed."""
@@ -93,7 +95,10 @@ class Recorder:
     def _submitted(self, task: Task, seq: int) -> None:
         spec = task.call
         label = spec.directive.label
-        call = describe_call(self._names[task.app], spec.args, spec.kwargs)
+        secret = self._secret.get(task.app)
+        if secret is None:
+            secret = self._secret[task.app] = secret_places(spec.function.fn)
+        call = describe_call(self._names[task.app], spec.args, spec.kwargs, secret)
         self._tasks(
             (task.id, seq, self.now, task.app, label, call, NUMBERS[task.state], task.spawner, spec.origin)
         )
@@ -165,9 +170,16 @@ def remote_text(error: BaseException) -> str | None:
     return cause.text if isinstance(cause, RemoteTraceback) else None
 
 
-def _describe_error(error: BaseException, text: str | None, **more: Any) -> str:
-    text = text or remote_text(error)
+def failure_text(error: BaseException, text: str | None) -> tuple[str, str]:
+    """Return the message of a failure and its traceback, as they may be written down; either may be empty."""
+    text = text or remote_text(error) or ""
     # The last line of the traceback holds the message; __str__ of another error is a user's code.
-    last_line = text.strip().rpartition("\n")[2] if text else ""
-    message = str(error) if isinstance(error, TaskError) else last_line
-    return Detail(error=type(error).__name__, message=message, traceback=text, **more).to_json()
+    last_line = text.strip().rpartition("\n")[2]
+    is_ours = isinstance(error, TaskError) and not isinstance(error, RemoteError)
+    veil = environment()
+    return veil.over(str(error) if is_ours else last_line), veil.over(text)
+
+
+def _describe_error(error: BaseException, text: str | None, **more: Any) -> str:
+    message, text = failure_text(error, text)
+    return Detail(error=type(error).__name__, message=message, traceback=text or None, **more).to_json()

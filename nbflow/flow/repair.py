@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from dataclasses import replace
 from typing import Any, NamedTuple, final
 
-from nbflow.core.events import CancelRequested, Released, RetryRequested
+from nbflow.core.events import CancelRequested, Released, RetryRequested, Substitute
 from nbflow.core.former import Former
 from nbflow.core.ids import AppId
 from nbflow.core.states import REOPENABLE, State
@@ -77,13 +77,11 @@ class Repairs:
         )
         if is_memoized:
             self._loop.memory.open()
-        graph = self._loop.graph
 
         def reopen() -> int:
-            closed = [task for task in graph.tasks.values() if task.state in REOPENABLE]
-            formers = [Former.of(task, copy.copy(task.call)) for task in closed]
-            for task in closed:
-                self._renew(task, definitions)
+            formers = self._closed()
+            for former in formers:
+                self._renew(former.task, definitions)
             chosen = [task for task in wanted if task.state in REOPENABLE]
             options = [self._changed_options(task, request) for task in chosen]
             for task, changed_options in zip(chosen, options, strict=True):
@@ -91,13 +89,36 @@ class Repairs:
             for task in chosen:
                 if task.state in REOPENABLE:  # and not reopened with another one
                     self._reopen(task, request, None if changed is None else changed.code)
-            reopened = [former for former in formers if former.task.try_id != former.try_id]
-            if reopened:
-                self._formers = reopened
-                self._newest_task = max(graph.tasks, default=0)
-            return len(reopened)
+            return self._keep_reopened(formers)
 
         return self._loop.ask(reopen)
+
+    def skip(self, tasks: Iterable[Task], value: Any, by: str) -> int:
+        """Let what of `tasks` is not done be done with `value`; return how many reopened."""
+        wanted = list(tasks)
+        substitute, why = Substitute(value), f"skip({describe_value(value)})"
+
+        def give() -> int:
+            formers = self._closed()
+            for task in wanted:
+                if task.state in REOPENABLE:
+                    self._loop.apply(RetryRequested(task.id, by=by, why=why, substitute=substitute))
+            return self._keep_reopened(formers)
+
+        return self._loop.ask(give)
+
+    def _closed(self) -> list[Former]:
+        """Return how the tasks stand that can be reopened."""
+        tasks = self._loop.graph.tasks.values()
+        return [Former.of(task, copy.copy(task.call)) for task in tasks if task.state in REOPENABLE]
+
+    def _keep_reopened(self, formers: list[Former]) -> int:
+        """Keep how reopened tasks stood before, for `undo`; return how many there are."""
+        reopened = [former for former in formers if former.task.try_id != former.try_id]
+        if reopened:
+            self._formers = reopened
+            self._newest_task = max(self._loop.graph.tasks, default=0)
+        return len(reopened)
 
     def undo(self, by: str) -> int:
         """Let the tasks of the last retry end as they had ended before it; return how many there are."""

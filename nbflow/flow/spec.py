@@ -15,6 +15,7 @@ from nbflow.memo.keys import Binder, Code
 from nbflow.wire.fingerprint import Fingerprinter
 from nbflow.wire.functions import Function, Portable, era
 from nbflow.wire.messages import Directive, Kind
+from nbflow.wire.secrecy import conceal_source
 
 __all__ = ["AppSpec", "defined_names", "newest"]
 
@@ -99,7 +100,7 @@ class AppSpec:
         """Describe the app for the journal, with its source where there is one."""
         try:
             lines, line = inspect.getsourcelines(inspect.unwrap(self.fn))
-            source: str | None = "".join(lines)[:SOURCE_LIMIT]
+            source: str | None = conceal_source("".join(lines)[:SOURCE_LIMIT])
         except (OSError, TypeError, ValueError):
             source, line = None, 0
         return AppRow(app, self.name, self.kind.value, self.module, source, line or None)

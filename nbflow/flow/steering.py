@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from nbflow.core.task import Task
@@ -21,10 +22,12 @@ from nbflow.memo.store import Store
 if TYPE_CHECKING:
     from nbflow.journal.rows import EventRow
     from nbflow.journal.table import Table
+    from nbflow.postmortem.capsule import Capsule
 
 __all__ = [
     "attr",
     "cancel",
+    "capsule",
     "events",
     "forget",
     "pause",
@@ -114,6 +117,17 @@ def resume(*futures: Any, app: str | None = None) -> int:
     if futures:
         return sum(kernel.pauses.resume(tasks=tasks) for kernel, tasks in _by_kernel(futures))
     return current().pauses.resume(app=app)
+
+
+def capsule(run: str | Path, task: int) -> Capsule:
+    """Return the record of a failed task of any run of yours: to debug it, run it again, make a test of it.
+
+    `run` is its name, the start of it, or "last". It works when kernel and pilots are gone. For a future at
+    hand there is `future.task.debug()`. Raises JournalError for no such run, NoCapsule for no such record.
+    """
+    from nbflow.postmortem.capsule import open_capsule
+
+    return open_capsule(run, task)
 
 
 def tasks(*, state: str | None = None, app: str | None = None, limit: int | None = None) -> Table:

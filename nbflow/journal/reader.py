@@ -15,7 +15,7 @@ from nbflow.core.states import State
 from nbflow.errors import JournalError
 from nbflow.journal.attempts import Attempt, attempts
 from nbflow.journal.repairs import Repair, repairs
-from nbflow.journal.rows import AppRow, CellRow, EdgeRow, EventRow, OutputRow, TaskRow
+from nbflow.journal.rows import AppRow, CellRow, Detail, EdgeRow, EventRow, OutputRow, TaskRow
 from nbflow.journal.runs import RunInfo, RunStatus, connect, locate, read_info
 from nbflow.journal.standing import Standing
 from nbflow.journal.table import Table, TaskRecord
@@ -99,6 +99,11 @@ class Reader:
     def history(self, task: int) -> list[EventRow]:
         """List all that happened to `task`, oldest first, beginning with its submission."""
         return self._rows(EventRow, "SELECT * FROM stream WHERE task = ? ORDER BY seq", task)
+
+    def last_failures(self) -> dict[int, Detail]:
+        """Tell of the last failed try of each task that failed by itself."""
+        rows = self._ask(("task", "detail"), _LAST_FAILURES, State.FAILED.name)
+        return {task: Detail.from_json(detail) for task, detail in rows}
 
     def repairs(self, task: int) -> list[Repair]:
         """List the retries of `task` by hand, and their undoings, oldest first."""
@@ -186,6 +191,12 @@ _EVENTS_SINCE = """
     ORDER BY seq LIMIT ?
 """
 
+_LAST_FAILURES = """
+    SELECT events.task, events.detail FROM task_states JOIN events ON events.seq = (
+        SELECT max(seq) FROM events AS own
+        WHERE own.task = task_states.task AND own.event IN ('TryFailed', 'StagingFailed')
+    ) WHERE task_states.state = ?
+"""
 _RECORD = tuple(field.name for field in fields(TaskRecord))
 
 

@@ -16,11 +16,13 @@ from nbflow.config.sites import check_named, job_script, site_rows
 from nbflow.control.words import add_changes, add_choice, changes, told
 from nbflow.core.states import State
 from nbflow.flow import current
+from nbflow.flow.failures import failures
 from nbflow.flow.kernel import DataFlowKernel
 from nbflow.flow.load import load
 from nbflow.flow.nodes import nodes, scale
 from nbflow.flow.request import Request
 from nbflow.flow.selection import choose, choose_failed, describe_choice
+from nbflow.flow.steering import capsule
 from nbflow.journal.reader import open_run
 from nbflow.live.headline import Headline
 from nbflow.live.model import Summary
@@ -62,6 +64,8 @@ class LineMagics(Magics):
             %nbflow retry                      run all failed tasks again, and what waits for them
             %nbflow retry --app train --error MemoryError --memory 8GB
                                                run these again, with more memory
+            %nbflow failures                   group what failed, and say what helps
+            %nbflow debug 7                    open a debugger where task 7 failed (`debug RUN 7` for any run)
             %nbflow undo                       take the last retry back
             %nbflow release                    fail what is held until a failed task is retried
             %nbflow pause train                start no more tasks of an app; without a name, none at all
@@ -158,6 +162,20 @@ def _retry(words: list[str]) -> Said:
     return Said(told("retry", reopened))
 
 
+def _failures(words: list[str]) -> Any:
+    return failures(_take(words, 1))
+
+
+def _debug(words: list[str]) -> None:
+    match words:
+        case [task] if task.isdigit():
+            current.current().capsule(int(task)).debug()
+        case [run, task] if task.isdigit():
+            capsule(run, int(task)).debug()
+        case _:
+            raise UsageError("%nbflow debug: give the number of a task, or a run and the number of a task")
+
+
 def _undo(words: list[str]) -> Said:
     _take(words, 0)
     return Said(told("undo", current.current().undo(by="%nbflow undo")))
@@ -236,6 +254,8 @@ _COMMANDS: dict[str, Callable[[list[str]], Any]] = {
     "progress": _progress,
     "tasks": _tasks,
     "retry": _retry,
+    "failures": _failures,
+    "debug": _debug,
     "undo": _undo,
     "release": _release,
     "pause": _pause,

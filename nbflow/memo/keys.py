@@ -11,6 +11,7 @@ from typing import Any, final
 from nbflow.errors import AppTypeError, NotMemoizable
 from nbflow.memo import files as _files  # registers the form of a File
 from nbflow.wire.fingerprint import Fingerprint, form_of
+from nbflow.wire.secrecy import conceal, has_secret_name
 
 __all__ = ["Binder", "Code", "Key"]
 
@@ -69,6 +70,11 @@ class Key:
     is_plain: bool
 
 
+def _sealed(form: bytes) -> str:
+    """Return what tells a form from others, but does not show it: it may hold a secret."""
+    return f"={hashlib.sha256(form).hexdigest()}"
+
+
 @final
 class Binder:
     """Name the arguments of a function's calls, defaults filled in, those in `ignore` left out.
@@ -101,9 +107,11 @@ class Binder:
             if form is None:
                 is_plain = False
                 try:
-                    form = f"={form_of(value).hex()}"
+                    form = _sealed(form_of(value))
                 except NotMemoizable as error:
                     raise error.within(name) from None
+            elif has_secret_name(name) or conceal(form) is not form:
+                form = _sealed(form.encode("utf-8", "surrogatepass"))
             forms[name] = form
         told = repr(forms)  # text in quotes: no two calls read alike
         whole = hashlib.sha256(code.fingerprint.digest)

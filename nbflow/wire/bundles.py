@@ -16,6 +16,7 @@ from typing import Any, Final, cast, final
 from nbflow.core.ids import TaskId, TryId
 from nbflow.core.task import Grant
 from nbflow.errors import NbflowError, NotPicklable
+from nbflow.wire.capsule import Testimony
 from nbflow.wire.failures import decode_error, encode_error
 from nbflow.wire.frames import Buffer
 from nbflow.wire.functions import dead
@@ -115,7 +116,7 @@ class Outcome:
     `stdout` and `stderr` are (kept text, bytes in all). A plain slotted class: one is made for each call.
     """
 
-    __slots__ = ("error", "seconds", "stderr", "stdout", "task", "try_id", "value")
+    __slots__ = ("error", "seconds", "stderr", "stdout", "task", "testimony", "try_id", "value")
 
     def __init__(
         self,
@@ -126,6 +127,7 @@ class Outcome:
         seconds: float = 0.0,
         stdout: Text = SILENT,
         stderr: Text = SILENT,
+        testimony: Testimony | None = None,
     ) -> None:
         self.task = task
         self.try_id = try_id
@@ -134,6 +136,7 @@ class Outcome:
         self.seconds = seconds
         self.stdout = stdout
         self.stderr = stderr
+        self.testimony = testimony
 
 
 @final
@@ -366,29 +369,29 @@ def _pack_outcome(outcome: Outcome, definitions: Definitions, luggage: Luggage) 
         except NbflowError as reason:
             error = reason
     if error is not None:
-        encoded = encode_error(error, known=definitions)
+        text, evidence = outcome.testimony or (None, None)
+        encoded = encode_error(error, known=definitions, traceback=text)
         luggage.add(encoded.needs)
-        value, failed = None, _pack(encoded)
+        value, failed = None, (_pack(encoded), evidence)
     return outcome.task, outcome.try_id, value, failed, outcome.seconds, outcome.stdout, outcome.stderr
 
 
 def _unpack_outcome(item: tuple[Any, ...], definitions: Definitions) -> Outcome:
     task, try_id, value, failed, seconds, stdout, stderr = item
-    error: BaseException | None = None
+    error = testimony = None
     if failed is not None:
-        error = decode_error(failed, definitions)
+        error, testimony = decode_error(failed[0], definitions), failed[1] and Testimony("", failed[1])
     elif type(value) is Encoded:
         try:
             value = decode(value.data, value.buffers, definitions)
         except NbflowError as reason:
             value, error = None, reason
-    return Outcome(task, try_id, value, error, seconds, stdout, stderr)
+    return Outcome(task, try_id, value, error, seconds, stdout, stderr, testimony)
 
 
 def _bundle(manifest: Manifest, definitions: Sequence[Any] = (), forgotten: Sequence[int] = ()) -> Frames:
-    return _frames(
-        (_TAGS[Bundle], definitions, manifest.directives, manifest.items, forgotten, manifest.grants)
-    )
+    given = manifest.directives, manifest.items
+    return _frames((_TAGS[Bundle], definitions, *given, forgotten, manifest.grants))
 
 
 def _frames(head: tuple[Any, ...]) -> Frames:

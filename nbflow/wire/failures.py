@@ -24,13 +24,15 @@ MAX_NBYTES = 10 * MAX_TEXT
 _HERE = str(Path(__file__).parent.parent)
 
 
-def encode_error(error: BaseException, *, known: Definitions | None = None) -> Encoded:
-    """Encode an exception with its traceback. Never raises.
+def encode_error(
+    error: BaseException, *, known: Definitions | None = None, traceback: str | None = None
+) -> Encoded:
+    """Encode an exception with its traceback, which can be given as text. Never raises.
 
     One that is no Exception (`SystemExit`, `KeyboardInterrupt`) arrives as AppExited; one that cannot be
     pickled, or not be read again, or is huge, arrives as RemoteError.
     """
-    text = traceback_text(error)
+    text = traceback_text(error) if traceback is None else traceback
     if not isinstance(error, Exception):
         return _encode(AppExited(f"the call tried to end its worker process: {_line(error)}"), text, known)
     try:

@@ -26,6 +26,7 @@ from nbflow.wire.functions import era
 from nbflow.wire.installed import version_of
 from nbflow.wire.reach import ABSENT, ATOMS, SMALL, Watch
 from nbflow.wire.references import address
+from nbflow.wire.secrecy import WITHHELD, conceal, conceal_source, has_secret_name
 from nbflow.wire.syntax import syntax_of
 
 __all__ = ["CodePart", "Fingerprint", "Fingerprinter", "form_of"]
@@ -198,7 +199,7 @@ class _Walk:
                 if isinstance(thing, types.FunctionType):
                     syntax = syntax_of(thing.__code__)
                     encoder.out += syntax.digest
-                    text = syntax.text
+                    text = conceal_source(syntax.text)
                     data.extend(self._names(thing, encoder))
                 elif isinstance(thing, type):
                     self._put_class(thing, encoder)
@@ -245,7 +246,7 @@ class _Walk:
         encoder.tagged(b"v", data.out)
         if type(value) not in ATOMS:  # so `seen` keeps it, and no other has its place in memory
             self._forms[id(value)] = data.out
-        yield CodePart(name, hashlib.sha256(data.out).hexdigest(), _picture(value))
+        yield CodePart(name, hashlib.sha256(data.out).hexdigest(), _picture(name, value))
 
     def _look_up(self, namespace: dict[str, Any], name: str, attributes: list[str]) -> Any:
         """Return a global; where it is a module of the project, the attribute of it that is used."""
@@ -288,8 +289,10 @@ def _content(cell: types.CellType) -> Any:
         return shapes.EMPTY
 
 
-def _picture(value: Any) -> str:
-    """Return how a value reads, where its own code need not run for it."""
+def _picture(name: str, value: Any) -> str:
+    """Return how a value reads, where its own code need not run for it, and it is no secret."""
+    if has_secret_name(name):
+        return WITHHELD
     if type(value) in ATOMS or (type(value) in (list, tuple) and ATOMS.issuperset(map(type, value))):
-        return repr(value)[:_TEXT_LENGTH]
+        return conceal(repr(value))[:_TEXT_LENGTH]
     return f"<{type(value).__name__}>"

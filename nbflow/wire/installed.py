@@ -14,7 +14,7 @@ from typing import final
 
 from nbflow.errors import ConfigError
 
-__all__ = ["VersionLevel", "is_installed", "version_of"]
+__all__ = ["VersionLevel", "is_in_library", "is_installed", "version_of"]
 
 LEVEL_VARIABLE = "NBFLOW_CACHE_VERSIONS"
 
@@ -71,11 +71,12 @@ def _comes_from_library(module: ModuleType) -> bool:
     file = getattr(module, "__file__", None) or next(iter(getattr(module, "__path__", ())), None)
     if file is None:
         return module.__name__ in sys.builtin_module_names
-    return _is_in_library(file)
+    return is_in_library(file)
 
 
 @functools.lru_cache(maxsize=4096)
-def _is_in_library(file: str) -> bool:
+def is_in_library(file: str) -> bool:
+    """Tell whether a file belongs to Python or to what is installed, not to the project."""
     paths = sysconfig.get_paths()
     libraries = {Path(paths[name]).resolve() for name in ("purelib", "platlib", "stdlib", "platstdlib")}
     where = Path(file).resolve()

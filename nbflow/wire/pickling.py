@@ -23,7 +23,18 @@ from typing import Any, final
 from nbflow.wire import shapes
 from nbflow.wire.references import address, fetch, module_name
 
-__all__ = ["LARGE", "SENTINELS", "Loader", "Refer", "Refused", "dump", "named"]
+__all__ = [
+    "LARGE",
+    "SENTINELS",
+    "Loader",
+    "Refer",
+    "Refused",
+    "TooLarge",
+    "dump",
+    "dump_small",
+    "named",
+    "pass_all",
+]
 
 LARGE = 1 << 16
 """Buffers of at least so many bytes travel out of band."""
@@ -38,6 +49,11 @@ Buffer = bytes | bytearray | memoryview
 @final
 class Refused(pickle.PicklingError):
     """Say why something must not travel although it could be forced to."""
+
+
+@final
+class TooLarge(Exception):
+    """Say that a pickle would have more bytes than it may."""
 
 
 def named(name: Any) -> Any:
@@ -190,6 +206,67 @@ def dump(value: Any, refer: Refer, buffers: list[memoryview] | None = None) -> b
         if isinstance(error, Refused):
             raise
         return _dump(_thorough(), value, refer, buffers)
+
+
+@final
+class _Bounded(io.BytesIO):
+    """Take no more than `limit` bytes."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__()
+        self._left = limit
+
+    def write(self, data: Any) -> int:
+        self.take(memoryview(data).nbytes)
+        return super().write(data)
+
+    def take(self, nbytes: int) -> None:
+        """Count bytes that are about to be written. Raises TooLarge."""
+        self._left -= nbytes
+        if self._left < 0:
+            raise TooLarge
+
+
+@final
+class _Careful(pickle.Pickler):
+    """Pickle in C what `check` lets pass, which is shown each object before its own code can run."""
+
+    def __init__(
+        self,
+        file: io.BytesIO,
+        refer: Refer,
+        buffer_callback: BufferCallback,
+        check: Callable[[Any], object],
+    ) -> None:
+        super().__init__(file, protocol=5, buffer_callback=buffer_callback)
+        self._refer = refer
+        self._check = check
+
+    def reducer_override(self, thing: Any) -> Any:
+        self._check(thing)
+        return _reduce(thing, self._refer)
+
+
+def pass_all(thing: Any) -> None:
+    """Let any object be pickled."""
+
+
+def dump_small(value: Any, refer: Refer, limit: int, check: Callable[[Any], object] = pass_all) -> bytes:
+    """Pickle `value` into at most `limit` bytes, without copying what is larger, and never with dill.
+
+    `check` may raise for an object that shall not be pickled. Raises TooLarge, or whatever its own
+    code raises.
+    """
+    file = _Bounded(limit)
+
+    def measure(buffer: pickle.PickleBuffer) -> bool:
+        with memoryview(buffer) as view:
+            if view.nbytes > limit:
+                raise TooLarge
+        return True
+
+    _Careful(file, refer, measure, check).dump(value)
+    return file.getvalue()
 
 
 def _dump(kind: type[Any], value: Any, refer: Refer, buffers: list[memoryview] | None) -> bytes:

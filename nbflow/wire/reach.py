@@ -18,7 +18,7 @@ from nbflow.wire.pickling import SENTINELS, dump, named
 from nbflow.wire.references import address
 from nbflow.wire.shapes import EMPTY
 
-__all__ = ["ABSENT", "ATOMS", "SMALL", "Part", "Watch", "survey"]
+__all__ = ["ABSENT", "ATOMS", "SMALL", "Part", "Watch", "global_names", "is_light", "survey"]
 
 SMALL = 1 << 16
 """Values of at most so many pickled bytes are compared by content, larger ones by identity."""
@@ -174,6 +174,35 @@ def survey(root: Any, path: str, recall: Callable[[Any], Part | None]) -> tuple[
     return parts, watch
 
 
+def is_light(root: Any, limit: int) -> bool:
+    """Tell whether nothing that a function or class reaches is, by its length, larger than `limit`.
+
+    Looks at sizes only: what a table holds is not counted.
+    """
+    seen: set[int] = set()
+    todo = [root]
+    while todo:
+        thing = todo.pop()
+        if id(thing) in seen:
+            continue
+        seen.add(id(thing))
+        if isinstance(thing, types.FunctionType):
+            if address(thing) is None:
+                names = global_names(thing.__code__)
+                todo.extend(thing.__globals__[name] for name in names if name in thing.__globals__)
+                todo.extend(map(_content, thing.__closure__ or ()))
+        elif isinstance(thing, type):
+            todo.extend(vars(thing).values() if address(thing) is None else ())
+        elif _length(thing) > limit:
+            return False
+    return True
+
+
+def _length(thing: Any) -> int:
+    nbytes = getattr(thing, "nbytes", 0) if type(thing).__module__ == "numpy" else 0
+    return int(nbytes) or (len(thing) if isinstance(thing, (*_CONTAINERS, str, bytes, tuple)) else 0)
+
+
 def _name(thing: Any) -> str:
     return str(getattr(thing, "__qualname__", type(thing).__name__))
 
@@ -204,7 +233,7 @@ def _encode_function(part: Part, watch: Watch) -> None:
 
     watch.functions.append((fn, fn.__code__, fn.__defaults__))
     names = {}
-    for name in _global_names(fn.__code__):
+    for name in global_names(fn.__code__):
         value = fn.__globals__.get(name, ABSENT)
         watch.names.append((fn.__globals__, name, value))
         if value is not ABSENT:
@@ -254,7 +283,7 @@ def _encode_value(part: Part) -> None:
 
 
 @functools.lru_cache(maxsize=1024)
-def _global_names(code: types.CodeType) -> tuple[str, ...]:
+def global_names(code: types.CodeType) -> tuple[str, ...]:
     """Return the globals that code refers to, in nested functions too, in the order of their use."""
     found = {
         instruction.argval: None
@@ -263,5 +292,5 @@ def _global_names(code: types.CodeType) -> tuple[str, ...]:
     }
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
-            found.update(dict.fromkeys(_global_names(constant)))
+            found.update(dict.fromkeys(global_names(constant)))
     return tuple(found)

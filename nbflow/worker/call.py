@@ -24,7 +24,7 @@ from nbflow.wire.messages import Directive, Kind
 from nbflow.worker.bash import Command
 from nbflow.worker.capture import Output
 
-__all__ = ["attempt", "seconds_allowed", "timed_out", "title", "where"]
+__all__ = ["attempt", "seconds_allowed", "settled", "timed_out", "title", "where"]
 
 STDERR_CHARACTERS = 2_000
 BASH_GRACE_SECONDS = 2.0
@@ -108,7 +108,7 @@ def _directed(
     for path in directive.outputs:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
     if directive.kind is Kind.BASH:
-        value = _settled(fn(*args, **kwargs))
+        value = settled(fn(*args, **kwargs))
         if not isinstance(value, str):
             raise AppTypeError(
                 f"{title(directive, task)} is a bash app and returned {type(value).__name__}: "
@@ -118,7 +118,7 @@ def _directed(
         value = _command(value, directive, output, task, watch, launch)
     else:
         with output.redirected(directive.stdout, directive.stderr):
-            value = _settled(fn(*args, **kwargs))
+            value = settled(fn(*args, **kwargs))
     missing = tuple(path for path in directive.outputs if not Path(path).exists())
     if missing:
         raise MissingOutputs(
@@ -185,7 +185,8 @@ def _end_of_stderr(directive: Directive, output: Output) -> str:
         return file.read().decode(errors="replace").strip()
 
 
-def _settled(value: Any) -> Any:
+def settled(value: Any) -> Any:
+    """Return the result that is meant: the list of what a generator yields, what a coroutine comes to."""
     settle = SETTLE.get(type(value))
     return value if settle is None else settle(value)
 

@@ -24,7 +24,7 @@ from nbflow.worker.happenings import Exit, Happening, SlotDown, SlotUp, Try
 from nbflow.worker.host import Front, Host
 from nbflow.worker.load import Load, Packers, take_out
 from nbflow.worker.losses import closed, never_started, reason_of, recalled
-from nbflow.worker.outcomes import failed_by, happenings_of
+from nbflow.worker.outcomes import failed_by, reported
 from nbflow.worker.process import Ending, WorkerProcess
 from nbflow.worker.sharing import Sharing, are_alone
 from nbflow.worker.vacancy import REST_SECONDS, STARTS, Vacancy, vacancy_after
@@ -281,8 +281,7 @@ class Crew:
         if key in worker.dropped:
             worker.forgive(key)
             return
-        written = outcome.stdout, outcome.stderr
-        self.news += happenings_of(call, outcome.value, outcome.error, outcome.seconds, written)
+        self.news += reported(call, outcome)
 
     def _take_back(self, worker: WorkerProcess, report: GivenBack) -> None:
         """Take back what has not started.

@@ -33,6 +33,7 @@ from nbflow.worker.call import Watch, attempt
 from nbflow.worker.capture import Output, Written
 from nbflow.worker.granted import granted
 from nbflow.worker.handover import Handover, Missing
+from nbflow.worker.witness import testify
 
 __all__ = ["Desk", "Work"]
 
@@ -131,6 +132,7 @@ class Desk:
         self._output.flush()
         if os.getpid() != self._pid:  # a child that the call forked, and that came out of it
             os._exit(1 if failure else 0)
+        testimony, written = testify(failure, self._output.collect(), fn, args, kwargs)
         # What can change is encoded now: the next call may change it.
         if failure is None and not is_plain(value):
             try:
@@ -139,10 +141,9 @@ class Desk:
                 value, failure = None, error
         if failure is None:
             handover.keep(task, value)
-        written = self._output.collect()
-        if written is None:
-            return Outcome(task, try_id, value, failure, seconds)
-        return Outcome(task, try_id, value, failure, seconds, *written)
+        outcome = Outcome(task, try_id, value, failure, seconds, *(written or ()))
+        outcome.testimony = testimony
+        return outcome
 
     def send_done(self) -> None:
         """Send all results that wait."""

@@ -5,21 +5,32 @@ from __future__ import annotations
 from nbflow.core.events import Returned, TryFailed
 from nbflow.core.states import Cause
 from nbflow.errors import AppTimeout, TaskError
+from nbflow.wire.bundles import Outcome
+from nbflow.wire.capsule import Testimony
 from nbflow.wire.failures import traceback_text
 from nbflow.wire.messages import Call
 from nbflow.worker.call import title
 from nbflow.worker.capture import Written
 from nbflow.worker.happenings import Happening, Printed
 
-__all__ = ["failed_by", "happenings_of"]
+__all__ = ["failed_by", "happenings_of", "reported"]
 
 
 def happenings_of(
-    call: Call, value: object, error: BaseException | None, seconds: float, written: Written | None
+    call: Call,
+    value: object,
+    error: BaseException | None,
+    seconds: float,
+    written: Written | None,
+    testimony: Testimony | None = None,
 ) -> list[Happening]:
-    """Return what a call printed, and then what came of it."""
+    """Return what a call printed, and then what came of it; `testimony` may go with an error."""
     task, try_id = call.task, call.try_id
-    end = Returned(task, try_id, value, seconds) if error is None else failed_by(call, error, seconds)
+    end = (
+        Returned(task, try_id, value, seconds)
+        if error is None
+        else failed_by(call, error, seconds, testimony)
+    )
     if written is None or not (written[0][1] or written[1][1]):
         return [end]
     streams = zip(("stdout", "stderr"), written, strict=True)
@@ -27,7 +38,15 @@ def happenings_of(
     return [*printed, end]
 
 
-def failed_by(call: Call, error: BaseException, seconds: float = 0.0) -> TryFailed:
+def reported(call: Call, outcome: Outcome) -> list[Happening]:
+    """Return what a call printed, and then what came of it, as its worker reports."""
+    written = outcome.stdout, outcome.stderr
+    return happenings_of(call, outcome.value, outcome.error, outcome.seconds, written, outcome.testimony)
+
+
+def failed_by(
+    call: Call, error: BaseException, seconds: float = 0.0, testimony: Testimony | None = None
+) -> TryFailed:
     """Return the failure of a call by an error of its own; an error of nbflow's is told its task."""
     if isinstance(error, TaskError) and not error.task:
         error.task = call.task
@@ -36,5 +55,9 @@ def failed_by(call: Call, error: BaseException, seconds: float = 0.0) -> TryFail
             error.args = (f"{name}: {error.args[0]}", *error.args[1:])
     cause = Cause.TIMEOUT if type(error) is AppTimeout else Cause.RAISED
     # An error that came from elsewhere carries its traceback as text already.
-    text = traceback_text(error) if error.__traceback__ is not None else None
-    return TryFailed(call.task, call.try_id, cause, error, seconds=seconds, traceback=text)
+    text, evidence = testimony or (None, None)
+    if error.__traceback__ is None:
+        text = None
+    elif text is None:
+        text = traceback_text(error)
+    return TryFailed(call.task, call.try_id, cause, error, seconds=seconds, traceback=text, evidence=evidence)

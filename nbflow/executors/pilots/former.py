@@ -16,7 +16,7 @@ from nbflow.wire.values import Definitions
 from nbflow.worker.answers import failures
 from nbflow.worker.happenings import Happening, Held, Try
 from nbflow.worker.losses import lost_with_kernel
-from nbflow.worker.outcomes import happenings_of
+from nbflow.worker.outcomes import reported
 
 __all__ = ["Estate", "Taken"]
 
@@ -203,8 +203,7 @@ class Estate:
         if isinstance(outcome.error, NotReadable):  # it is made of what only the dead process had
             self._expire([call])
             return
-        written = outcome.stdout, outcome.stderr
-        self.news += happenings_of(call, outcome.value, outcome.error, outcome.seconds, written)
+        self.news += reported(call, outcome)
 
     def _expire(self, calls: Collection[Call]) -> None:
         self.news += failures(calls, Cause.EXPIRED, lost_with_kernel)
