@@ -27,7 +27,7 @@ SLOW = 1013
 """The code of a WebSocket that is closed because its client takes nothing: try again later."""
 
 
-class _Socket(WebSocketMixin, WebSocketHandler, JupyterHandler):  # type: ignore[misc]
+class _Socket(WebSocketMixin, WebSocketHandler, JupyterHandler):
     """Tell one client what is new, for as long as it listens."""
 
     auth_resource = "nbflow"
@@ -38,6 +38,12 @@ class _Socket(WebSocketMixin, WebSocketHandler, JupyterHandler):  # type: ignore
         """Return what all handlers share."""
         hub: Hub = self.settings["nbflow_hub"]
         return hub
+
+    async def prepare(self) -> None:
+        """Refuse who is nobody, whatever the method: some of them come with tornado."""
+        await super().prepare()
+        if not self.current_user:
+            raise HTTPError(403)
 
     @ws_authenticated
     @authorized

@@ -1,5 +1,6 @@
 """A Jupyter server with the extension, and one run that is written by hand."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -28,3 +29,15 @@ def sample(state: Path) -> Journal:
     journal = write_sample(RUN)
     journal.close("closed")
     return journal
+
+
+@pytest.fixture
+def login_cookie(
+    http_server_client: Any, jp_serverapp: Any, jp_base_url: str, jp_asyncio_loop: asyncio.AbstractEventLoop
+) -> str:
+    """Return what a browser that has logged in sends with every request."""
+    url = f"{jp_base_url}login?token={jp_serverapp.identity_provider.token}"
+    page = jp_asyncio_loop.run_until_complete(
+        http_server_client.fetch(url, raise_error=False, follow_redirects=False)
+    )
+    return "; ".join(line.split(";")[0] for line in page.headers.get_list("Set-Cookie"))
