@@ -9,8 +9,8 @@ from urllib.parse import quote, urlencode
 import pytest
 from hypothesis import given, seed, settings, strategies
 from jupyter_server.utils import url_path_join
-from tornado.httpclient import HTTPClientError
-from tornado.websocket import WebSocketHandler
+from tornado.httpclient import HTTPClientError, HTTPRequest
+from tornado.websocket import WebSocketHandler, websocket_connect
 
 from nbflow.errors import ConfigError
 from nbflow.journal.rows import AppRow, OutputRow, TaskRow
@@ -151,11 +151,14 @@ async def test_A2_a_cookie_alone_changes_nothing(
 
 
 async def test_A2_a_socket_from_elsewhere_is_refused(
-    sample: Journal, login_cookie: str, jp_ws_fetch: Any
+    sample: Journal, login_cookie: str, jp_http_port: int, jp_base_url: str
 ) -> None:
-    alone = {"Cookie": login_cookie, "Authorization": ""}
+    """The cookie alone opens it; a page elsewhere sends that too, and its own origin."""
+    url = f"ws://127.0.0.1:{jp_http_port}{jp_base_url}nbflow/api/changes"
+    (await websocket_connect(HTTPRequest(url, headers={"Cookie": login_cookie}))).close()
+    headers = {"Cookie": login_cookie, "Origin": "http://elsewhere.example"}
     with pytest.raises(HTTPClientError) as refused:
-        await jp_ws_fetch("nbflow/api/changes", headers=alone | {"Origin": "http://elsewhere.example"})
+        await websocket_connect(HTTPRequest(url, headers=headers))
     assert refused.value.code == 403
 
 
