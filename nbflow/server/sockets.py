@@ -39,7 +39,7 @@ class _Socket(WebSocketMixin, WebSocketHandler, JupyterHandler):
         hub: Hub = self.settings["nbflow_hub"]
         return hub
 
-    async def prepare(self) -> None:
+    async def prepare(self) -> None:  # type: ignore[override]
         """Refuse who is nobody, whatever the method: some of them come with tornado."""
         await super().prepare()
         if not self.current_user:
