@@ -2,8 +2,7 @@
  * Owns what counts of tasks by state say: which states belong together, in which order, in which words.
  */
 
-/** Tasks by state, by the journal's names of states. */
-export type Counts = Readonly<Record<string, number>>;
+import type { Counts } from '../shapes';
 
 /** States that a person needs to tell apart, in the order of reading: what is behind us first, trouble last. */
 export const GROUPS = [
@@ -61,4 +60,9 @@ export function sentence(counts: Counts): string {
 
 export function number(value: number): string {
   return value.toLocaleString('en');
+}
+
+/** Returns the group that a state belongs to; one that this nbflow does not know looks like a waiting one. */
+export function groupOf(state: string): (typeof GROUPS)[number] {
+  return GROUPS.find(({ states }) => (states as readonly string[]).includes(state)) ?? GROUPS[2];
 }

@@ -2,19 +2,10 @@
  * Owns what a mark beside a notebook's cell says: the tasks that the cell made, and if it was edited since.
  */
 
-import type { Counts } from './counts';
+import type { CellTasks, Counts } from '../shapes';
 import { countOf, sentence, total } from './counts';
 
-/** What a run tells of a cell: how the tasks of its last execution stand, and the SHA-256 of the source that ran. */
-export interface CellTasks {
-  readonly cell: string;
-  readonly run: string;
-  readonly sourceHash: string;
-  readonly tasks: Counts;
-}
-
 export interface Mark {
-  readonly run: string;
   readonly look: 'failed' | 'running' | 'waiting' | 'done';
   readonly text: string;
   readonly label: string;
@@ -27,10 +18,9 @@ export async function markOf(cell: CellTasks, source: string): Promise<Mark | nu
   if (all === 0) {
     return null;
   }
-  const isStale = await isOther(source, cell.sourceHash);
+  const isStale = await isOther(source, cell.source_hash);
   const done = countOf(cell.tasks, 'done');
   return {
-    run: cell.run,
     look: lookOf(cell.tasks),
     text: done === all ? String(all) : `${String(done)}/${String(all)}`,
     label: `${sentence(cell.tasks)}${isStale ? '; the cell was edited since' : ''}`,

@@ -2,8 +2,8 @@
  * Owns what is worth telling about a run that changed: it failed, it ended, its process died.
  */
 
+import type { Run } from '../shapes';
 import { countOf, number, sentence } from './counts';
-import type { Run } from './run';
 import { isLive, title } from './run';
 
 export type NewsKind = 'failed' | 'ended';

@@ -6,18 +6,22 @@ import { Poll } from '@lumino/polling';
 import type { ISignal } from '@lumino/signaling';
 import { Signal } from '@lumino/signaling';
 
-import type { Api } from '../api';
+import type { Api, Chosen } from '../api';
+import type { Run, RunDetail, Session } from '../shapes';
 import type { News } from './news';
 import { newsOf } from './news';
-import type { Run } from './run';
 import { isLive } from './run';
 
 const MOST_SECONDS = 60;
+const MOST_ASKED = 10;
 
 /** Follows the runs of this server. Dispose of it when nobody looks any more. */
 export class RunsModel {
   private runs: readonly Run[] = [];
+  private details: ReadonlyMap<string, RunDetail> = new Map();
+  private pilots: readonly Session[] = [];
   private trouble = '';
+  private seen = '';
   private isFirstLook = true;
   private readonly poll: Poll;
   private readonly unfollow: () => void;
@@ -64,13 +68,34 @@ export class RunsModel {
   }
 
   find(id: string): Run | undefined {
-    return this.runs.find(run => run.id === id);
+    return this.runs.find(run => run.run === id);
+  }
+
+  /** The newest run of a notebook, by its path on this server; undefined when it had none. */
+  ofNotebook(path: string): Run | undefined {
+    return this.runs.find(({ program }) => program === path || program.endsWith(`/${path}`));
+  }
+
+  /** The pilots at sites. */
+  get sessions(): readonly Session[] {
+    return this.pilots;
+  }
+
+  /** What a live run told of itself; undefined for others. */
+  detail(id: string): RunDetail | undefined {
+    return this.details.get(id);
   }
 
   /** Looks now. */
   async refresh(): Promise<void> {
     await this.poll.refresh();
     await this.poll.tick.catch(() => undefined); // told as `problem`
+  }
+
+  /** Has a live run do a command and looks what came of it; rejects with what the run says when it refuses. */
+  async command(run: Run, command: string, chosen?: Chosen): Promise<void> {
+    await this.api.command(run.run, command, chosen);
+    await this.refresh();
   }
 
   /** Sets how often to look when nothing tells of a change. */
@@ -87,10 +112,11 @@ export class RunsModel {
   private async look(): Promise<void> {
     try {
       const runs = await this.api.runs();
+      const [details, sessions] = await Promise.all([this.askLive(runs), this.api.sessions()]);
       const before = this.runs;
-      this.take(runs);
+      this.take(runs, details, sessions);
       for (const run of runs) {
-        for (const news of newsOf(before.find(known => known.id === run.id), run)) {
+        for (const news of newsOf(before.find(known => known.run === run.run), run)) {
           this.newsSignal.emit(news);
         }
       }
@@ -102,9 +128,20 @@ export class RunsModel {
     }
   }
 
-  private take(runs: readonly Run[]): void {
-    const isSame = !this.isFirstLook && this.trouble === '' && JSON.stringify(runs) === JSON.stringify(this.runs);
+  /** Asks the live runs; one that does not answer, because it has just ended say, must not hide the others. */
+  private async askLive(runs: readonly Run[]): Promise<Map<string, RunDetail>> {
+    const asked = runs.filter(isLive).slice(0, MOST_ASKED).map(async ({ run }) => [run, await this.api.detail(run)] as const);
+    const told = await Promise.allSettled(asked);
+    return new Map(told.flatMap(answer => (answer.status === 'fulfilled' ? [answer.value] : [])));
+  }
+
+  private take(runs: readonly Run[], details: Map<string, RunDetail>, sessions: readonly Session[]): void {
+    const seen = JSON.stringify([runs, [...details], sessions]);
+    const isSame = this.trouble === '' && seen === this.seen;
+    this.seen = seen;
     this.runs = runs;
+    this.details = details;
+    this.pilots = sessions;
     this.trouble = '';
     this.isFirstLook = false;
     if (!isSame) {
