@@ -34,11 +34,13 @@ export function standing(run: Run, detail?: RunDetail): string {
   }
 }
 
-/** Returns when a run started and how long it took, or has taken. */
+/** Returns since when a run lives, or when it started and how long it took. */
 export function timing(run: Run, now: Date): string {
   const started = moment(run.started, now);
-  const until = run.ended ?? (isLive(run) ? now.getTime() / 1000 : null);
-  return until === null ? started : `${started} · ${span(until - run.started)}`;
+  if (isLive(run)) {
+    return `since ${started}`;
+  }
+  return run.ended === null ? started : `${started} · ${span(run.ended - run.started)}`;
 }
 
 /** Returns how far a run is: `310 of 1,000 done`. */

@@ -100,5 +100,5 @@ function show(button: HTMLButtonElement, mark: Mark): void {
   button.dataset['stale'] = String(mark.isStale);
   button.title = mark.label;
   button.setAttribute('aria-label', mark.label);
-  button.textContent = mark.isStale ? `${mark.text} · edited` : mark.text;
+  button.textContent = mark.isStale ? `${mark.text} ✎` : mark.text;
 }

@@ -28,6 +28,7 @@ function themed(page: string): string {
   const colours = getComputedStyle(document.body);
   const isLight = document.body.dataset['jpThemeLight'] !== 'false';
   const values = THEME.map(name => `${name}: ${colours.getPropertyValue(name)};`).join(' ');
-  const style = `<style>:root { color-scheme: ${isLight ? 'light' : 'dark'}; ${values} }</style>`;
+  const ground = 'body { background: var(--jp-layout-color1); }'; // that of the view around it
+  const style = `<style>:root { color-scheme: ${isLight ? 'light' : 'dark'}; ${values} } ${ground}</style>`;
   return page.replace('</head>', `${style}</head>`);
 }
