@@ -11,7 +11,8 @@ import type { Cause, CellTasks, Run, RunDetail, Session, Task } from './shapes';
 
 const API = 'nbflow/api';
 
-const RECONNECT_MILLISECONDS = 5000;
+const RECONNECT_MILLISECONDS = 2000;
+const MOST_RECONNECT_MILLISECONDS = 60_000;
 
 /** Where the package installs what it ships beside the bundle. */
 const SHIPPED = 'nbflow-labextension/static';
@@ -117,12 +118,17 @@ export class Api {
     let socket: WebSocket;
     let timer = 0;
     let isOver = false;
+    let pause = RECONNECT_MILLISECONDS;
     const open = (): void => {
       socket = new WebSocket(url);
+      socket.onopen = () => {
+        pause = RECONNECT_MILLISECONDS;
+      };
       socket.onmessage = onChange;
       socket.onclose = () => {
         if (!isOver) {
-          timer = window.setTimeout(open, RECONNECT_MILLISECONDS);
+          timer = window.setTimeout(open, pause);
+          pause = Math.min(2 * pause, MOST_RECONNECT_MILLISECONDS);
         }
       };
     };

@@ -70,7 +70,8 @@ def test_the_panel_lists_a_live_run_and_opens_its_view(
     expect(page.locator(".nbflow-status")).to_contain_text("✕ 1")
     page.screenshot(path=pictures / "panel-light.png")
 
-    run.get_by_role("button", name="halves.ipynb").click()
+    run.get_by_role("button", name="halves.ipynb").focus()
+    page.keyboard.press("Enter")
     view = page.locator(".nbflow-view")
     expect(view).to_contain_text("three cannot be halved")
     page.screenshot(path=pictures / "panel-failures.png")

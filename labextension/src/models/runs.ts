@@ -98,6 +98,11 @@ export class RunsModel {
     await this.refresh();
   }
 
+  /** Emits `changed` though nothing did: those who show runs have other settings. */
+  repeat(): void {
+    this.changedSignal.emit(undefined);
+  }
+
   /** Sets how often to look when nothing tells of a change. */
   setPeriod(seconds: number): void {
     this.poll.frequency = { ...this.poll.frequency, interval: seconds * 1000 };
@@ -112,7 +117,10 @@ export class RunsModel {
   private async look(): Promise<void> {
     try {
       const runs = await this.api.runs();
-      const [details, sessions] = await Promise.all([this.askLive(runs), this.api.sessions()]);
+      const [details, sessions] = await Promise.all([
+        this.askLive(runs),
+        this.api.sessions().catch(() => this.pilots) // a site in trouble must not hide the runs
+      ]);
       const before = this.runs;
       this.take(runs, details, sessions);
       for (const run of runs) {

@@ -12,6 +12,9 @@ const THEME = [
   ...['border-color1', 'border-color2', 'brand-color1', 'error-color1', 'warn-color1']
 ].map(name => `--jp-${name}`);
 
+/** The view around the page has its own head, and its own ground. */
+const FITTING = 'h1, h1 + p { display: none; } main { padding: 0; } body { background: var(--jp-layout-color1); }';
+
 export function Report({ api, run }: Part): JSX.Element {
   const { value, problem } = useAnswer(run, id => api.report(id));
   if (problem !== '' && value === null) {
@@ -28,7 +31,6 @@ function themed(page: string): string {
   const colours = getComputedStyle(document.body);
   const isLight = document.body.dataset['jpThemeLight'] !== 'false';
   const values = THEME.map(name => `${name}: ${colours.getPropertyValue(name)};`).join(' ');
-  const ground = 'body { background: var(--jp-layout-color1); }'; // that of the view around it
-  const style = `<style>:root { color-scheme: ${isLight ? 'light' : 'dark'}; ${values} } ${ground}</style>`;
+  const style = `<style>:root { color-scheme: ${isLight ? 'light' : 'dark'}; ${values} } ${FITTING}</style>`;
   return page.replace('</head>', `${style}</head>`);
 }

@@ -121,6 +121,7 @@ async function follow(registry: ISettingRegistry | null, runs: RunsModel, settin
   const take = (): void => {
     Object.assign(settings, loaded?.composite);
     runs.setPeriod(settings.refreshSeconds);
+    runs.repeat();
   };
   loaded?.changed.connect(take);
   take();
