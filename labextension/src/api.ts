@@ -108,7 +108,9 @@ export class Api {
 
   /** Has a live run do a command; rejects with what it says when it refuses. */
   async command(run: string, command: string, chosen: Chosen = {}): Promise<void> {
-    await this.request(['runs', run, 'commands', command], { method: 'POST', body: JSON.stringify(chosen) });
+    const headers = { 'Content-Type': 'application/json' };
+    const body = JSON.stringify(chosen);
+    await this.request(['runs', run, 'commands', command], { method: 'POST', headers, body });
   }
 
   /** Calls `onChange` when a run changes, and again after a lost connection; returns the way to stop that. */
