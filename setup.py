@@ -24,6 +24,7 @@ SOURCES = (
     "labextension/tsconfig.json",
     "labextension/src/**/*",
     "labextension/style/*",
+    "labextension/schema/*",
 )
 
 
