@@ -78,6 +78,11 @@ def test_the_run_can_be_ended_and_loaded(say: Any) -> None:
     assert "nothing is loaded" in repr(say("status"))
     say("load threads --workers 1")
     assert current.is_loaded()
+    run = current.current().run_id
+    assert "calls run anew" in repr(say("fresh"))
+    assert current.current().run_id == run
+    say(f"load --resume {run}")
+    assert current.current().run_id != run
 
 
 def test_sites_are_listed_checked_and_rendered(
