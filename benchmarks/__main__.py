@@ -9,7 +9,7 @@ from benchmarks.environment import peers_python
 from benchmarks.peers import PEERS
 from benchmarks.report import markdown
 from benchmarks.results import Record, Results
-from benchmarks.suite import FULL, QUICK, measurements
+from benchmarks.suite import CLUSTER, FULL, QUICK, measurements
 from benchmarks.workloads import COLD, STARTED
 
 __all__ = ["main"]
@@ -50,7 +50,15 @@ def _parse(command_line: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="small sizes, fewer peers, one repeat")
     parser.add_argument("--repeats", type=int, help="medians of so many (default: 3, quick: 1)")
-    parser.add_argument("--peers", nargs="+", choices=PEERS, default=list(PEERS), metavar="PEER")
+    usual = [peer for peer in PEERS if peer not in CLUSTER]
+    parser.add_argument(
+        "--peers",
+        nargs="+",
+        choices=PEERS,
+        default=usual,
+        metavar="PEER",
+        help=f"(default: all but {', '.join(CLUSTER)}, which need a Slurm cluster)",
+    )
     parser.add_argument(
         "--workloads", nargs="+", choices=[*STARTED, *COLD], default=[*STARTED, *COLD], metavar="WORKLOAD"
     )

@@ -305,6 +305,20 @@ BARS = (
         1,
         "x",
     ),
+    Bar(
+        "local processes and Slurm at once against Slurm alone",
+        _against("naps", _RATE, "nbflow-slurm", nbflow="nbflow-local-and-slurm"),
+        _LEAST,
+        1,
+        "x",
+    ),
+    Bar(
+        "local processes and Slurm at once against local processes alone",
+        _against("naps", _RATE, "nbflow-processes", nbflow="nbflow-local-and-slurm"),
+        _LEAST,
+        1,
+        "x",
+    ),
     Bar("`import nbflow`", _of_processes("import", "import_milliseconds"), _MOST, 150, "ms"),
     Bar("`nf.load()` to the first result", _of_processes("start-up", "first_result_seconds"), _MOST, 1, "s"),
 )

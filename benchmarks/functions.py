@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-__all__ = ["add", "count", "increment", "noop", "wait_for_file", "with_helpers"]
+__all__ = ["add", "count", "increment", "nap", "noop", "wait_for_file", "with_helpers"]
 
 HELPER = """
 def helper_{number}(x):
@@ -19,6 +19,12 @@ PATIENCE_SECONDS = 100.0
 
 def noop(number: int) -> int:
     """Return `number`."""
+    return number
+
+
+def nap(number: int) -> int:
+    """Return `number` after a twentieth of a second, in which nothing is computed."""
+    time.sleep(0.05)
     return number
 
 

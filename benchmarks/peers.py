@@ -118,6 +118,34 @@ class NbflowPilots(Nbflow):
         self._nbflow.python_app(abs)(-1).result()
 
 
+class NbflowSlurm(Nbflow):
+    """Run nbflow on one block of the Slurm cluster that this machine can submit to."""
+
+    modules = ("nbflow", "ipyparallel")
+    sites: ClassVar[tuple[str, ...]] = ()
+
+    def start(self, workers: int) -> None:
+        """Load a dataflow kernel with one pilot in a job, and wait for it."""
+        self._nbflow: Any = import_module("nbflow")
+        model = import_module("nbflow.sites.model")
+        slurm = model.Site(
+            name="slurm",
+            scheduler=model.Scheduler.SLURM,
+            working_directory=str(Path.cwd()),
+            block=model.BlockShape(workers_per_node=workers),
+        )
+        pilots = self._nbflow.Pilots(slurm, init_blocks=1, min_blocks=1)
+        self._nbflow.load(sites=[*self.sites, pilots], workers=workers)
+        self._nbflow.python_app(abs, sites=["slurm"])(-1).result()
+
+
+@final
+class NbflowLocalAndSlurm(NbflowSlurm):
+    """Run nbflow on both at once: worker processes on this machine, and the same block of Slurm."""
+
+    sites = ("local",)
+
+
 class NbflowSimulated(Nbflow):
     """Run nbflow's core and loop, with the journal, on a site that is only pretended."""
 
@@ -340,6 +368,8 @@ PEERS: dict[str, type[Peer]] = {
     "nbflow-threads": NbflowThreads,
     "nbflow-processes": NbflowProcesses,
     "nbflow-pilots": NbflowPilots,
+    "nbflow-slurm": NbflowSlurm,
+    "nbflow-local-and-slurm": NbflowLocalAndSlurm,
     "nbflow-100-nodes": Nbflow100Nodes,
     "nbflow-10000-nodes": Nbflow10000Nodes,
     "standard-threads": StandardThreads,

@@ -10,13 +10,14 @@ from typing import final
 from benchmarks.peers import PEERS
 from benchmarks.results import Measurement
 
-__all__ = ["FULL", "QUICK", "Entry", "measurements"]
+__all__ = ["CLUSTER", "FULL", "QUICK", "Entry", "measurements"]
 
 NBFLOW = ("nbflow-threads", "nbflow-processes", "nbflow-pilots")
 STANDARD = ("standard-threads", "standard-processes")
+CLUSTER = ("nbflow-slurm", "nbflow-local-and-slurm")  # for machines that can submit to a Slurm
 SIMULATED = ("nbflow-100-nodes", "nbflow-10000-nodes")
 FAST = NBFLOW + STANDARD
-EVERY = tuple(peer for peer in PEERS if peer not in SIMULATED)
+EVERY = tuple(peer for peer in PEERS if peer not in (*SIMULATED, *CLUSTER))
 ENGINES = tuple(peer for peer in EVERY if peer not in FAST)
 MEMO = ("nbflow-threads", "nbflow-processes", "parsl-threads", "parsl-htex-tuned")
 
@@ -53,6 +54,7 @@ FULL = (
     Entry("memory-finished", 10_000, EVERY),
     Entry("memory-growth", 100_000, FAST),
     Entry("payload", 200, EVERY),
+    Entry("naps", 500, ("nbflow-processes", *CLUSTER)),
     Entry("scale", 1_000_000, SIMULATED),
 )
 

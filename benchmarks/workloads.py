@@ -29,6 +29,7 @@ ROUND = 1_000
 FILLING_ROUNDS = 3
 ARRAY_FLOATS = 131_072  # 1 MiB
 WARM_UP_TASKS = 20
+PARTS = 4
 FINGERPRINTS = 15
 
 
@@ -142,6 +143,19 @@ def map_reduce(peer: Peer, size: int) -> Figures:
         results = peer.gather(level)
     _expect(results, [size * (size + 1) // 2])
     return watch.per_task(tasks)
+
+
+def naps(peer: Peer, size: int) -> Figures:
+    """Add up naps by fours, `size` tasks in all: workers make it fast, whatever CPUs they have."""
+    napper, reducer = peer.dependent(functions.nap), peer.dependent(functions.add)
+    sums = size // (PARTS + 1)
+    with Stopwatch() as watch:
+        parts = [napper(number) for number in range(sums * PARTS)]
+        results = peer.gather(
+            [reducer(*parts[start : start + PARTS]) for start in range(0, len(parts), PARTS)]
+        )
+    _expect(results, [sum(range(start, start + PARTS)) for start in range(0, len(parts), PARTS)])
+    return watch.per_task(size)
 
 
 def fan_in(peer: Peer, size: int) -> Figures:
@@ -294,6 +308,7 @@ STARTED: dict[str, Workload] = {
     "latency": latency,
     "chain": chain,
     "map-reduce": map_reduce,
+    "naps": naps,
     "fan-in": fan_in,
     "fan-out": fan_out,
     "memory-outstanding": memory_outstanding,

@@ -14,11 +14,10 @@ HEAD = """\
 # Supported sites
 
 Any cluster with Slurm, PBS, Grid Engine, LSF or HTCondor can be [described](sites.md). These descriptions
-are shipped as a start. Queues and limits follow the public documentation of each centre, named as `source`,
-as far as we could read it; login hosts, modules and the shape of nodes are what is generally known, and were
-not all checked there. **They are marked `untested`**: nobody has run nbflow there yet, and the centre's own
-pages are right where these are not. If you have an account, `nbflow doctor NAME` tells in a minute what is
-missing; please report what you find.
+are shipped as a start. Each begins with what of it was checked against the centre's public documentation,
+its `source`; the rest is what is generally known. **They are marked `untested`**: nobody has run nbflow
+there yet, and the centre's own pages are right where these are not. If you have an account,
+`nbflow doctor NAME` tells in a minute what is missing; please report what you find.
 """
 
 

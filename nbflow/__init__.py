@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     from nbflow.flow.nodes import nodes as nodes
     from nbflow.flow.nodes import scale as scale
     from nbflow.flow.planning import plan as plan
+    from nbflow.flow.sharing import export_results as export_results
+    from nbflow.flow.sharing import import_results as import_results
     from nbflow.flow.steering import attr as attr
     from nbflow.flow.steering import cancel as cancel
     from nbflow.flow.steering import capsule as capsule
@@ -87,9 +89,11 @@ _HOMES = {
     "capsule": "flow.steering",
     "clear": "flow.current",
     "events": "flow.steering",
+    "export_results": "flow.sharing",
     "failures": "flow.failures",
     "forget": "flow.steering",
     "gather": "flow.waiting",
+    "import_results": "flow.sharing",
     "job_script": "config.sites",
     "join_app": "apps.decorators",
     "load": "flow.load",

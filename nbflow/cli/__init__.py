@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
+from keyword import iskeyword
 from typing import Protocol, cast
 
 from nbflow._version import __version__
@@ -31,6 +32,8 @@ COMMANDS = {
     "resume": "start again what is paused",
     "report": "write the report of a run: one HTML file to keep or to send",
     "sites": "list, show, check the sites where work can run; see the job script of one",
+    "export": "write what a run finished into one file, to go on from it elsewhere",
+    "import": "take in the file of another, or of another machine",
     "gc": "remove remembered results that are old, or over the size limit",
     "doctor": "check this environment, or a site, and say what to do about each problem",
 }
@@ -79,7 +82,7 @@ def _dispatch(argv: list[str]) -> int:
     if chosen.command is None:
         parser.print_help(sys.stderr)
         return USAGE
-    command = cast("Command", import_module(f"nbflow.cli.{chosen.command}"))
+    command = cast("Command", import_module(f"nbflow.cli.{_module(chosen.command)}"))
     own = argparse.ArgumentParser(
         prog=f"nbflow {chosen.command}",
         description=command.__doc__,
@@ -87,6 +90,11 @@ def _dispatch(argv: list[str]) -> int:
     )
     command.configure(own)
     return command.run(own.parse_args(chosen.arguments))
+
+
+def _module(word: str) -> str:
+    """Return the name of a word's module: some words are kept for Python itself."""
+    return f"{word}_" if iskeyword(word) else word
 
 
 def _parser() -> argparse.ArgumentParser:

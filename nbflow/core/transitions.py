@@ -316,7 +316,7 @@ TABLE: tuple[Row, ...] = (
     Row((S.STAGING_IN,), StagedIn, staged_in, (S.QUEUED,)),
     Row((S.STAGING_IN, S.STAGING_OUT), StagingFailed, staging_failed, AGAIN),
     # Out of WAITING when it is sent ahead, behind the parents that it waits for, in the same bundle.
-    Row((S.WAITING, S.QUEUED), Dispatched, dispatched, (S.RUNNING,)),
+    Row((S.WAITING, S.READY, S.QUEUED), Dispatched, dispatched, (S.RUNNING,)),
     Row((S.RUNNING,), DepDone, stay, (S.RUNNING,)),
     # Sent ahead of a parent that failed; or the result of a parent was taken back.
     Row(STARTED, DepFailed, parent_failed, (S.UPSTREAM_FAILED, S.HELD)),

@@ -16,12 +16,14 @@ from nbflow.core.retry import Decision, is_free
 from nbflow.core.states import Cause, State
 from nbflow.core.task import Task
 from nbflow.errors import JoinError
-from nbflow.flow.binding import Binding
-from nbflow.flow.bonds import CANDIDATE
+from nbflow.executors.protocol import Receipt
+from nbflow.flow.answers import Adoption, Answers, Joining, Kept
 from nbflow.flow.foreign import watch
 from nbflow.flow.inputs import Found
-from nbflow.flow.keeping import Answers, Joining, Keeper
+from nbflow.flow.keeping import Keeper
 from nbflow.flow.memory import Memory
+from nbflow.flow.past import Sent
+from nbflow.flow.shelf import Shelf
 from nbflow.flow.usercode import UserCode
 from nbflow.wire.messages import Kind
 
@@ -40,10 +42,11 @@ class Arrivals:
         placement: Placement,
         memory: Memory,
         keeper: Keeper,
-        binding: Binding,
         usercode: UserCode,
         *,
         apply: Callable[[Event], None],
+        adopt: Callable[[Adoption], None],
+        sign: Callable[[Receipt], None],
         post: Callable[[Any], None],
         new_found: Callable[[], Found],
         record_failure: Callable[[Task, TryFailed], None],
@@ -53,7 +56,6 @@ class Arrivals:
         self._placement = placement
         self._memory = memory
         self._keeper = keeper
-        self._binding = binding
         self._usercode = usercode
         self._apply = apply
         self._post = post
@@ -65,6 +67,8 @@ class Arrivals:
             MemoMissed: self._unbound,
             TryFailed: self._judge,
             Joining: self._joining,
+            Adoption: adopt,
+            Receipt: sign,
         }
 
     def returned(self, event: Returned) -> None:
@@ -90,6 +94,26 @@ class Arrivals:
         else:
             self._go_on[type(event)](event)
 
+    def receipt(self, receipt: Receipt) -> None:
+        """Let a receipt go the way of the results that it is about, behind them."""
+        if self._memory.is_open:
+            self._memory.pass_on(receipt)
+        else:
+            self._past_memory(receipt)
+
+    def kept(self, kept: Kept) -> None:
+        """Go on with what the memory has dealt with."""
+        if type(kept.event) is Receipt:
+            self._past_memory(kept.event)
+        else:
+            self.keep(kept.event)
+
+    def _past_memory(self, receipt: Receipt) -> None:
+        if self._keeper.is_open:
+            self._keeper.pass_on(receipt)
+        else:
+            self._go_on[Receipt](receipt)
+
     def take_answers(self, answers: Answers) -> None:
         """Go on with what the keeper has dealt with."""
         handlers = self._go_on
@@ -107,8 +131,8 @@ class Arrivals:
 
     def look_up(self, task: Task) -> None:
         """See whether earlier work stands for a task: of the same call, else of an equal one."""
-        if task.bond is CANDIDATE:
-            self._keeper.look_up(task, self._binding.shelf_of(task))
+        if type(task.bond) is Shelf:
+            self._keeper.look_up(task)
         else:
             task.bond = None
             self._unbound(MemoMissed(task.id, task.try_id))
@@ -128,6 +152,8 @@ class Arrivals:
             event.seconds, event.lifetime = had
         self._placement.release(event.task, event.try_id, self.now)
         task = self._graph.tasks.get(event.task)
+        if task is not None and type(task.bond) is Sent:
+            task.bond = None  # what comes of another try has another name
         if task is not None and task.awaiting:
             self.keep(event)
         else:

@@ -12,11 +12,12 @@ from collections.abc import Sequence
 from typing import Any, final
 
 from nbflow.core.task import Task
+from nbflow.flow.past import Result, Sent
 
-__all__ = ["CANDIDATE", "Joined", "identities_of", "identity_of"]
+__all__ = ["FOLLOWING", "Joined", "identities_of", "identity_of", "why_bound"]
 
-CANDIDATE = "candidate"
-"""The bond of a task for which there may be earlier work."""
+FOLLOWING = "following"
+"""The bond of a task that waits for an equal one to end."""
 
 MOST_NAMES = 16
 """The names of more inputs are replaced by their digest."""
@@ -44,7 +45,7 @@ class Joined:
 def identity_of(run: str, task: Task) -> Any:
     """Return the name of the result of a task of `run` that is done; None when it has none."""
     bond = task.bond
-    return (run, task.id) if bond is None or bond is CANDIDATE else bond.identity
+    return bond.identity if isinstance(bond, Result | Sent | Joined) else (run, task.id)
 
 
 def identities_of(run: str, tasks: Sequence[Task]) -> tuple[Any, ...] | None:
@@ -53,6 +54,18 @@ def identities_of(run: str, tasks: Sequence[Task]) -> tuple[Any, ...] | None:
     if None in names:
         return None
     return names if len(names) <= MOST_NAMES else (_digest(names),)
+
+
+def why_bound(task: Task) -> str | None:
+    """Return which earlier work stands for a task; None when it has to be run, or was."""
+    bond = task.bond
+    if not isinstance(bond, Result | Sent):
+        return None
+    run, number = bond.identity
+    did = (
+        "finished an equal call; nothing was run" if isinstance(bond, Result) else "was running an equal call"
+    )
+    return f"bound: task {number} of run {run} {did}"
 
 
 def _digest(names: Any) -> bytes:

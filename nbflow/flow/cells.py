@@ -11,7 +11,7 @@ from nbflow.flow import current
 from nbflow.journal.rows import CellRow
 from nbflow.wire.functions import refresh
 
-__all__ = ["follow_cells", "notebook_path"]
+__all__ = ["follow_cells", "is_notebook", "notebook_path"]
 
 
 def follow_cells() -> None:
@@ -34,6 +34,11 @@ def notebook_path() -> str | None:
         return None
     # A Jupyter server names the notebook in the environment, VS Code among the user's variables.
     return os.environ.get("JPY_SESSION_NAME") or shell.user_ns.get("__vsc_ipynb_file__")
+
+
+def is_notebook() -> bool:
+    """Tell whether a Jupyter kernel runs here, whoever uses it."""
+    return hasattr(_shell(), "kernel")
 
 
 def _shell() -> Any:

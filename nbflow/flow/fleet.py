@@ -7,9 +7,20 @@ from typing import final
 
 from nbflow.core.assignment import Assignment
 from nbflow.core.capacity import Capacity
-from nbflow.core.ids import ExecutorId, TaskId, TryId
+from nbflow.core.ids import ExecutorId, SlotId, TaskId, TryId
 from nbflow.core.placement import Placement
-from nbflow.executors.protocol import Elastic, Executor, NodeUp
+from nbflow.executors.protocol import (
+    Durable,
+    Elastic,
+    Executor,
+    Held,
+    NodeDown,
+    NodeDraining,
+    NodeUp,
+    SlotDown,
+    SlotUp,
+)
+from nbflow.flow.past import Sent
 from nbflow.wire.messages import Call
 
 __all__ = ["LOOK_SECONDS", "Fleet"]
@@ -21,6 +32,9 @@ DEMAND_SECONDS = 1.0
 """How often an elastic executor is told what is wanted, while something is."""
 
 
+Change = NodeUp | NodeDraining | NodeDown | SlotUp | SlotDown
+
+
 @final
 class Fleet:
     """Carry out what the placement decides; everything happens in the loop's thread."""
@@ -30,7 +44,9 @@ class Fleet:
         self._executors: dict[ExecutorId, Executor] = {}
         # Who it is, whether anything was wanted of it when it was last told, and when it is told again.
         self._elastic: dict[ExecutorId, tuple[Elastic, bool, float]] = {}
-        self._early: list[NodeUp] = []
+        self._durable: dict[ExecutorId, Durable] = {}
+        self._adopted: dict[tuple[TaskId, TryId], ExecutorId] = {}
+        self._early: list[Change] = []
         self._next_look = 0.0
 
     def open(self, executor: Executor, capacity: Capacity, now: float, *, is_default: bool) -> None:
@@ -39,18 +55,41 @@ class Fleet:
         self._placement.open_pool(executor.label, capacity, is_default=is_default)
         if isinstance(executor, Elastic):
             self._elastic[executor.label] = executor, False, 0.0
+        if isinstance(executor, Durable):
+            self._durable[executor.label] = executor
         early, self._early = self._early, []
-        for up in early:
-            self.open_node(up, now)
+        for change in early:
+            self.take_in(change, now)
 
-    def open_node(self, up: NodeUp, now: float) -> None:
-        """Give tasks to a node, once its executor has started."""
-        if up.executor in self._executors:
-            self._placement.open_node(
-                up.executor, up.node, up.block, up.slots, up.total, now=now, until=up.until
-            )
-        else:
-            self._early.append(up)
+    def take_in(self, change: Change, now: float) -> None:
+        """Follow what becomes of nodes and slots, once their executor has started.
+
+        Pilots that a former kernel left may be there before.
+        """
+        placement = self._placement
+        match change:
+            case SlotDown() if not self._early:
+                placement.close_slot(change.slot)
+            case SlotDown():  # the slot may be among those that wait
+                self._early.append(change)
+            case _ if change.executor not in self._executors:
+                self._early.append(change)
+            case NodeUp():
+                placement.open_node(
+                    change.executor,
+                    change.node,
+                    change.block,
+                    change.slots,
+                    change.total,
+                    now=now,
+                    until=change.until,
+                )
+            case SlotUp():
+                placement.open_slot(change.executor, change.slot, change.node)
+            case NodeDraining():
+                placement.drain_node(change.executor, change.node)
+            case NodeDown():
+                placement.close_node(change.executor, change.node)
 
     def send(self, assignment: Assignment, calls: Sequence[Call]) -> None:
         """Send calls where they were assigned. Raises whatever the executor raises."""
@@ -58,10 +97,42 @@ class Fleet:
 
     def drop(self, task: TaskId, try_id: TryId, now: float) -> None:
         """Stop a try, if anybody has it in hand."""
-        executor = self._placement.executor_of(task, try_id)
+        executor = self._placement.executor_of(task, try_id) or self._adopted.pop((task, try_id), None)
         if executor is not None:
             self._executors[executor].drop([(task, try_id)])
             self._placement.release(task, try_id, now)
+
+    # What a former kernel sent away
+
+    def is_durable(self, executor: ExecutorId) -> bool:
+        """Tell whether what an executor is sent may be had back by the next kernel."""
+        return executor in self._durable
+
+    def is_held(self, sent: Sent) -> bool:
+        """Tell, from any thread, whether what was sent away can still be had."""
+        return self._holder(sent) is not None
+
+    def adopt(self, sent: Sent, call: Call) -> bool:
+        """Have the end of what was sent away reported as that of `call`; return whether it can be had."""
+        label = self._holder(sent)
+        if label is None:
+            return False
+        self._adopted[call.task, call.try_id] = label
+        former = TaskId(sent.task), TryId(sent.try_id)
+        self._durable[label].adopt(Held(sent.run, SlotId(sent.slot)), former, call)
+        return True
+
+    def disown(self) -> None:
+        """Have nothing more of what former kernels sent away."""
+        for executor in self._durable.values():
+            for run in {held.run for held in executor.held()}:
+                executor.disown(run)
+
+    def _holder(self, sent: Sent) -> ExecutorId | None:
+        held = Held(sent.run, SlotId(sent.slot))
+        return next((label for label, one in list(self._durable.items()) if held in one.held()), None)
+
+    # What is in hand
 
     def recall(self, executor: ExecutorId, tries: Sequence[tuple[TaskId, TryId]]) -> None:
         """Ask for what has not started."""

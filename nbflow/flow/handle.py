@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, final
 from nbflow.core.states import REOPENABLE, State
 from nbflow.core.task import Task
 from nbflow.errors import NbflowError, NoCapsule
+from nbflow.flow.bonds import why_bound
 from nbflow.flow.owner import Owner
 from nbflow.flow.request import Request
 from nbflow.flow.why import Why
@@ -90,12 +91,12 @@ class TaskHandle:
         if waits is not None:
             return waits
         sent = [attempt for attempt in self.attempts if attempt.slot is not None]
-        is_memoized = self._task.options.memoized
+        is_told = self._task.options.memoized or why_bound(self._task) is not None
         if not sent:
             story = f"task {self.id} is {self.state.replace('_', ' ')}: it has not been sent anywhere"
-            return None if is_memoized else story
+            return None if is_told else story
         last = sent[-1]
-        if last.why is None and is_memoized:
+        if last.why is None and is_told:
             return None
         why = last.why or "no other executor could take it"
         return f"try {last.try_id} of task {self.id} went to {last.slot}: {why}"

@@ -220,8 +220,8 @@ class Invocation:
     """
 
     __slots__ = (
-        "args", "directive", "form", "function", "has_futures", "kwargs", "origin", "place", "recipe",
-        "watch",
+        "args", "directive", "form", "function", "has_futures", "kwargs", "origin", "recipe",
+        "source", "watch",
     )  # fmt: skip
 
     def __init__(
@@ -242,7 +242,7 @@ class Invocation:
         self.origin = origin
         self.watch: object = None
         self.recipe: Any = None
-        self.place: str | None = None
+        self.source: Any = None
         self.form: bytes | None = None
 
     def let_go(self) -> Invocation | None:

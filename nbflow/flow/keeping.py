@@ -9,30 +9,32 @@ from __future__ import annotations
 import logging
 import os
 import pickle
-import shutil
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, final
 
-from nbflow.core.events import Event, MemoHit, MemoMissed, Returned
-from nbflow.core.ids import TaskId
+from nbflow.core.events import Event, MemoHit, Returned
+from nbflow.core.ids import SlotId, TaskId
 from nbflow.core.task import Task
 from nbflow.errors import ConfigError, NotMemoizable, ResultsError
-from nbflow.flow.bonds import Joined, identities_of
+from nbflow.executors.protocol import Receipt
+from nbflow.flow.answers import Adoption, Answer, Answers, Joining
+from nbflow.flow.bonds import FOLLOWING, Joined, identities_of
 from nbflow.flow.forms import form_of_call, form_of_joined
 from nbflow.flow.inputs import Found, are_atoms
 from nbflow.flow.memory import written_by
-from nbflow.flow.past import APART, DONE, FRESH, PICKLED, PLAIN, Finished, Result, index_of
-from nbflow.flow.shelf import Shelf, code_of
+from nbflow.flow.past import APART, DONE, FRESH, PICKLED, PLAIN, SENT, Finished, Result, Sent, index_of
+from nbflow.flow.restoring import bind, missed
+from nbflow.flow.shelf import Work, code_of
 from nbflow.memo.files import digest_of
 from nbflow.memo.results import ResultsFile, digest_of_data
-from nbflow.wire.messages import Kind
+from nbflow.wire.messages import PYTHON, Kind
 from nbflow.wire.values import is_plain
 
-__all__ = ["Answers", "Joining", "Keeper", "results_limit"]
+__all__ = ["Keeper", "results_limit"]
 
 log = logging.getLogger("nbflow")
 
@@ -40,31 +42,16 @@ LIMIT_VARIABLE = "NBFLOW_RESULTS_LIMIT"
 DEFAULT_LIMIT = 10 * 10**9
 INLINE_NBYTES = 4096
 PLAIN_LENGTH = 1024
-IDLE_SECONDS = 1.0
-"""What was written outlives the machine, too, once nothing came for so long."""
-
-
-@final
-@dataclass(slots=True)
-class Joining:
-    """A join app returned."""
-
-    event: Returned
-
-
-@final
-@dataclass(slots=True)
-class Answers:
-    """Events that go on their way, in order."""
-
-    events: list[Event | Joining]
+SHORT, SIZED = frozenset((type(None), bool, int, float)), frozenset((str, bytes, tuple))
+RESULTS = frozenset((Returned, MemoHit))
+IDLE_SECONDS, BUSY_SECONDS = 1.0, 5.0
+"""What was written outlives the machine, too, once nothing came for so long; while results come, so often."""
 
 
 @final
 @dataclass(slots=True)
 class _LookUp:
     task: Task
-    shelf: Shelf
 
 
 @final
@@ -84,10 +71,20 @@ class _Do:
 
 @final
 class Keeper:
-    """Keep the results of one run, and answer look-ups, through `post`; there is no thread before `open`."""
+    """Keep the results of one run, and answer look-ups, through `post`; there is no thread before `open`.
 
-    def __init__(self, run: str, post: Callable[[Answers], None], new_found: Callable[[], Found]) -> None:
+    `is_held` tells whether what a former kernel sent away can still be had.
+    """
+
+    def __init__(
+        self,
+        run: str,
+        post: Callable[[Answers], None],
+        new_found: Callable[[], Found],
+        is_held: Callable[[Sent], bool],
+    ) -> None:
         self.run = run
+        self._is_held = is_held
         self.is_open = False
         self.has_followers = False
         self._post = post
@@ -101,6 +98,10 @@ class Keeper:
         self._floor = 0
         self._has_warned = False
         self._limit = 0
+        self._synced = 0.0
+        self._recipe: Any = None
+        self._code = b""
+        """What tells the code of the last recipe, which was looked at in this batch."""
 
     def open(self, file: ResultsFile) -> None:
         """Start to keep results in `file`."""
@@ -116,9 +117,26 @@ class Keeper:
         """Put a result on disk, then send its event on; any other event goes on behind those before it."""
         self._asked.append((task, event))
 
-    def look_up(self, task: Task, shelf: Shelf) -> None:
-        """Answer with MemoHit or MemoMissed, soon."""
-        self._asked.append(_LookUp(task, shelf))
+    def pass_on(self, receipt: Receipt) -> None:
+        """Let a receipt come behind the results that it is about."""
+        self._asked.append(receipt)
+
+    def note_sent(self, slot: SlotId, tasks: Sequence[Task]) -> None:
+        """Have on disk, now, that tries leave for a slot which may outlive this process."""
+        rows = []
+        for task in tasks:
+            call = task.call
+            if call.form is not None and task.id > self._floor:
+                parents = identities_of(self.run, task.parents)
+                if parents is not None:
+                    of_call = call.source.place, code_of(call), call.form, parents
+                    rows.append((self.run, task.id, task.try_id, slot, *of_call))
+        if rows:
+            self._append(SENT, rows, [])
+
+    def look_up(self, task: Task) -> None:
+        """Answer with MemoHit or MemoMissed, soon; the bond of the task is the shelf to look at."""
+        self._asked.append(_LookUp(task))
 
     def release(self, task: Task) -> None:
         """Be told that a task ends without a result: those bound to it while it ran are looked up anew."""
@@ -143,7 +161,7 @@ class Keeper:
 
         def begin_anew() -> None:
             self._floor = floor
-            self._append(index_of(FRESH, ()), [])
+            self._append(FRESH, (), [])
 
         self.do(begin_anew)
 
@@ -173,40 +191,50 @@ class Keeper:
                 self._sync()
                 batch = self._queue.get()
             while not self._queue.empty():
-                batch = batch + self._queue.get()
+                batch += self._queue.get()
             is_over = None in batch
-            answers: list[Event | Joining] = []
+            self._recipe = None  # code may have changed since the last batch; all in this one had ended
+            answers: list[Answer] = []
             told: list[threading.Event] = []
             for one in batch:
-                try:
-                    self._serve(one, answers, told)
-                except Exception:
-                    # A defect of ours must not leave anybody without an answer.
-                    log.exception("nbflow could not keep or find a result")
-                    if isinstance(one, tuple):
-                        answers.append(one[1])
-                    elif isinstance(one, _LookUp):
-                        answers.append(_missed(one.task))
+                self._answer(one, answers, told)
             self._flush()
             if answers:
                 self._post(Answers(answers))
             for done in told:
                 done.set()
+            if time.monotonic() - self._synced > BUSY_SECONDS:
+                self._sync()
         self._sync()
         self._file.close()
 
-    def _serve(self, one: Any, answers: list[Event | Joining], told: list[threading.Event]) -> None:
+    def _answer(self, one: Any, answers: list[Answer], told: list[threading.Event]) -> None:
+        try:
+            self._serve(one, answers, told)
+        except Exception:
+            # A defect of ours must not leave anybody without an answer.
+            log.exception("nbflow could not keep or find a result")
+            if isinstance(one, tuple):
+                answers.append(one[1])
+            elif isinstance(one, _LookUp):
+                answers.append(missed(one.task))
+
+    def _serve(self, one: Any, answers: list[Answer], told: list[threading.Event]) -> None:
+        if type(one) is tuple:  # by far the most
+            task, event = one
+            is_kept = self._keep(task, event)
+            is_join = type(event) is Returned and task.call.directive.kind is Kind.JOIN
+            answers.append(Joining(event) if is_join else event)
+            if task.id in self._following:
+                answers += self._lead(task, self._flush() if is_kept else None)
+            return
         match one:
-            case (task, event):
-                is_kept = self._keep(task, event)
-                is_join = type(event) is Returned and task.call.directive.kind is Kind.JOIN
-                answers.append(Joining(event) if is_join else event)
-                if task.id in self._following:
-                    answers += self._lead(task, self._flush() if is_kept else None)
             case _LookUp():
-                answers += self._find(one.task, one.shelf)
+                answers += self._find(one.task)
+            case Receipt():
+                answers.append(one)
             case _Release():
-                answers += [_missed(task) for task in self._following.pop(one.task, ())]
+                answers += [missed(task) for task in self._following.pop(one.task, ())]
             case _Do():
                 self._flush()
                 told.append(one.done)
@@ -215,10 +243,10 @@ class Keeper:
                     answers.clear()
                 one.function()
 
-    def _keep(self, task: Task, event: Event) -> bool:
+    def _keep(self, task: Task, event: Any) -> bool:
         """Put a result among those that are written next; return whether it can be kept."""
         call = task.call
-        if call is None or call.form is None or not isinstance(event, (Returned, MemoHit)):
+        if call is None or call.form is None or type(event) not in RESULTS:
             return False
         try:
             if call.directive.kind is Kind.JOIN:
@@ -234,21 +262,24 @@ class Keeper:
 
     def _add(self, task: Task, value: Any) -> bool:
         call = task.call
-        _check_unchanged(task)
+        if call.recipe is not self._recipe:
+            _check_code(call.recipe)
+            self._recipe, self._code = call.recipe, code_of(call)
+        if not are_atoms(call.args, call.kwargs):
+            _check_arguments(task)
         parents = identities_of(self.run, task.parents) if task.parents else ()
         if parents is None:
             return False
         codec, told = PLAIN, value
-        if not _is_short(value):
+        if type(value) not in SHORT and not _is_short(value):
             codec, told = PICKLED, pickle.dumps(value, protocol=5)
             if len(told) > INLINE_NBYTES:
                 codec, told = APART, self._put_apart(told)
-        paths = written_by(call)
+        paths = () if call.directive is PYTHON else written_by(call)
         outputs = tuple([(path, digest_of(path) or "") for path in paths]) if paths else ()
+        name = task.bond.identity if type(task.bond) is Sent else (self.run, task.id)
         # A plain tuple in the order of Finished: a third of the price.
-        self._rows.append(
-            (self.run, task.id, call.place, code_of(call), call.form, parents, codec, told, outputs)
-        )
+        self._rows.append((*name, call.source.place, self._code, call.form, parents, codec, told, outputs))
         return True
 
     def _put_apart(self, data: bytes) -> tuple[int, int, bytes]:
@@ -266,17 +297,19 @@ class Keeper:
             return None
         rows, data = self._rows, self._data
         self._rows, self._data, self._data_nbytes = [], [], 0
-        data_at = self._append(index_of(DONE, rows), data)
+        data_at = self._append(DONE, rows, data)
         return None if data_at is None else Result(Finished._make(rows[-1]), self._file.path, data_at)
 
-    def _append(self, index: bytes, data: list[bytes]) -> int | None:
+    def _append(self, kind: str, content: Any, data: list[bytes]) -> int | None:
         try:
-            return self._file.append(index, data)
-        except OSError as error:
-            self._warn(f"{self._file.path}: {error.strerror or error}. The run goes on; what ends now")
+            return self._file.append(index_of(kind, content), data)
+        except (OSError, ValueError, MemoryError) as error:  # else nobody got an answer any more
+            why = getattr(error, "strerror", None) or error
+            self._warn(f"{self._file.path}: {why}. The run goes on; what ends now")
             return None
 
     def _sync(self) -> None:
+        self._synced = time.monotonic()
         try:
             self._file.sync()
         except OSError as error:
@@ -289,78 +322,54 @@ class Keeper:
 
     # Finding
 
-    def _find(self, task: Task, shelf: Shelf) -> list[Event]:
+    def _find(self, task: Task) -> list[Answer]:
         parents = identities_of(self.run, task.parents)
+        # What one call of a join app makes are several calls, also while its cell is run again.
+        first = task.id if task.spawner is None else task.spawner
 
-        def fits(work: Result | Task) -> bool:
+        def fits(work: Work) -> bool:
             if isinstance(work, Result):
-                return work.finished.parents == parents
-            return identities_of(self.run, work.parents) == parents
+                is_before = work.finished.run != self.run or work.finished.task < first
+                return is_before and work.finished.parents == parents
+            if isinstance(work, Sent):
+                return work.parents == parents and self._is_held(work)
+            return work.id < first and identities_of(self.run, work.parents) == parents
 
-        call = task.call
+        call, shelf = task.call, task.bond
         while (work := shelf.take(code_of(call), call.form, fits)) is not None:
             if isinstance(work, Result):
-                answer = _bind(task, work)
+                answer = bind(task, work)
                 if answer is not None:
                     return [answer, *self._lead(task, work)]
+            elif isinstance(work, Sent):
+                return [Adoption(task, work)]
             elif work.id in self._following:  # else it failed, or was cancelled
+                task.bond = FOLLOWING
                 self._following[work.id].append(task)
                 return []
-        return [_missed(task)]
+        return [missed(task)]
 
-    def _lead(self, leader: Task, result: Result | None) -> list[Event]:
+    def _lead(self, leader: Task, result: Result | None) -> list[Answer]:
         """Answer those that were bound to a task while it ran."""
         followers = self._following.pop(leader.id, ())
         self.has_followers = bool(self._following)
-        return [(result and _bind(task, result)) or _missed(task) for task in followers]
-
-
-def _bind(task: Task, result: Result) -> MemoHit | None:
-    """Let a finished result stand for a task; return None when it is of no use any longer."""
-    try:
-        value = _restore(result, written_by(task.call))
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - a user's own code; the call is run then
-        log.debug("task %s is not bound: %r", task.id, error)
-        return None
-    task.bond = result
-    return MemoHit(task.id, task.try_id, value)
-
-
-def _restore(result: Result, paths: Sequence[str]) -> Any:
-    """Return a value, with the files that its call wrote where this call would write them.
-
-    Raises ResultsError when one is gone or was changed.
-    """
-    outputs = result.finished.outputs
-    for path, digest in outputs:
-        if not digest or digest_of(path) != digest:
-            raise ResultsError(f"{path}, which the finished call wrote, is gone or was changed")
-    for (path, _), wanted in zip(outputs, paths, strict=True):
-        if path != wanted:  # a log has the name of its run
-            Path(wanted).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(path, wanted)
-    return result.value()
-
-
-def _missed(task: Task) -> MemoMissed:
-    task.bond = None
-    return MemoMissed(task.id, task.try_id)
+        return [(result and bind(task, result)) or missed(task) for task in followers]
 
 
 def _is_short(value: Any) -> bool:
-    return is_plain(value) and (not isinstance(value, str | bytes | tuple) or len(value) <= PLAIN_LENGTH)
+    return is_plain(value) and (type(value) not in SIZED or len(value) <= PLAIN_LENGTH)
 
 
-def _check_unchanged(task: Task) -> None:
-    """Raise NotMemoizable when an argument or the code was changed while the call was under way."""
+def _check_arguments(task: Task) -> None:
+    """Raise NotMemoizable when an argument was changed while the call was under way."""
     call = task.call
-    recipe = call.recipe
-    if not are_atoms(call.args, call.kwargs):
-        form = form_of_call(recipe.binder, call.args, call.kwargs, task.parents, call.directive.outputs)
-        if form != call.form:
-            raise NotMemoizable(
-                "an argument was changed, or a file that it names, while the call was under way"
-            )
+    form = form_of_call(call.recipe.binder, call.args, call.kwargs, task.parents, call.directive.outputs)
+    if form != call.form:
+        raise NotMemoizable("an argument was changed, or a file that it names, while the call was under way")
+
+
+def _check_code(recipe: Any) -> None:
+    """Raise NotMemoizable when code that is shared with this process was changed since then."""
     if recipe.alive is not None and recipe.alive.snapshot().digest != recipe.code.fingerprint.digest:
         raise NotMemoizable("the code, or something that it uses, was changed while the call was under way")
 

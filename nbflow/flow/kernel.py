@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import wait
 from itertools import count
@@ -22,6 +21,7 @@ from nbflow.errors import NotLoaded
 from nbflow.executors.protocol import Durable, Executor
 from nbflow.executors.threads import ThreadsExecutor
 from nbflow.flow.admission import Admission, Defaults
+from nbflow.flow.bonds import why_bound
 from nbflow.flow.cancelling import cancel_tasks
 from nbflow.flow.capsules import Capsules
 from nbflow.flow.describe import describe_arguments
@@ -33,9 +33,11 @@ from nbflow.flow.inputs import Found, Invocation, are_atoms, find_futures, keep_
 from nbflow.flow.internal import DERIVATIONS
 from nbflow.flow.loop import FlowLoop
 from nbflow.flow.origin import calling_line
+from nbflow.flow.past import NOBODY, Lineage
 from nbflow.flow.pausing import Pauses
 from nbflow.flow.repair import Repairs
 from nbflow.flow.request import AS_IT_IS, Request
+from nbflow.flow.shelf import Source
 from nbflow.flow.spec import AppSpec
 from nbflow.flow.standin import stand_in
 from nbflow.flow.usercode import UserCode
@@ -69,15 +71,13 @@ class DataFlowKernel:
         local: ThreadsExecutor,
         defaults: Defaults,
         *,
-        lineage: str = "",
-        after: Path | None = None,
+        lineage: Lineage = NOBODY,
     ) -> None:
         self.journal = journal
         self.run_id = journal.run
         self.run_dir = run_dir
         self.is_remote = any(executor.is_remote for executor in executors)
         self._origin: str | None = None
-        self._runs_of_cell: Counter[str] = Counter()
         self._next_task = count(1).__next__
         self._usercode = UserCode()
         self._capsules = Capsules(journal.run, run_dir, lambda app: self.admission.specs[app])
@@ -95,7 +95,7 @@ class DataFlowKernel:
         self._pid = os.getpid()
         self._loop.start()
         try:
-            self.binding.open(lineage, after)
+            self.binding.open(lineage)
             for executor in executors:
                 self._open(executor, is_default=True)
             self._open(local, is_default=False)
@@ -131,16 +131,14 @@ class DataFlowKernel:
     def enter_cell(self, cell: CellRow | None) -> None:
         """Be told which notebook cell runs from now on: it is where calls come from."""
         self._origin = None if cell is None else cell.origin
-        self.binding.enter(None if cell is None else self._place_of(cell))
+        self.binding.enter(cell)
         if cell is not None:
             self._inbox.put(cell)
 
-    def _place_of(self, cell: CellRow) -> str:
-        if cell.cell_id is not None:
-            return f"cell {cell.cell_id}"
-        # Without an id it is the first, the second ... run of a cell that reads like this.
-        self._runs_of_cell[cell.source_hash] += 1
-        return f"text {cell.source_hash} {self._runs_of_cell[cell.source_hash]}"
+    def begin_anew(self) -> None:
+        """Let nothing stand for calls from here on that was finished, or is under way; stop what goes on."""
+        self.binding.begin_anew()
+        self._ask(self._loop.fleet.disown)
 
     # Submitting
 
@@ -212,9 +210,9 @@ class DataFlowKernel:
             kwargs = {name: keep_arrangement(value) for name, value in kwargs.items()}
         spawner = self._local.task_of_this_thread()
         if spawner is None:
-            origin, place = self._origin or calling_line(), self.binding.place
+            origin, source = self._origin or calling_line(), self.binding.source
         else:
-            origin, place = self._origin_under(spawner)
+            origin, source = self._origin_under(spawner)
         call = Invocation(function, args, kwargs, directive, has_futures=found is not None, origin=origin)
         task = Task(
             TaskId(self._next_task()),
@@ -229,7 +227,7 @@ class DataFlowKernel:
         task.can_follow = travels and call.can_follow
         found_foreign = found is not None and found.foreign
         self.binding.sign(
-            task, spec, function, None if found_foreign else place, is_simple=is_simple, travels=travels
+            task, spec, function, None if found_foreign else source, is_simple=is_simple, travels=travels
         )
         if options.memoized:
             self.memory.open()
@@ -238,10 +236,10 @@ class DataFlowKernel:
         foreign = [] if found is None else found.foreign
         return Submitted(task.id, task, len(foreign)), foreign
 
-    def _origin_under(self, spawner: TaskId) -> tuple[str | None, str | None]:
-        """Return the cell of a join task, and the place of its calls: by now another cell may run."""
+    def _origin_under(self, spawner: TaskId) -> tuple[str | None, Source | None]:
+        """Return the cell of a join task, and the source of its calls: by now another cell may run."""
         task = self._loop.graph.tasks.get(spawner)
-        return (self._origin, None) if task is None else (task.call.origin, self.binding.place_under(task))
+        return (self._origin, None) if task is None else (task.call.origin, self.binding.source_under(task))
 
     def derive(self, operation: str, future: AppFuture[Any], key: Any) -> AppFuture[Any]:
         """Submit a tiny task on a future's result, run in this process; `operation` is getitem or getattr."""
@@ -305,8 +303,8 @@ class DataFlowKernel:
         return self._capsules.open(task)
 
     def why_remembered(self, task: Task) -> str | None:
-        """Return whether a remembered result was used, and if not why; None where none is wanted."""
-        return self.memory.why(task)
+        """Return whether an earlier result was used, and if not why; None where none is wanted."""
+        return why_bound(task) or self.memory.why(task)
 
     def retry(self, tasks: Iterable[Task], request: Request = AS_IT_IS) -> int:
         """Run failed or cancelled tasks again, and what failed because of them; return how many reopened.

@@ -1,4 +1,4 @@
-"""Own the question which notebook or script this is, and whose results it goes on from."""
+"""Own the question which notebook or script this is, and whose results it goes on from by itself."""
 
 from __future__ import annotations
 
@@ -6,32 +6,39 @@ import os
 import sys
 from pathlib import Path
 
-from nbflow.flow.cells import notebook_path
-from nbflow.flow.past import find_results, latest
+from nbflow.errors import ResultsError
+from nbflow.flow.cells import is_notebook, notebook_path
+from nbflow.flow.past import LAST, Lineage, find_results, runs_of
 
-__all__ = ["results_before", "this_lineage"]
+__all__ = ["this_lineage"]
 
-LAST = "last"
 NOTEBOOK, SCRIPT = "notebook", "script"
 
 
-def this_lineage() -> str:
-    """Name what is run again: the notebook that somebody works in, or else the script; empty for neither."""
+def this_lineage(resume: str | os.PathLike[str] | None, *, is_fresh: bool) -> Lineage:
+    """Return what is run again here, and the results to go on from.
+
+    A notebook goes on from its last run unasked. A script, and a notebook that nobody sits at, is run to be
+    run. Raises ResultsError when `resume` names none.
+    """
+    name = _name()
+    if is_fresh:
+        return Lineage(name, is_chosen=True)
+    if resume is not None and resume != LAST:
+        return Lineage(name, find_results(resume), is_chosen=True)
+    if resume == LAST and not name:
+        raise ResultsError(
+            "load(resume='last'): it is not known which notebook or script this is. Name a run, as "
+            "`nbflow ps` lists it"
+        )
+    is_asked = resume == LAST or name.startswith(f"{NOTEBOOK} ")
+    return Lineage(name, next(reversed(runs_of(name)), None) if is_asked else None)
+
+
+def _name() -> str:
     notebook = notebook_path()
     if notebook is not None:
         return f"{NOTEBOOK} {notebook}"
     script = sys.argv[0] if sys.argv else ""
-    return f"{SCRIPT} {Path(script).absolute()}" if script and Path(script).is_file() else ""
-
-
-def results_before(lineage: str, resume: str | os.PathLike[str] | None) -> Path | None:
-    """Return the results to go on from; None for none. Raises ResultsError when `resume` names none.
-
-    A notebook goes on from its last run unasked. A script, and a notebook that nobody sits at, is run to be
-    run.
-    """
-    if resume is not None and resume != LAST:
-        return find_results(resume)
-    if lineage and (resume == LAST or lineage.startswith(f"{NOTEBOOK} ")):
-        return latest(lineage)
-    return None
+    is_script = script and not is_notebook() and Path(script).is_file()
+    return f"{SCRIPT} {Path(script).absolute()}" if is_script else ""

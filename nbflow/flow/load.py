@@ -24,7 +24,7 @@ from nbflow.flow.cells import follow_cells
 from nbflow.flow.control import Control
 from nbflow.flow.internal import LOCAL
 from nbflow.flow.kernel import DataFlowKernel
-from nbflow.flow.lineage import results_before, this_lineage
+from nbflow.flow.lineage import this_lineage
 from nbflow.journal.places import new_run_id, runs_dir
 from nbflow.journal.writer import Journal
 
@@ -34,7 +34,7 @@ log = logging.getLogger("nbflow")
 
 LOCAL_THREADS = 4
 
-_loaded_with: tuple[DataFlowKernel, Config] | None = None
+_loaded_with: tuple[DataFlowKernel, Config, str | os.PathLike[str] | None] | None = None
 
 
 @final
@@ -120,10 +120,10 @@ def load(
         raise ConfigError("load(resume=..., fresh=True): give one of them")
     asked = _config(executors, workers, retries, cache, on_failure, config)
     if current.is_loaded() and _loaded_with is not None and _loaded_with[0] is current.current():
-        kernel, known = _loaded_with
-        if resume is None and (asked is None or asked == known):
+        kernel, known, resumed = _loaded_with
+        if resume in (None, resumed) and (asked is None or asked == known):
             if fresh:
-                kernel.binding.begin_anew()
+                kernel.begin_anew()
             return Loaded(kernel, known)
         left = len(kernel.unfinished())
         if left:
@@ -136,7 +136,7 @@ def load(
     kernel = _start(wanted, resume, is_fresh=fresh)
     current.use(kernel)
     follow_cells()
-    _loaded_with = kernel, wanted
+    _loaded_with = kernel, wanted, resume
     return Loaded(kernel, wanted)
 
 
@@ -181,8 +181,7 @@ def _workers_from_environment() -> int | None:
 
 
 def _start(config: Config, resume: str | os.PathLike[str] | None, *, is_fresh: bool) -> DataFlowKernel:
-    lineage = this_lineage()
-    after = None if is_fresh else results_before(lineage, resume)
+    lineage = this_lineage(resume, is_fresh=is_fresh)
     built = [build_executor(spec) for spec in config.executors]
     run = new_run_id()
     door = _door(run)
@@ -201,11 +200,12 @@ def _start(config: Config, resume: str | os.PathLike[str] | None, *, is_fresh: b
                 holds=as_hold(config.on_failure),
             ),
             lineage=lineage,
-            after=after,
         )
     except BaseException:
         journal.close("failed to start")
         raise
+    if is_fresh:
+        kernel.begin_anew()
     if door is not None:
         _open(kernel, door)
     return kernel

@@ -41,6 +41,7 @@ from nbflow.core.events import (
     TryFailed,
 )
 from nbflow.core.graph import Graph
+from nbflow.core.ids import SlotId
 from nbflow.core.placement import Placement
 from nbflow.core.states import Cause, State
 from nbflow.core.task import Task
@@ -55,15 +56,17 @@ from nbflow.executors.protocol import (
     SlotDown,
     SlotUp,
 )
+from nbflow.flow.answers import Adoption, Answers, Kept
 from nbflow.flow.arrivals import Arrivals
 from nbflow.flow.binding import Binding
 from nbflow.flow.bonds import Joined
 from nbflow.flow.fleet import LOOK_SECONDS, Fleet
 from nbflow.flow.foreign import Told, watch
 from nbflow.flow.inputs import Found
-from nbflow.flow.keeping import Answers, Keeper
-from nbflow.flow.memory import Kept, Memory
+from nbflow.flow.keeping import Keeper
+from nbflow.flow.memory import Memory
 from nbflow.flow.record import Recorder
+from nbflow.flow.restoring import missed
 from nbflow.flow.settle import settle
 from nbflow.flow.timers import Timers
 from nbflow.flow.usercode import UserCode
@@ -107,7 +110,7 @@ class FlowLoop:
         self._journal = journal
         self._recorder = Recorder(journal)
         self.graph = Graph(self._recorder.note)
-        self.keeper = Keeper(journal.run, self.inbox.put, new_found)
+        self.keeper = Keeper(journal.run, self.inbox.put, new_found, self.fleet.is_held)
         self.binding = Binding(journal.run, self.graph, self.keeper, self.ask)
         self._usercode = usercode
         arrivals = self._arrivals = Arrivals(
@@ -115,9 +118,10 @@ class FlowLoop:
             self.placement,
             self.memory,
             self.keeper,
-            self.binding,
             usercode,
             apply=self._apply,
+            adopt=self._adopt,
+            sign=lambda receipt: journal.when_written(receipt.sign),
             post=self.inbox.put,
             new_found=new_found,
             record_failure=record_failure,
@@ -137,18 +141,17 @@ class FlowLoop:
             RetryDue: self._apply,
             MemoHit: arrivals.keep,
             MemoMissed: self._apply,
-            Kept: lambda kept: arrivals.keep(kept.event),
+            Kept: arrivals.kept,
             Answers: arrivals.take_answers,
             Printed: self._recorder.printed,
             AppRow: self._recorder.app,
             CellRow: self._recorder.cell,
-            SlotUp: lambda up: self.placement.open_slot(up.executor, up.slot, up.node),
-            SlotDown: self._slot_down,
-            NodeUp: lambda up: self.fleet.open_node(up, self._now),
-            NodeDraining: lambda one: self.placement.drain_node(one.executor, one.node),
-            NodeDown: lambda one: self.placement.close_node(one.executor, one.node),
+            **dict.fromkeys(
+                (SlotUp, SlotDown, NodeUp, NodeDraining, NodeDown),
+                lambda change: self.fleet.take_in(change, self._now),
+            ),
             Recovered: lambda one: None,
-            Receipt: lambda receipt: journal.when_written(receipt.sign),
+            Receipt: arrivals.receipt,
             _Ask: self._answer,
         }
         self._effects: dict[type[Any], Callable[[Any], None]] = {
@@ -292,9 +295,6 @@ class FlowLoop:
 
     # What executors report
 
-    def _slot_down(self, down: SlotDown) -> None:
-        self.placement.close_slot(down.slot)
-
     def watch_foreign(self, task: Task, futures: list[Future[Any]]) -> None:
         """Tell the task when futures of others end; from any thread, after the event that counts them."""
         if futures:
@@ -311,6 +311,8 @@ class FlowLoop:
                 calls.append(spec.call(task.id, task.try_id))
             if assignment.grant is not None:
                 calls[0].grant = assignment.grant
+            if self.fleet.is_durable(assignment.executor) and self.keeper.is_open:
+                self.keeper.note_sent(assignment.slot, assignment.tasks)
             self._send(assignment, calls)
         self.fleet.look_after(self._now)
 
@@ -320,6 +322,16 @@ class FlowLoop:
         except Exception as error:
             log.exception("executor %s could not take a bundle", assignment.executor)
             self._handle_all(TryFailed(call.task, call.try_id, Cause.RAISED, error) for call in calls)
+
+    def _adopt(self, adoption: Adoption) -> None:
+        """Have a task end as the try will that a former kernel sent away."""
+        task, sent = adoption.task, adoption.sent
+        if task.state is State.READY and self.fleet.adopt(sent, task.call.call(task.id, task.try_id)):
+            task.bond = sent
+            why = f"it has run there since run {sent.run}, as task {sent.task}"
+            self._apply(Dispatched(task.id, task.try_id, SlotId(sent.slot), why))
+        else:
+            self._apply(missed(task))
 
     def _resolve(self, effect: Resolve) -> None:
         bond = effect.task.bond

@@ -20,6 +20,8 @@ from nbflow.core.events import MemoHit, MemoMissed, Returned
 from nbflow.core.ids import TaskId, TryId
 from nbflow.core.task import Task
 from nbflow.errors import NotMemoizable
+from nbflow.executors.protocol import Receipt
+from nbflow.flow.answers import Kept
 from nbflow.flow.describe import describe_named
 from nbflow.flow.inputs import Invocation
 from nbflow.memo.codec import encode
@@ -32,7 +34,7 @@ from nbflow.memo.why import Story, explain, recall
 from nbflow.wire.fingerprint import Fingerprinter
 from nbflow.wire.messages import Arguments
 
-__all__ = ["Foresight", "Kept", "Memory", "Recipe", "cannot", "restore"]
+__all__ = ["Foresight", "Memory", "Recipe", "cannot", "restore"]
 
 log = logging.getLogger(__name__)
 
@@ -73,14 +75,6 @@ def written_by(call: Invocation) -> tuple[str, ...]:
         return ()
     streams = [stream.path for stream in (directive.stdout, directive.stderr) if stream is not None]
     return (*directive.outputs, *streams)
-
-
-@final
-@dataclass(slots=True)
-class Kept:
-    """A result was kept, or could not be; the event about it goes on its way."""
-
-    event: Returned
 
 
 @final
@@ -151,6 +145,7 @@ class Memory:
         self._serve: dict[type[Any], Callable[[Store, list[Any]], list[Any]]] = {
             _LookUp: self._look_up_all,
             Returned: self._keep_all,
+            Receipt: lambda _, receipts: [Kept(receipt) for receipt in receipts],
             _Release: lambda _, released: self._release_all(released),
         }
 
@@ -164,6 +159,10 @@ class Memory:
         """Keep a result; answer with Kept, whether it could be kept or not."""
         self._asked.append(event)
 
+    def pass_on(self, receipt: Receipt) -> None:
+        """Answer with Kept, behind the results that were to be kept before."""
+        self._asked.append(receipt)
+
     def release(self, task: Task) -> None:
         """Be told that a task ends without a result: another that waits for it is run."""
         self._asked.append(_Release(task.id))
@@ -175,6 +174,11 @@ class Memory:
             self._asked = []
 
     # From users' threads
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether anything was to be remembered yet."""
+        return self._store is not None
 
     def open(self) -> None:
         """Open the user's store, for the first call that asks for it. Raises ConfigError."""
@@ -247,7 +251,7 @@ class Memory:
             # that what comes in turns is one look at the store, and one transaction.
             for is_release, items in groupby(batch, lambda one: type(one) is _Release):
                 requests = [one for one in items if one is not None]
-                for kind in (_Release,) if is_release else (Returned, _LookUp):
+                for kind in (_Release,) if is_release else (Returned, _LookUp, Receipt):
                     self._answer_all(store, kind, [one for one in requests if type(one) is kind])
 
     def _answer_all(self, store: Store, kind: type[Any], requests: list[Any]) -> None:
@@ -267,6 +271,8 @@ class Memory:
                 yield MemoMissed(request.task, request.try_id)
             case Returned():
                 yield from self._release_all([_Release(request.task)])
+                yield Kept(request)
+            case Receipt():
                 yield Kept(request)
             case _:
                 yield from self._release_all([request])

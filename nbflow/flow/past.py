@@ -1,7 +1,7 @@
-"""Own what earlier runs finished: which run came before, what it left, results by what calls they are of.
+"""Own what earlier runs finished: which runs came before, what they left, results by what calls they are of.
 
-A run's results lie beside its journal in one file. Its first index says whose they are and which run it goes
-on from; so the newest run of a notebook leads to all before it.
+A run's results lie beside its journal in one file. Its first index says whose they are and what the run goes
+on from: all runs of the same notebook that began before it, unless somebody said otherwise.
 """
 
 from __future__ import annotations
@@ -11,33 +11,42 @@ import os
 import pickle
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, Self, final
 
-from nbflow.errors import ResultsError
+from nbflow.errors import ConfigError, ResultsError
 from nbflow.journal.places import runs_dir, state_dir
 from nbflow.memo.places import make_private, user_key
 from nbflow.memo.results import read_blocks, read_data
 
 __all__ = [
+    "LAST",
+    "NOBODY",
     "Finished",
+    "Left",
+    "Lineage",
     "Past",
     "Result",
+    "Sent",
     "Start",
+    "chain",
     "find_results",
-    "latest",
     "own_key",
     "read_results",
-    "read_start",
+    "results_path",
+    "runs_of",
 ]
 
 RESULTS_NAME = "results"
-MOST_RUNS = 200
-"""So many runs are gone back."""
+MOST_RUNS, MOST_RESULTS = 200, 1_000_000
+"""So far back is gone: a notebook that was run for years starts in a moment, too."""
 
-START, DONE, FRESH = "start", "done", "fresh"
-"""What an index is about: the run, what it finished, that nothing before it counts any longer."""
+LAST = "last"
+
+START, SENT, DONE, FRESH = "start", "sent", "done", "fresh"
+"""What an index is about: the run, what it sent away, what it finished, that nothing before it counts."""
 
 PLAIN, PICKLED, APART = range(3)
 """How a value is told: itself, its pickle, or offset, length and digest of its pickle in the block's data."""
@@ -64,12 +73,33 @@ class Finished(NamedTuple):
 
 @final
 @dataclass(frozen=True, slots=True)
+class Lineage:
+    """Say what is run again, a notebook or a script, and whose results it goes on from.
+
+    `is_chosen`: somebody said so, and what else was run before does not count.
+    """
+
+    name: str = ""
+    after: Path | None = None
+    is_chosen: bool = False
+
+
+NOBODY = Lineage()
+
+
+@final
+@dataclass(frozen=True, slots=True)
 class Start:
-    """Say whose results a file holds: the run, its notebook or script, and the results before it."""
+    """Say whose results a file holds: the run, its notebook or script, and when it began (ns since 1970).
+
+    It went on from all runs of that notebook before it, or with `after` from just that file; from nothing
+    when this is empty.
+    """
 
     run: str
     lineage: str
-    after: str = ""
+    began: int
+    after: str | None = None
 
 
 @final
@@ -99,27 +129,72 @@ class Result:
         return self.finished.value if plain else pickle.loads(self.data())
 
 
+class Sent(NamedTuple):
+    """Be one try that left for a slot which may outlive its kernel, as an index tells of it.
+
+    It is the try of the call that `place`, `code`, `form` and `parents` say, as in Finished.
+    """
+
+    run: str
+    task: int
+    try_id: int
+    slot: str
+    place: str
+    code: bytes
+    form: bytes
+    parents: tuple[Any, ...]
+
+    @property
+    def identity(self) -> tuple[str, int]:
+        """Name the result that it will have."""
+        return self.run, self.task
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Left:
+    """Be what a file of results holds from an offset on, up to `end`; `is_fresh`: no run before it counts."""
+
+    start: Start | None
+    results: list[Result]
+    sent: list[Sent]
+    is_fresh: bool
+    end: int
+
+
 @final
 @dataclass(slots=True)
 class Past:
-    """Hold results by the place of their calls, those of the newest run first."""
+    """Hold results by the place of their calls, those of the newest run first.
+
+    Behind those of a run comes what it had sent away and did not see the end of.
+    """
 
     runs: list[str] = field(default_factory=list)
-    by_place: dict[str, list[Result]] = field(default_factory=lambda: defaultdict(list))
+    by_place: dict[str, list[Result | Sent]] = field(default_factory=lambda: defaultdict(list))
 
     @classmethod
     def read(cls, path: Path) -> Self:
         """Return what the run behind `path` finished, and those before it. Raises ResultsError."""
         past = cls()
-        for results in chain(path):
-            for result in results:
+        runs: dict[str, None] = {}
+        finished: set[tuple[str, int]] = set()
+        for left in chain(path):
+            for result in sorted(left.results, key=lambda result: result.finished.task):
                 past.by_place[result.finished.place].append(result)
-                if result.finished.run not in past.runs:
-                    past.runs.append(result.finished.run)
+                runs[result.finished.run] = None
+                finished.add(result.identity)
+            for sent in {one.task: one for one in left.sent}.values():
+                if sent.identity not in finished:
+                    past.by_place[sent.place].append(sent)
+                    runs[sent.run] = None
+            if len(past) > MOST_RESULTS:
+                break
+        past.runs += runs
         return past
 
-    def at(self, place: str) -> list[Result]:
-        """Return the results of the calls that were made at a place."""
+    def at(self, place: str) -> list[Result | Sent]:
+        """Return the work of the calls that were made at a place."""
         return self.by_place.get(place, [])
 
     def __len__(self) -> int:
@@ -127,9 +202,15 @@ class Past:
 
 
 def own_key() -> bytes:
-    """Return the key that seals this user's results. Raises ConfigError."""
-    make_private(state_dir())
-    return user_key(state_dir())
+    """Return the key that seals this user's results. Raises ResultsError."""
+    try:
+        make_private(state_dir())
+        return user_key(state_dir())
+    except (ConfigError, OSError) as error:
+        raise ResultsError(
+            f"results cannot be sealed with a key in {state_dir()}: {error}. NBFLOW_STATE_DIR names "
+            "another place"
+        ) from error
 
 
 def results_path(run: str) -> Path:
@@ -137,64 +218,88 @@ def results_path(run: str) -> Path:
     return runs_dir() / run / RESULTS_NAME
 
 
-def chain(path: Path) -> Iterator[list[Result]]:
-    """Yield the results of a run and of those before it, the newest first."""
+def chain(path: Path) -> Iterator[Left]:
+    """Yield what a run left and those that it goes on from, the newest first.
+
+    Raises ResultsError for the first; a file before it that is gone or damaged is not missed.
+    """
+    todo, lineage = [path], ""
     for number in range(MOST_RUNS):
+        if not todo:
+            return
         try:
-            start, results, is_fresh = read_results(path)
+            left = read_results(todo.pop())
         except ResultsError:
             if number == 0:
                 raise
-            return  # it was removed, or damaged: what lies before it is not missed
-        yield sorted(results, key=lambda result: result.finished.task)
-        if is_fresh or not start.after:
-            return
-        path = Path(start.after) if os.sep in start.after else results_path(start.after)
+            continue
+        yield left
+        start = left.start
+        if start is None:
+            continue
+        if left.is_fresh or start.after is not None:
+            todo, lineage = [Path(start.after)] if start.after and not left.is_fresh else [], ""
+        elif start.lineage != lineage:
+            todo, lineage = runs_of(start.lineage, start.began), start.lineage
 
 
-def read_results(path: Path, since: int = 0) -> tuple[Start, list[Result], bool]:
-    """Return what a file begins with, the results in it, and whether those before it are not to be used.
+def read_results(path: Path, since: int = 0, *, is_trusted: bool = False) -> Left:
+    """Return what a file holds from the offset `since` on. Raises ResultsError.
 
-    Raises ResultsError.
+    It is believed when this user wrote it, or when it `is_trusted`.
     """
-    start, results, is_fresh = Start("", ""), list[Result](), False
-    for block in read_blocks(path, own_key()):
-        kind, content = marshal.loads(block.index)
-        if kind == START:
-            start = Start(*content)
-        elif kind == FRESH:
-            results.clear()
-            is_fresh = True
-        elif kind == DONE:
-            results.extend(Result(Finished._make(told), path, block.data_at) for told in content)
-    return start, results, is_fresh
-
-
-def read_start(path: Path) -> Start:
-    """Return whose results a file holds. Raises ResultsError."""
-    for block in read_blocks(path, own_key()):
-        kind, content = marshal.loads(block.index)
-        if kind == START:
-            return Start(*content)
-        break
-    raise ResultsError(f"the results {path} say nothing about their run")
-
-
-def latest(lineage: str) -> Path | None:
-    """Return the results of the newest run of a notebook or script."""
-    for path in sorted(runs_dir().glob(f"*/{RESULTS_NAME}"), reverse=True):
+    start, results, sent, is_fresh, end = None, list[Result](), list[Sent](), False, since
+    for block in read_blocks(path, None if is_trusted else own_key(), since):
         try:
-            if read_start(path).lineage == lineage:
-                return path
+            kind, content = marshal.loads(block.index)
+            if kind == START:
+                start = Start(*content)
+            elif kind == FRESH:
+                results.clear()
+                sent.clear()
+                is_fresh = True
+            elif kind == SENT:
+                sent.extend(map(Sent._make, content))
+            elif kind == DONE:
+                results.extend([Result(Finished._make(told), path, block.data_at) for told in content])
+        except (ValueError, TypeError, EOFError) as error:  # its seal was right, or nobody looked at it
+            raise ResultsError(
+                f"the results {path} were damaged, or are of another version: {error}"
+            ) from error
+        end = block.end
+    return Left(start, results, sent, is_fresh, end)
+
+
+def runs_of(lineage: str | None, before: int | None = None) -> list[Path]:
+    """Return the results of all runs of a notebook or script, the oldest first; of any with None.
+
+    With `before` only those that had begun then. What cannot be read is passed over.
+    """
+    found = []
+    for path in runs_dir().glob(f"*/{RESULTS_NAME}") if lineage != "" else ():
+        try:
+            start = _read_start(path)
         except ResultsError:
             continue
-    return None
+        if lineage in (None, start.lineage) and (before is None or start.began < before):
+            found.append((start.began, path))
+    return [path for _, path in sorted(found)]
+
+
+def _read_start(path: Path) -> Start:
+    block = next(read_blocks(path, own_key()), None)
+    if block is not None:
+        with suppress(ValueError, TypeError, EOFError):
+            kind, content = marshal.loads(block.index)
+            if kind == START:
+                return Start(*content)
+    raise ResultsError(f"the results {path} say nothing about their run")
 
 
 def find_results(run: str | os.PathLike[str]) -> Path:
     """Return the results that somebody means: a run's name or the start of it, its folder, an exported file.
 
-    Raises ResultsError when there are none, or several.
+    'last' is the run that began last, whatever it was of. Raises ResultsError for none, and for several.
     """
     path = Path(run).expanduser()
     if path.is_dir() and (path / RESULTS_NAME).is_file():
@@ -202,8 +307,11 @@ def find_results(run: str | os.PathLike[str]) -> Path:
     if path.is_file():
         return path.absolute()
     name = os.fspath(run)
-    found = [] if os.sep in name else sorted(runs_dir().glob(f"{name}*/{RESULTS_NAME}"))
-    exact = [one for one in found if one.parent.name == name] or found
+    if name == LAST:
+        exact = runs_of(None)[-1:]
+    else:
+        found = [] if os.sep in name else sorted(runs_dir().glob(f"{name}*/{RESULTS_NAME}"))
+        exact = [one for one in found if one.parent.name == name] or found
     if len(exact) == 1:
         return exact[0]
     if exact:
@@ -212,5 +320,5 @@ def find_results(run: str | os.PathLike[str]) -> Path:
 
 
 def index_of(kind: str, content: Any) -> bytes:
-    """Write an index, of plain values only."""
-    return marshal.dumps((kind, content))
+    """Write an index, of plain values only, in the form that every Python of today reads."""
+    return marshal.dumps((kind, content), 4)

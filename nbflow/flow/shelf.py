@@ -12,17 +12,41 @@ from typing import Any, final
 
 from nbflow.core.task import Task
 from nbflow.flow.inputs import Invocation
-from nbflow.flow.past import Result
+from nbflow.flow.past import Result, Sent
 
-__all__ = ["Shelf", "code_of"]
+__all__ = ["Shelf", "Source", "Work", "code_of", "number_of"]
 
-Work = Result | Task
+Work = Result | Sent | Task
 
 
 def code_of(call: Invocation) -> bytes:
     """Return what tells the code of a call from other code, and how it is run."""
     code = call.recipe.code
     return code.fingerprint.digest + code.kind.encode()  # type: ignore[no-any-return]
+
+
+def number_of(work: Work) -> int:
+    """Return the number of the task that did the work."""
+    match work:
+        case Result():
+            return work.finished.task
+        case Sent():
+            return work.task
+    return work.id
+
+
+@final
+class Source:
+    """Be where calls come from: a place, and all shelves of the cell behind it.
+
+    A join app makes its calls with the shelves of its own cell, also while another runs.
+    """
+
+    __slots__ = ("place", "shelves")
+
+    def __init__(self, place: str, shelves: dict[str, Shelf]) -> None:
+        self.place = place
+        self.shelves = shelves
 
 
 @final
@@ -51,7 +75,10 @@ class Shelf:
 
 
 def _key(work: Work) -> tuple[bytes, bytes]:
-    if isinstance(work, Result):
-        return work.finished.code, work.finished.form
+    match work:
+        case Result():
+            return work.finished.code, work.finished.form
+        case Sent():
+            return work.code, work.form
     call: Any = work.call
     return code_of(call), call.form

@@ -55,6 +55,8 @@ class LineMagics(Magics):
             %nbflow load                       start a dataflow kernel: processes on this machine
             %nbflow load threads --workers 8   start one with threads instead
             %nbflow load mycluster             start one on the pilots of a site
+            %nbflow load --resume RUN          start one that goes on from the results of a run, or a file
+            %nbflow fresh                      bind no calls to earlier work from here on: run them
             %nbflow status                     count the tasks of the run by state
             %nbflow watch                      show the live graph
             %nbflow progress                   show one line
@@ -104,8 +106,22 @@ def _load(words: list[str]) -> Any:
     parser.add_argument("executors", nargs="*")
     parser.add_argument("--workers", type=int)
     parser.add_argument("--retries", type=int)
+    parser.add_argument("--resume", metavar="RUN")
+    parser.add_argument("--fresh", action="store_true")
     given = parser.parse_args(words)
-    return load(given.executors or None, workers=given.workers, retries=given.retries)
+    return load(
+        given.executors or None,
+        workers=given.workers,
+        retries=given.retries,
+        resume=given.resume,
+        fresh=given.fresh,
+    )
+
+
+def _fresh(words: list[str]) -> Said:
+    _take(words, 0)
+    load(fresh=True)
+    return Said("from here on calls run anew; what is finished until now is not bound again")
 
 
 def _watch(words: list[str]) -> None:
@@ -249,6 +265,7 @@ _COMMANDS: dict[str, Callable[[list[str]], Any]] = {
     "scale": _scale,
     "sites": _sites,
     "load": _load,
+    "fresh": _fresh,
     "clear": _clear,
 }
 

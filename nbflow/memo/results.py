@@ -12,6 +12,7 @@ import hashlib
 import hmac
 import os
 import struct
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from nbflow.errors import ResultsError
 
 __all__ = ["Block", "ResultsFile", "digest_of_data", "read_blocks", "read_data"]
 
-MAGIC = b"nbflow results 1\n"
+MAGIC = b"nbflow results 2\n"
 _HEAD = struct.Struct("<QQ32s")
 """Before each block: how long its index and its data are, and its seal."""
 
@@ -49,18 +50,20 @@ class ResultsFile:
         self._descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
         self._is_synced = True
         self.nbytes = 0
+        self._writing = threading.Lock()
         self._write([MAGIC])
 
     def append(self, index: bytes, data: Iterable[bytes] = ()) -> int:
-        """Write a block, and return where its data begin; when this returns it outlives the process.
+        """Write a block, from any thread, and return where its data begin; then it outlives the process.
 
         Raises OSError when there is no room: then nothing of it is there.
         """
         pieces = list(data)
         data_nbytes = sum(map(len, pieces))
-        head = _HEAD.pack(len(index), data_nbytes, _seal(self._key, self.nbytes, data_nbytes, index))
-        data_at = self.nbytes + len(head) + len(index)
-        self._write([head + index, *pieces])
+        with self._writing:
+            head = _HEAD.pack(len(index), data_nbytes, _seal(self._key, self.nbytes, data_nbytes, index))
+            data_at = self.nbytes + len(head) + len(index)
+            self._write([head + index, *pieces])
         return data_at
 
     def sync(self) -> None:
@@ -115,7 +118,7 @@ def read_blocks(path: Path, key: bytes | None, since: int = 0) -> Iterator[Block
                 if at == len(MAGIC):
                     raise ResultsError(
                         f"the results {path} were written by somebody else, or were damaged, and are not "
-                        "opened. If you trust who wrote them: nbflow import --trust FILE"
+                        f"opened. If you trust who wrote them: nbflow import --trust {path}"
                     )
                 return
             at = data_at + data_nbytes

@@ -115,6 +115,7 @@ ROWS = [
     (S.STAGING_IN, EAGER_STAGED, 0, StagingFailed, S.STAGING_IN, ["StageIn"]),
     (S.STAGING_IN, PATIENT, 0, StagingFailed, S.BACKOFF, ["WakeLater"]),
     (S.QUEUED, PLAIN, 0, Dispatched, S.RUNNING, []),
+    (S.READY, PLAIN, 0, Dispatched, S.RUNNING, []),
     (S.WAITING, PLAIN, 1, Dispatched, S.RUNNING, []),
     (S.RUNNING, PLAIN, 1, DepDone, S.RUNNING, []),
     (S.RUNNING, PLAIN, 1, DepFailed, S.UPSTREAM_FAILED, ["Drop", "Reject"]),

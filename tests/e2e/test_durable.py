@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import random
 import subprocess
 import sys
 import time
@@ -28,6 +29,7 @@ from tests.contracts.executors import Driver
 from tests.e2e.nemesis import eventually
 from tests.e2e.services import ROOT, Service
 from tests.e2e.test_pilots import processes
+from tests.e2e.test_restart import LIFE
 
 pytest.importorskip("ipyparallel")
 
@@ -143,6 +145,91 @@ def take_over(notebook: Notebook, run: str) -> None:
 
 def test_F4_calls_outlive_a_kernel_that_is_killed_and_run_once(notebook: Notebook) -> None:
     take_over(notebook, notebook.run_and_die())
+
+
+APPS = """
+import os, pickle, time
+from pathlib import Path
+import nbflow as nf
+
+began = time.monotonic()
+nf.load(nf.Pilots(pickle.loads({site!r}), workers_per_node=2, orphan_seconds=60))
+attached = time.monotonic() - began
+FOLDER = {folder!r}
+
+def mark(name):
+    os.close(os.open(os.path.join(FOLDER, name), os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+
+def started(name):
+    if os.path.exists(os.path.join(FOLDER, f"end.{{name}}")):
+        mark(f"again.{{name}}")
+    mark(f"start.{{name}}.{{time.time_ns()}}")
+    time.sleep(0.02)
+
+@nf.python_app
+def leaf(n):
+    started(f"leaf{{n}}")
+    mark(f"end.leaf{{n}}")
+    return n * n
+
+@nf.python_app
+def add(n, left, right):
+    started(f"add{{n}}")
+    mark(f"end.add{{n}}")
+    return [left, right]
+
+@nf.python_app
+def total(n, parts):
+    started(f"total{{n}}")
+    mark(f"end.total{{n}}")
+    return sum(map(sum, parts))
+"""
+
+GRAPH = """
+leaves = leaf.map(range(150))
+pairs = [add(n, leaves[n], leaves[n + 1]) for n in range(140)]
+totals = [total(n, pairs[14 * n : 14 * n + 14]) for n in range(10)]
+"""
+
+CHECK = """
+assert nf.gather(leaves) == [n * n for n in range(150)]
+assert nf.gather(totals) == [sum(n * n + (n + 1) ** 2 for n in range(14 * k, 14 * k + 14)) for k in range(10)]
+print(f"attached in {attached:.2f} s")
+"""
+
+KILLS = 20
+
+
+def test_F4_a_kernel_killed_at_20_random_points_finds_what_its_pilots_ran(notebook: Notebook) -> None:
+    dice = random.Random(seed := int(os.environ.get("NEMESIS_SEED", random.SystemRandom().randrange(10**6))))
+    print(f"NEMESIS_SEED={seed}")
+    folder = notebook.folder / "marks"
+    folder.mkdir()
+    apps = APPS.format(site=pickle.dumps(notebook.site), folder=str(folder))
+    cells = [("apps", apps), ("graph", GRAPH), ("check", CHECK)]
+
+    def starts() -> int:
+        return len(list(folder.glob("start.*")))
+
+    def live(life: int) -> subprocess.Popen[str]:
+        command = [sys.executable, "-c", LIFE, json.dumps([life, cells])]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+    for life in range(KILLS):
+        with live(life) as kernel:
+            # Some die while they begin, the others in the midst of their calls.
+            before, most = starts(), dice.randrange(0, 25)
+            if life and not most:
+                time.sleep(dice.random())
+            eventually(lambda: starts() >= min(before + most, 300))  # noqa: B023
+            time.sleep(dice.random() * 0.05)
+            kernel.kill()
+    with live(KILLS) as kernel:
+        out, _ = kernel.communicate(timeout=60)
+    assert kernel.returncode == 0, out
+    print(out, f"{starts() - 300} calls ran again that had not ended")
+    assert len(list(folder.glob("end.*"))) == 300
+    assert list(folder.glob("again.*")) == []
 
 
 def test_F4_the_same_through_the_relay_of_a_login_over_ssh(notebook: Notebook, sshd: Service) -> None:

@@ -62,7 +62,7 @@ def write(journal: Journal, tasks: range) -> bool:
 
 
 @pytest.mark.parametrize("batches", [1, 5, 20])
-def test_a_killed_writer_leaves_a_sound_journal(state: Path, batches: int) -> None:
+def test_F4_a_killed_writer_leaves_a_sound_journal(state: Path, batches: int) -> None:
     with subprocess.Popen([sys.executable, "-c", WRITER], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         acknowledged = [int(process.stdout.readline()) for _ in range(batches)][-1]

@@ -13,7 +13,7 @@ import nbflow as nf
 from nbflow.sites.model import LOCAL, Site
 from tests.e2e import victims
 from tests.e2e.nemesis import Nemesis, eventually, nemesis
-from tests.e2e.pilots import executor, far, processes
+from tests.e2e.pilots import executor, far, processes, processes_of
 from tests.e2e.services import ROOT
 
 __all__ = ["far", "nemesis"]
@@ -63,6 +63,19 @@ def test_A10_no_key_is_where_others_can_read_it(here: Site, tmp_path: Path) -> N
     for path in jobs.rglob("*"):
         if path.is_file():
             assert not [secret for secret in secrets if secret.encode() in path.read_bytes()], path
+
+
+def test_A5_pilots_of_this_machine_listen_to_nobody_else(here: Site, tmp_path: Path) -> None:
+    nf.load(nf.Pilots(here, workers_per_node=1))
+    assert nf.python_app(lambda: 1)().result(60) == 1
+    blocks = [block.name for block in executor().blocks()]
+    doors = {
+        connection.laddr.ip
+        for process in (psutil.Process(), *processes(tmp_path), *processes_of(*blocks))
+        for connection in process.net_connections("inet")
+        if connection.status == psutil.CONN_LISTEN
+    }
+    assert doors == {"127.0.0.1"}
 
 
 def test_F2_pilots_that_are_killed_are_replaced(here: Site, marks: Nemesis, tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """Calls of cells that are run again, by this kernel or the next, bind to the work that exists."""
 
+import errno
+import os
 import random
 import threading
 import time
@@ -11,7 +13,11 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 import nbflow as nf
+from nbflow.errors import ResultsError
 from nbflow.flow.current import current
+from nbflow.flow.past import DONE, RESULTS_NAME, index_of, own_key, results_path
+from nbflow.journal.places import JOURNAL_NAME
+from nbflow.memo.results import ResultsFile, read_blocks
 
 PRELUDE = """
 import os, random, time
@@ -84,14 +90,16 @@ def test_a_cell_that_is_run_again_binds_in_this_kernel_and_the_next(
     notebook.restart()
     notebook.run("a", SQUARE)
     assert notebook.run("b", call) == [0, 1, 4]
-    assert f"3 of 3 calls are bound to finished work of run {first}" in capsys.readouterr().out
+    assert f"3 of 3 calls are bound to work of run {first}" in capsys.readouterr().out
+    why = str(notebook.run("b", "f = square(1); f.result(); f.task.why()"))
+    assert why == f"bound: task 2 of run {first} finished an equal call; nothing was run"
     assert notebook.runs() == ["0.0", "1.0", "2.0"]
     assert str(nf.load()).endswith(f"threads, with 3 results of run {first}")
     notebook.restart()
     notebook.run("a", SQUARE)
     # One more call: the others stay bound, through the runs before the last.
     assert notebook.run("b", "nf.gather(square.map(range(4)))") == [0, 1, 4, 9]
-    assert "3 of 4 calls are bound to finished work" in capsys.readouterr().out
+    assert "3 of 4 calls are bound to work of" in capsys.readouterr().out
     assert notebook.runs() == ["0.0", "1.0", "2.0", "3.0"]
 
 
@@ -205,6 +213,35 @@ def test_children_of_join_apps_bind_and_what_takes_the_join(notebook: Notebook) 
     ]
 
 
+def test_a_join_app_that_still_makes_calls_while_its_cell_runs_again(notebook: Notebook) -> None:
+    # Its later calls are others than its earlier ones, and the new ones are bound to what there was before.
+    source = DRAW + (
+        "@nf.join_app\ndef draws():\n    made = [draw(), draw()]\n    nf.wait(made)\n    mark('half')\n"
+        "    while not os.path.exists(MARKS + '/gate'):\n        time.sleep(0.005)\n"
+        "    return [*made, draw(), draw()]\n"
+    )
+    notebook.run("a", source)
+    notebook.run("b", "first = draws()")
+    wait_until(lambda: "half.0" in notebook.runs())
+    notebook.run("b", "second = draws()")
+    wait_until(lambda: "half.1" in notebook.runs())
+    (notebook.marks / "gate").touch()
+    first, second = notebook.run("c", "nf.gather([first, second])")
+    assert len(set(first)) == len(set(second)) == 4
+    assert second[:2] == first[:2]
+    assert sum(name.startswith("draw") for name in notebook.runs()) == len({*first, *second})
+
+
+def test_a_cell_that_loads_is_run_again(notebook: Notebook) -> None:
+    notebook.run("a", DRAW)
+    run = current().run_id
+    notebook.restart(resume=run)
+    again = current().run_id
+    notebook.run("a", DRAW)
+    notebook.run("b", f"late = draw(); nf.load('threads', workers=4, resume={run!r})")
+    assert current().run_id == again
+
+
 def test_work_under_way_is_bound_to_and_a_failure_of_it_runs_anew(notebook: Notebook) -> None:
     notebook.run(
         "a",
@@ -298,10 +335,180 @@ def test_two_kernels_of_one_notebook(notebook: Notebook) -> None:
     assert notebook.runs() == ["1.0", "2.0"]
     del shell
     first.close()
-    notebook.restart()
+    # What the first kernel did is found by the next one beside what the second did, and by those after it.
+    for _ in range(2):
+        notebook.restart()
+        notebook.run("a", SQUARE)
+        notebook.run("b", "nf.gather(square.map([1, 2, 3]))")
+        assert notebook.runs() == ["1.0", "2.0", "3.0"]
+
+
+def test_kernels_that_began_together_are_both_found(
+    notebook: Notebook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from nbflow.flow import current as currents
+
+    nf.clear()
+    monkeypatch.setattr("nbflow.flow.binding.time.time_ns", lambda: 7)  # neither knows of the other
+    kernels = []
+    for number in (1, 2):
+        notebook.start()
+        kernels.append(current())
+        notebook.run("a", SQUARE)
+        notebook.run("b", f"square({number}).result()")
+        currents._current = None
+    for kernel in kernels:
+        kernel.close()
+    monkeypatch.undo()
+    monkeypatch.setenv("JPY_SESSION_NAME", str(notebook.marks.parent / "study.ipynb"))
+    notebook.start()
     notebook.run("a", SQUARE)
     notebook.run("b", "nf.gather(square.map([1, 2]))")
     assert notebook.runs() == ["1.0", "2.0"]
+
+
+def test_a_chosen_run_hides_what_was_run_since(notebook: Notebook) -> None:
+    source = DRAW
+    notebook.run("a", source)
+    first = notebook.run("b", "draw().result()")
+    run = current().run_id
+    notebook.restart(fresh=True)
+    notebook.run("a", source)
+    second = notebook.run("b", "draw().result()")
+    assert second != first
+    notebook.restart()
+    notebook.run("a", source)
+    assert notebook.run("b", "draw().result()") == second
+    for resume in (run, None):  # and the next kernel goes on from what was chosen
+        notebook.restart(resume=resume)
+        notebook.run("a", source)
+        assert notebook.run("b", "draw().result()") == first
+    with pytest.raises(ResultsError, match="no run 'other'"):
+        notebook.restart(resume="other")
+    notebook.start()
+
+
+def test_two_notebooks_share_nothing(notebook: Notebook, monkeypatch: pytest.MonkeyPatch) -> None:
+    notebook.run("a", DRAW)
+    first = notebook.run("b", "draw().result()")
+    home = str(notebook.marks.parent)
+    monkeypatch.setenv("JPY_SESSION_NAME", f"{home}/other.ipynb")
+    notebook.restart()
+    notebook.run("a", DRAW)
+    other = notebook.run("b", "draw().result()")
+    assert other != first
+    for name, drawn in (("study", first), ("other", other)):
+        monkeypatch.setenv("JPY_SESSION_NAME", f"{home}/{name}.ipynb")
+        notebook.restart()
+        notebook.run("a", DRAW)
+        assert notebook.run("b", "draw().result()") == drawn
+
+
+def test_the_line_tells_what_is_bound_what_runs_and_what_waits(
+    notebook: Notebook, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = (
+        "@nf.python_app\ndef late(n):\n    mark(n)\n"
+        "    while not os.path.exists(MARKS + '/gate'):\n        time.sleep(0.005)\n    return n\n"
+        "@nf.python_app(cache=False)\ndef always(n):\n    return late.fn(n)\n"
+        "@nf.python_app\ndef after(n):\n    return n\n"
+    )
+    (notebook.marks / "gate").touch()
+    notebook.run("a", source)
+    cell = "r = [late(0), late(1), after(always(2)), after(3)]"
+    notebook.run("b", cell + "; nf.gather(r)")
+    notebook.restart()
+    (notebook.marks / "gate").unlink()
+    notebook.run("a", source)
+    capsys.readouterr()
+    notebook.run("b", cell + " + [late(4)]")
+    assert "nbflow: 3 of 5 calls are bound to work of run " in (out := capsys.readouterr().out)
+    assert ", 1 run, 1 wait for others. To run them anew: nbflow.load(fresh=True)\n" in out
+    notebook.run("b", cell.replace("r =", "again =") + " + [late(4)]")
+    assert "nbflow: 4 of 5 calls are bound" in capsys.readouterr().out
+    (notebook.marks / "gate").touch()
+    assert notebook.run("c", "nf.gather([r, again])") == [[0, 1, 2, 3, 4]] * 2
+    assert notebook.runs() == ["0.0", "1.0", "2.0", "2.1", "2.2", "4.0", "gate"]
+
+
+def test_F12_a_full_disk_stops_no_run_and_what_ends_later_is_kept(
+    notebook: Notebook, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(*_: Any) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    notebook.run("a", SQUARE)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pwrite", full)
+        assert notebook.run("b", "[square(n).result() for n in range(3)]") == [0, 1, 4]
+    assert notebook.run("c", "square(3).result()") == 9
+    (told,) = [record.getMessage() for record in caplog.records]
+    assert "No space left on device. The run goes on; what ends now cannot be bound after a restart" in told
+    notebook.restart()
+    notebook.run("a", SQUARE)
+    assert notebook.run("b", "[square(n).result() for n in range(3)]") == [0, 1, 4]
+    assert notebook.run("c", "square(3).result()") == 9
+    assert notebook.runs() == ["0.0", "0.1", "1.0", "1.1", "2.0", "2.1", "3.0"]
+
+
+def test_F12_without_room_for_a_file_the_run_goes_on(
+    notebook: Notebook, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("nbflow.flow.binding.ResultsFile", full)
+    notebook.restart()
+    notebook.run("a", SQUARE)
+    assert [notebook.run("b", "square(2).result()") for _ in range(2)] == [4, 4]
+    assert "Results of this run cannot be bound after a restart" in caplog.text
+
+
+@pytest.mark.parametrize("name", [JOURNAL_NAME, RESULTS_NAME])
+def test_F13_what_the_run_before_left_is_damaged_anywhere(notebook: Notebook, name: str) -> None:
+    notebook.run("a", SQUARE)
+    cell, squares = "[square(n).result() for n in range(8)]", [n * n for n in range(8)]
+    assert notebook.run("b", cell) == squares
+    path = results_path(current().run_id).with_name(name)
+    nf.clear()
+    whole, chance = path.read_bytes(), random.Random(13)
+    for _ in range(12):
+        damaged = bytearray(whole)
+        at = chance.randrange(len(whole))
+        damaged[at : at + 50] = chance.randbytes(50)
+        path.write_bytes(damaged)
+        notebook.start(resume=None)
+        notebook.run("a", SQUARE)
+        assert notebook.run("b", cell) == squares
+        # Each life starts from the damaged one alone.
+        left = results_path(current().run_id)
+        nf.clear()
+        left.unlink()
+    if name == JOURNAL_NAME:
+        assert len(notebook.runs()) == 8
+
+
+def test_results_of_another_version_are_told_and_run_again(
+    notebook: Notebook, caplog: pytest.LogCaptureFixture
+) -> None:
+    notebook.run("a", SQUARE)
+    assert notebook.run("b", "square(2).result()") == 4
+    run, key = current().run_id, own_key()
+    nf.clear()
+    path = results_path(run)
+    (start, *_) = read_blocks(path, key)
+    path.unlink()
+    other = ResultsFile(path, key)
+    other.append(start.index)
+    other.append(index_of(DONE, [("more", "or", "less")]))
+    other.close()
+    notebook.start()
+    assert "are of another version" in caplog.text
+    notebook.run("a", SQUARE)
+    assert notebook.run("b", "square(2).result()") == 4
+    assert notebook.runs() == ["2.0", "2.1"]
+    with pytest.raises(ResultsError, match="are of another version"):
+        notebook.restart(resume=run)
 
 
 def wait_until(holds: Callable[[], bool]) -> None:

@@ -106,7 +106,7 @@ DAMAGE = {
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
-def test_what_is_no_journal_is_refused_and_still_listed(state: Path, damage: str) -> None:
+def test_F13_what_is_no_journal_is_refused_and_still_listed(state: Path, damage: str) -> None:
     path = make("a")
     spoil, words = DAMAGE[damage]
     spoil(path)
@@ -118,7 +118,7 @@ def test_what_is_no_journal_is_refused_and_still_listed(state: Path, damage: str
 
 
 @pytest.mark.parametrize("at", range(100, 60_000, 6_000))
-def test_a_damaged_page_is_a_typed_error_or_harmless(state: Path, at: int) -> None:
+def test_F13_a_damaged_page_is_a_typed_error_or_harmless(state: Path, at: int) -> None:
     path = make("a")
     with path.open("r+b") as file:
         file.seek(at)

@@ -1,6 +1,7 @@
 import sqlite3
 import stat
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,31 @@ def test_what_is_committed_is_read(state: Path) -> None:
     assert journal.flush()
     assert stored("r") == [1, 2]
     journal.close("closed")
+
+
+def test_F14_a_journal_torn_anywhere_in_mid_write_has_whole_batches_and_no_more(
+    state: Path, tmp_path: Path
+) -> None:
+    journal = Journal.create("r")
+    for first in range(1, 31, 10):
+        journal.events += [event(seq) for seq in range(first, first + 10)]
+        journal.commit()
+        assert journal.flush()
+    assert isinstance(journal.address, Path)
+    database = journal.address.read_bytes()
+    log = journal.address.with_name(f"{journal.address.name}-wal").read_bytes()  # what SQLite writes first
+    journal.close("closed")
+    torn, counts = tmp_path / "torn" / journal.address.name, []
+    torn.parent.mkdir()
+    for length in sorted({*range(0, len(log), 499), *range(32, len(log) + 1, 4096 + 24)}):
+        for left in torn.parent.iterdir():
+            left.unlink()
+        torn.write_bytes(database)
+        torn.with_name(f"{torn.name}-wal").write_bytes(log[:length])
+        with suppress(JournalError):  # its tables are not there yet
+            counts.append(len(stored(torn)))
+    assert counts == sorted(counts)
+    assert set(counts) == {0, 10, 20, 30}
 
 
 def test_closing_writes_what_waits_and_ends_the_thread(state: Path) -> None:

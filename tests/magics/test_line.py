@@ -78,6 +78,11 @@ def test_the_run_can_be_ended_and_loaded(say: Any) -> None:
     assert "nothing is loaded" in repr(say("status"))
     say("load threads --workers 1")
     assert current.is_loaded()
+    run = current.current().run_id
+    assert "calls run anew" in repr(say("fresh"))
+    assert current.current().run_id == run
+    say(f"load --resume {run}")
+    assert current.current().run_id != run
 
 
 def test_sites_are_listed_checked_and_rendered(
@@ -93,3 +98,18 @@ def test_sites_are_listed_checked_and_rendered(
 def test_what_is_not_understood_says_so(say: Any, line: str) -> None:
     with pytest.raises(UsageError, match="%nbflow"):
         say(line)
+
+
+def test_failures_are_grouped_and_debugged(say: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from nbflow.apps.decorators import python_app
+
+    future = python_app(fail)()
+    future.exception(timeout=5)
+    assert "1 x user error: ValueError: not today" in repr(say("failures"))
+    opened: list[Any] = []
+    monkeypatch.setattr("nbflow.postmortem.capsule._post_mortem", opened.append)
+    say("debug 1")
+    say(f"debug {current.current().run_id} 1")
+    assert len(opened) == 2
+    with pytest.raises(UsageError, match="the number of a task"):
+        say("debug")
