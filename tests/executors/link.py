@@ -56,6 +56,7 @@ class Link:
                 while self.is_cut[way]:
                     await asyncio.sleep(0.02)
                 writer.write(chunk)
+                under_way.task_done()
 
         delivery = asyncio.ensure_future(deliver())
         try:
@@ -64,6 +65,7 @@ class Link:
                     is_free_at = max(is_free_at, loop.time()) + len(chunk) / self._rate
                     under_way.put_nowait((is_free_at + self._delay, chunk))
                     await asyncio.sleep(max(0.0, is_free_at - loop.time()))
+            await under_way.join()
         finally:
             delivery.cancel()
 

@@ -84,3 +84,16 @@ def test_F7_a_pilot_that_was_cut_off_for_long_is_not_heard_late_and_is_used_agai
         driver.send(after, slot=ups(driver)[-1].slots[0])
         assert isinstance(driver.end_of(after), Returned)
         assert [one.task for one in driver.ends()].count(call.task) == 1
+
+
+def test_F8_a_slow_link_loses_nobody_and_bulk_data_keep_no_sign_of_life_back() -> None:
+    with far(delay=0.1, rate=64_000, silent=2.5, gone=2.0, beat=0.2) as (driver, _):
+        down, up = driver.call(len, os.urandom(300_000)), driver.call(os.urandom, 300_000)
+        driver.send(down)
+        driver.send(up, slot=driver.slots[1])
+        ends = [driver.end_of(one) for one in (down, up)]
+        assert not downs(driver)
+        assert isinstance(ends[0], Returned), ends[0]
+        assert ends[0].value == 300_000
+        assert isinstance(ends[1], Returned), ends[1]
+        assert len(ends[1].value) == 300_000
