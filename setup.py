@@ -24,6 +24,7 @@ SOURCES = (
     "labextension/tsconfig.json",
     "labextension/src/**/*",
     "labextension/style/*",
+    "labextension/schema/*",
 )
 
 
@@ -120,4 +121,8 @@ class WithDataFiles(Distribution):
     has_data = Distribution.has_data_files
 
 
-setup(distclass=WithDataFiles, cmdclass={"build_lab": BuildLab, "build": Build, "sdist": Sdist})
+setup(
+    distclass=WithDataFiles,
+    data_files=[("etc/jupyter/jupyter_server_config.d", ["nbflow/server/nbflow.json"])],
+    cmdclass={"build_lab": BuildLab, "build": Build, "sdist": Sdist},
+)

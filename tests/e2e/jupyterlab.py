@@ -54,6 +54,7 @@ class Lab:
             *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
             *("--ServerApp.ip=127.0.0.1", f"--ServerApp.port={self.url.rpartition(':')[2]}"),
             *("--ServerApp.port_retries=0", f"--ServerApp.root_dir={self.folder}"),
+            "--ServerApp.jpserver_extensions=nbflow.server=True",  # also where nbflow is not installed anew
             *("--LabApp.expose_app_in_browser=True", "--LabApp.extension_manager=readonly"),
         ]
         environment = {

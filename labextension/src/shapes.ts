@@ -1,0 +1,64 @@
+/**
+ * Owns the shapes of what the server tells, by the names of its OpenAPI description; knows no URL and no widget.
+ */
+
+/** Tasks by state, by the journal's names of states; states without tasks are left out. */
+export type Counts = Readonly<Record<string, number>>;
+
+/** Times are in seconds since the epoch. */
+export interface Run {
+  readonly run: string;
+  readonly status: 'running' | 'ended' | 'died' | 'elsewhere' | 'unreadable';
+  readonly outcome: string;
+  readonly program: string;
+  readonly host: string;
+  readonly started: number;
+  readonly ended: number | null;
+  readonly problem: string;
+  readonly tasks: Counts;
+}
+
+/** What only a live run tells: if all of it is paused, and the labels of its executors. */
+export interface RunDetail {
+  readonly isPaused: boolean;
+  readonly executors: string;
+}
+
+/** Blocks at a site and the pilots in them; they may outlive their Jupyter kernel. */
+export interface Session {
+  readonly name: string;
+  readonly site: string;
+  readonly run: string;
+  readonly blocks: number;
+  readonly pilots: number;
+  readonly state: string;
+}
+
+/** Failed tasks that failed alike; message and traceback are those of the first. */
+export interface Cause {
+  readonly app: string;
+  readonly error: string;
+  readonly message: string;
+  readonly count: number;
+  readonly tasks: readonly number[];
+  readonly blocked: number;
+  readonly traceback: string | null;
+}
+
+/** One task, as a table shows it. */
+export interface Task {
+  readonly task: number;
+  readonly call: string;
+  readonly state: string;
+  readonly seconds: number | null;
+  readonly slot: string | null;
+  readonly origin: string | null;
+}
+
+/** One execution of a notebook's cell: its tasks, and the SHA-256 of the source that ran. */
+export interface CellTasks {
+  readonly notebook: string | null;
+  readonly cell_id: string | null;
+  readonly source_hash: string;
+  readonly tasks: Counts;
+}

@@ -1,0 +1,123 @@
+/**
+ * Owns the side panel: all runs on this server, live ones first, and the pilots at sites.
+ */
+
+import * as React from 'react';
+
+import { ReactWidget, UseSignal } from '@jupyterlab/ui-components';
+
+import { isLive, progress, standing, timing, title } from '../models/run';
+import type { RunsModel } from '../models/runs';
+import type { Run, Session } from '../shapes';
+import { Actions } from './actions';
+import { nbflowIcon } from './icon';
+import { StateBar, Chips } from './statebar';
+
+export const PANEL_ID = 'nbflow-runs';
+
+type Open = (run: Run) => void;
+
+export class RunsPanel extends ReactWidget {
+  constructor(
+    private readonly runs: RunsModel,
+    private readonly open: Open
+  ) {
+    super();
+    this.id = PANEL_ID;
+    this.addClass('nbflow-panel');
+    this.title.icon = nbflowIcon;
+    this.title.caption = 'nbflow runs';
+    this.node.setAttribute('role', 'region');
+    this.node.setAttribute('aria-label', 'nbflow runs');
+  }
+
+  protected override render(): JSX.Element {
+    return (
+      <UseSignal signal={this.runs.changed}>{() => <Panel runs={this.runs} open={this.open} />}</UseSignal>
+    );
+  }
+}
+
+function Panel({ runs, open }: { runs: RunsModel; open: Open }): JSX.Element {
+  const earlier = runs.all.filter(run => !isLive(run));
+  return (
+    <>
+      <header className="nbflow-panel-head">
+        <h2>nbflow</h2>
+      </header>
+      {runs.problem !== '' && (
+        <p className="nbflow-problem" role="alert">
+          {runs.problem}
+        </p>
+      )}
+      <Section name="Live" list={runs.live} {...{ runs, open }} />
+      {runs.sessions.length > 0 && <Sites sessions={runs.sessions} />}
+      <Section name="Earlier" list={earlier} {...{ runs, open }} />
+      {!runs.isWaiting && runs.problem === '' && runs.all.length === 0 && (
+        <p className="nbflow-empty">
+          No run yet. A run begins with <code>nf.load()</code> in a notebook or script.
+        </p>
+      )}
+    </>
+  );
+}
+
+function Section(props: { name: string; list: readonly Run[]; runs: RunsModel; open: Open }): JSX.Element | null {
+  const { name, list, runs, open } = props;
+  if (list.length === 0) {
+    return null;
+  }
+  return (
+    <section aria-label={`${name} runs`}>
+      <h3>
+        {name} <span className="nbflow-muted">{list.length}</span>
+      </h3>
+      <ul className="nbflow-runs">
+        {list.map(run => (
+          <Item key={run.run} run={run} runs={runs} open={open} />
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+function Item({ run, runs, open }: { run: Run; runs: RunsModel; open: Open }): JSX.Element {
+  const detail = runs.detail(run.run);
+  const word = standing(run, detail);
+  return (
+    <li className="nbflow-run" data-run={run.run} data-status={run.status}>
+      <button type="button" className="nbflow-run-open" title={run.program} onClick={() => { open(run); }}>
+        <span className="nbflow-run-title">{title(run)}</span>
+        <span className="nbflow-run-standing">{word}</span>
+        <span className="nbflow-muted nbflow-run-line">{run.problem || `${progress(run)} · ${timing(run, new Date())}`}</span>
+        <StateBar tasks={run.tasks} />
+      </button>
+      {isLive(run) && (
+        <>
+          <Chips tasks={run.tasks} />
+          {detail && <p className="nbflow-muted nbflow-run-line">on {detail.executors}</p>}
+          <Actions runs={runs} run={run} />
+        </>
+      )}
+    </li>
+  );
+}
+
+function Sites({ sessions }: { sessions: readonly Session[] }): JSX.Element {
+  return (
+    <section aria-label="Sites">
+      <h3>Sites</h3>
+      <ul className="nbflow-runs">
+        {sessions.map(session => (
+          <li key={session.name} className="nbflow-run nbflow-session">
+            <span className="nbflow-run-title">{session.site}</span>
+            <span className="nbflow-run-standing">{session.state}</span>
+            <span className="nbflow-muted nbflow-run-line">
+              {`${String(session.pilots)} pilots in ${String(session.blocks)} blocks`}
+            </span>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
