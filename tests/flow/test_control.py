@@ -146,7 +146,8 @@ def test_what_is_held_is_released(client: Client) -> None:
     after = invert(bad)
     nf.wait([bad])
     assert client.call("status")["tasks"] == {"failed": 1, "held": 1}
-    assert client.call("release", app="nobody") == {"released": 0}
+    with pytest.raises(ControlError, match="no app is called 'nobody'"):
+        client.call("release", app="nobody")
     assert client.call("release", tasks=[bad.task.id]) == {"released": 1}
     assert after.done()
 
