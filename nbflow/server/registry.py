@@ -54,9 +54,10 @@ def _live(info: RunInfo) -> dict[str, Any] | None:
     try:
         with connect_to(info, timeout=PATIENCE_SECONDS) as client:
             status = client.call("status", count=False)
+            nodes = client.call("nodes")
     except ControlError:
         return None  # it ends just now, or is stopped: its journal is what there is
-    return {key: status[key] for key in LIVE}
+    return {key: status[key] for key in LIVE} | {"nodes": nodes}
 
 
 @final
