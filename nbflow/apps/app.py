@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -14,6 +15,7 @@ from nbflow.apps.signature import RESERVED, AppSignature
 from nbflow.core.task import Options
 from nbflow.data.file import File
 from nbflow.errors import AppTypeError, ConfigError
+from nbflow.flow.cards import card
 from nbflow.flow.current import taker
 from nbflow.flow.future import AppFuture
 from nbflow.flow.internal import LOCAL_OPTIONS
@@ -177,6 +179,17 @@ class AppFunction(Generic[P, R]):
 
     def __repr__(self) -> str:
         return f"<{self._spec.kind} app {self._spec.module}.{self._spec.name}>"
+
+    def _repr_html_(self) -> str:
+        about = (inspect.getdoc(self.fn) or "").partition("\n")[0]
+        walltime = self._directive.walltime
+        facts = [
+            ("call", f"{self._spec.name}{inspect.signature(self.fn)}"),
+            ("about", about),
+            ("walltime", "" if walltime is None else f"{walltime:g} s"),
+            ("executors", ", ".join(sorted(self._spec.options.executors))),
+        ]
+        return card(repr(self), facts)
 
 
 def adopt(known: Any, revised: Callable[..., Any]) -> bool:

@@ -7,20 +7,19 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final, overload
 
-from nbflow.core.states import State
 from nbflow.errors import NbflowError
 from nbflow.flow.current import current, is_loaded
 from nbflow.flow.kernel import DataFlowKernel
 from nbflow.flow.request import Request
 from nbflow.flow.selection import choose, describe_choice
-from nbflow.journal.reader import Reader, open_run
+from nbflow.journal.reader import open_run
 from nbflow.postmortem.capsule import Capsule, open_capsule
-from nbflow.postmortem.triage import FailureGroup, group_failures
+from nbflow.postmortem.triage import FailureGroup, read_groups
 
 if TYPE_CHECKING:
     from nbflow.postmortem.triage import Reason
 
-__all__ = ["Failures", "Group", "failures", "read_groups"]
+__all__ = ["Failures", "Group", "failures"]
 
 SHOWN_NUMBERS = 8
 
@@ -172,13 +171,6 @@ def failures(run: Path | str | None = None) -> Failures:
     with open_run(run or "last" if kernel is None else kernel.journal.address) as reader:
         name = reader.info().run
         return Failures([Group(found, name, kernel) for found in read_groups(reader)])
-
-
-def read_groups(reader: Reader) -> list[FailureGroup]:
-    """Return the groups of the failures in a journal."""
-    failed = [one for one in reader.tasks(state=State.FAILED) if one.root in (None, one.task)]
-    blocked = [one for state in (State.UPSTREAM_FAILED, State.HELD) for one in reader.tasks(state=state)]
-    return group_failures(failed, reader.last_failures(), blocked)
 
 
 def _cells(place: int, group: Group) -> Iterator[str]:

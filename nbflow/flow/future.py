@@ -21,6 +21,7 @@ from typing import Any, Generic, TypeVar, final
 from nbflow.core.states import State
 from nbflow.core.task import Task
 from nbflow.data.file import File
+from nbflow.flow.cards import card, plain_value
 from nbflow.flow.handle import TaskHandle
 from nbflow.flow.owner import Owner
 
@@ -139,6 +140,14 @@ class KernelFuture(concurrent.futures.Future[T], Generic[T]):
         state = self._task.state.name.lower().replace("_", " ")
         name = self._kernel.app_name(self._task)
         return f"<{type(self).__name__} of {name}, task {self._task.id}: {state}>"
+
+    def _repr_html_(self) -> str:
+        if self._state != FINISHED:
+            return card(repr(self), [])
+        error = self._exception
+        if error is None:
+            return card(repr(self), [("result", plain_value(self._result))])
+        return card(repr(self), [("error", f"{type(error).__name__}: {error}")])
 
     def __reduce__(self) -> Any:
         raise TypeError(

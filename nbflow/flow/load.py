@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -13,10 +14,12 @@ from typing import Any, Self, final
 from nbflow.config.model import Config, Retries, as_executors, as_hold, as_policy, as_sites
 from nbflow.config.wiring import build_executor
 from nbflow.control.places import control_path
+from nbflow.core.states import State
 from nbflow.errors import ConfigError, ControlError, JournalError
 from nbflow.executors.threads import ThreadsExecutor
 from nbflow.flow import current
 from nbflow.flow.admission import Defaults
+from nbflow.flow.cards import card
 from nbflow.flow.cells import follow_cells
 from nbflow.flow.control import Control
 from nbflow.flow.internal import LOCAL
@@ -68,6 +71,14 @@ class Loaded:
         known = f", with {len(past)} results of run {past.runs[0]}" if past else ""
         more = " and before" if len(past.runs) > 1 else ""
         return f"nbflow run {self.run_id}: {self._kernel.describe_executors()}{known}{more}"
+
+    def _repr_html_(self) -> str:
+        known = self._kernel.known_tasks() if self._kernel.is_open else ()
+        counts = Counter(task.state for task in known)
+        tasks = ", ".join(
+            f"{counts[state]:,} {state.name.lower().replace('_', ' ')}" for state in State if counts[state]
+        )
+        return card(repr(self), [("not done", tasks), ("journal", str(self._kernel.journal.address))])
 
 
 def load(

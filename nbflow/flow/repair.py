@@ -19,7 +19,7 @@ from nbflow.core.task import Options, Task
 from nbflow.errors import NotPicklable
 from nbflow.flow.admission import Admission
 from nbflow.flow.cancelling import spawned_by
-from nbflow.flow.describe import describe_value
+from nbflow.flow.describe import describe_arguments, describe_value
 from nbflow.flow.inputs import find_futures
 from nbflow.flow.loop import FlowLoop
 from nbflow.flow.memory import Recipe
@@ -29,6 +29,7 @@ from nbflow.flow.request import Request
 from nbflow.flow.spec import AppSpec, newest
 from nbflow.wire.functions import Function
 from nbflow.wire.messages import Directive, Kind
+from nbflow.wire.secrecy import secret_places
 
 __all__ = ["Repairs"]
 
@@ -204,7 +205,11 @@ class Repairs:
 
     def _reopen(self, task: Task, request: Request, code: AppId | None) -> None:
         event = RetryRequested(
-            task.id, is_anew=code is not None, by=request.by, why=_words(request), code=code
+            task.id,
+            is_anew=code is not None,
+            by=request.by,
+            why=_words(request, task.call.function.fn),
+            code=code,
         )
         if request.args is None and request.kwargs is None:
             self._loop.apply(event)
@@ -235,10 +240,14 @@ class Repairs:
                 self._loop.apply(CancelRequested(task.id))
 
 
-def _words(request: Request) -> str:
+def _words(request: Request, fn: Callable[..., Any]) -> str:
     """Return which tasks were asked for and what was changed: `failed=True, memory='4 GB'`."""
-    changes: dict[str, Any] = {"args": request.args, "kwargs": request.kwargs, **request.options}
-    told = [f"{name}={describe_value(value)}" for name, value in changes.items() if value is not None]
+    changes: dict[str, Any] = {"kwargs": request.kwargs, **request.options}
+    told = []
+    if request.args is not None:
+        shown = list(describe_arguments(request.args, {}, secret_places(fn)).values())
+        told.append(f"args=({', '.join(shown)}{',' if len(shown) == 1 else ''})")
+    told += [f"{name}={describe_value(value)}" for name, value in changes.items() if value is not None]
     if request.fn is not None:
         told.insert(0, f"fn={getattr(request.fn, '__name__', type(request.fn).__name__)}")
     return ", ".join(filter(None, (request.why, *told)))

@@ -19,7 +19,6 @@ from nbflow.journal.follower import Follower
 from nbflow.journal.reader import Reader, open_run
 from nbflow.journal.runs import RunInfo, RunStatus
 from nbflow.journal.table import TaskRecord
-from nbflow.live.causes import Cause, group
 from nbflow.live.esm import read_style
 from nbflow.live.headline import Headline, Tally
 from nbflow.live.model import RunModel
@@ -30,6 +29,7 @@ from nbflow.live.rate import in_words
 from nbflow.live.scene import Scene
 from nbflow.live.source import flush_journal
 from nbflow.live.traceback import fold
+from nbflow.postmortem.triage import FailureGroup, group_failures
 
 __all__ = ["report", "write_report"]
 
@@ -87,7 +87,7 @@ def _page(reader: Reader, info: RunInfo, model: RunModel) -> str:
 
     failed = reader.tasks(state=State.FAILED, limit=MOST_FAILURES)
     blocked = reader.tasks(state=State.UPSTREAM_FAILED, limit=MOST_FAILURES)
-    causes = group(failed, blocked)
+    causes = group_failures(failed, reader.last_failures(), blocked)
     parts = [
         _head(info),
         draw_run(scene, model, headline),
@@ -112,20 +112,21 @@ def _head(info: RunInfo) -> str:
     return f'<h1>Run {escape(info.run)}</h1><p class="muted">{escape(about)}</p>'
 
 
-def _failures(reader: Reader, causes: list[Cause]) -> str:
+def _failures(reader: Reader, causes: list[FailureGroup]) -> str:
     shown = "".join(_cause(reader, cause) for cause in causes[:MOST_CAUSES])
     left = len(causes) - MOST_CAUSES
     return shown + (f'<p class="muted">and {left:,} more causes</p>' if left > 0 else "")
 
 
-def _cause(reader: Reader, cause: Cause) -> str:
+def _cause(reader: Reader, cause: FailureGroup) -> str:
     first = cause.tasks[0]
     tries = [one.detail.traceback for one in reader.attempts(first.task) if one.detail.traceback]
     waits = f", {cause.blocked:,} more wait for them" if cause.blocked else ""
     count = f"{len(cause.tasks):,} {'task' if len(cause.tasks) == 1 else 'tasks'}{waits}; the first is task "
     return (
-        f'<section class="cause"><h3>{escape(cause.app)} · {escape(cause.error or "failed")}</h3>'
+        f'<section class="cause"><h3>{escape(first.app)} · {escape(cause.error or "failed")}</h3>'
         f"<p>{escape(cause.message)}</p>"
+        f'<p class="muted">{escape(cause.reason)}, at {escape(cause.place)}</p>'
         f'<p class="muted">{count}{first.task}: {escape(first.call)}</p>'
         f"{_traceback(tries[-1]) if tries else ''}{_outputs(reader, first.task)}</section>"
     )

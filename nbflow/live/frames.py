@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+from nbflow.core.states import State
 from nbflow.live.model import RunModel
 from nbflow.live.scene import Scene, Update
 
-__all__ = ["Frame", "encode"]
+__all__ = ["Frame", "encode", "encode_past"]
 
 Frame = tuple[dict[str, Any], list[bytes]]
 """A message and its buffers."""
@@ -32,6 +33,7 @@ def encode(update: Update, scene: Scene, model: RunModel) -> Frame:
         "is_folded": scene.is_folded,
         "apps": {mark.app: model.app_name(mark.app) for mark in update.marks},
         "calls": [model.calls[mark.task] for mark in update.marks],
+        "called_in": [model.origins[model.origin_of[mark.task]] for mark in update.marks],
         "cards": {mark: list(counts) for mark, counts in scene.card_counts(marks).items()},
     }
     if arrangement is not None:
@@ -43,12 +45,40 @@ def encode(update: Update, scene: Scene, model: RunModel) -> Frame:
         _pairs("i", [(mark.task, mark.app) for mark in update.marks]),
         _pairs("i", update.edges),
         b"" if arrangement is None else _pairs("f", list(zip(arrangement.x, arrangement.y, strict=True))),
+        *_standing(marks, tasks, model),
+    ]
+    return content, buffers
+
+
+def encode_past(past: RunModel, scene: Scene) -> Frame:
+    """Write how each mark stood in the past, as a message like those of `encode`: nothing moves by it."""
+    count, known = len(scene.marks), len(past.state_of)
+    tasks = [mark.task if mark.task < known else 0 for mark in scene.marks]
+    by_app = past.by_app if scene.tasks is None else past.count_by_app(scene.tasks)
+    nobody = [0] * len(State)
+    content = {
+        "first": count,
+        "is_new": False,
+        "is_folded": scene.is_folded,
+        "apps": {},
+        "calls": [],
+        "called_in": [],
+        "cards": {
+            number: list(by_app.get(mark.app, nobody))
+            for number, mark in enumerate(scene.marks)
+            if mark.task == 0
+        },
+    }
+    return content, [b"", b"", b"", *_standing(range(count), tasks, past)]
+
+
+def _standing(marks: Iterable[int], tasks: Iterable[int], model: RunModel) -> list[bytes]:
+    return [
         array("i", marks).tobytes(),
         bytes(model.state_of[task] for task in tasks),
         array("d", [model.started[task] for task in tasks]).tobytes(),
         array("f", [model.seconds[task] for task in tasks]).tobytes(),
     ]
-    return content, buffers
 
 
 def _pairs(code: str, pairs: Sequence[tuple[float, float]]) -> bytes:

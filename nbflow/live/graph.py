@@ -9,16 +9,18 @@ from typing import Any, final
 import traitlets
 
 from nbflow.journal.reader import Reader
+from nbflow.live.critical import critical_path
 from nbflow.live.deeds import do, told
 from nbflow.live.esm import join_modules
 from nbflow.live.feed import Feed, Tick
-from nbflow.live.frames import encode
-from nbflow.live.headline import Headline
+from nbflow.live.frames import Frame, encode, encode_past
+from nbflow.live.headline import Headline, Tally
 from nbflow.live.panes import CHARTS, STILL_WIDTH, TABS, Panes
+from nbflow.live.past import Past
 from nbflow.live.picture import draw_progress, draw_run
 from nbflow.live.scene import Scene, Update
 from nbflow.live.source import Run
-from nbflow.live.story import tell_app, tell_task
+from nbflow.live.story import tell_app, tell_path, tell_task
 from nbflow.live.widgets import LiveWidget
 
 __all__ = ["GraphView"]
@@ -39,6 +41,7 @@ class GraphView(LiveWidget):
         self._run = run
         self._panes = Panes(feed.model, run.result_of)
         self._scene: Scene | None = None
+        self._past: Past | None = None
         self._browsers = 0
         self._was_asked = False
         self._seq = 0
@@ -58,7 +61,7 @@ class GraphView(LiveWidget):
         if scene is None:
             scene = self._scene = Scene(tick.model, self.wanted())
         update = scene.follow(tick.changes)
-        if update or headline != self.headline:
+        if self._past is None and (update or headline != self.headline):
             # Until the browser is heard of, it may have missed what was sent before: begin anew each time.
             self._send_frame(update if self._was_asked else scene.whole(), headline)
 
@@ -71,16 +74,37 @@ class GraphView(LiveWidget):
             return draw_progress(self.headline) + chart
         return draw_run(self._scene, self.feed.model, self.headline)
 
+    def look_back(self, seconds: float | None) -> None:
+        """Show the run as it stood so many seconds after its start; with None as it stands now."""
+        self.feed.ask(lambda _: self._look_back(seconds))
+
+    def critical_path(self) -> list[int]:
+        """Return the numbers of the tasks that made the run as long as it was, first task first."""
+        return critical_path(self.feed.model, self.wanted())
+
+    def _look_back(self, seconds: float | None) -> None:
+        if seconds is None or self._scene is None:
+            self._past = None
+            self._send_whole()
+            return
+        if self._past is None:
+            self._past = Past(self._run.address)
+        past = self._past
+        moment = min(past.began + max(0.0, seconds), past.ended)
+        model = past.at(moment)
+        headline = Tally().sum_up(model, now=moment, tasks=self._scene.tasks, is_over=moment == past.ended)
+        told = {"seconds": moment - past.began, "of": past.ended - past.began}
+        self._send_scene(encode_past(model, self._scene), headline, now=moment, past=told)
+
     def _send_frame(self, update: Update, headline: Headline) -> None:
-        content: dict[str, Any] = {
-            "kind": "frame",
-            "seq": self._seq,
-            "now": time.time(),
-            "head": headline.to_message(),
-        }
-        buffers: list[bytes] = []
-        if update and self._scene is not None:
-            content["scene"], buffers = encode(update, self._scene, self.feed.model)
+        frame = encode(update, self._scene, self.feed.model) if update and self._scene is not None else None
+        self._send_scene(frame, headline, now=time.time())
+
+    def _send_scene(self, frame: Frame | None, headline: Headline, **told: Any) -> None:
+        scene, buffers = frame or (None, [])
+        content = {"kind": "frame", "seq": self._seq, "head": headline.to_message(), **told}
+        if scene is not None:
+            content["scene"] = scene
         self._seq += 1
         self.send(content, buffers)
 
@@ -105,25 +129,36 @@ class GraphView(LiveWidget):
         match content:
             case {"kind": "open"}:
                 self._was_asked = True
+                self._past = None
                 self._send_whole()
             case {"kind": "close"} if self._browsers <= 0:
                 self.feed.detach(self)
                 if scene is not None:
                     scene.forget()
-            case {"kind": "story", "task": int(task)}:
-                self.send(tell_task(reader, model, task))
-            case {"kind": "card", "app": int(app)} if scene is not None:
-                self.send(tell_app(model, scene, app))
             case {"kind": "toggle", "app": int(app)} if scene is not None:
                 scene.toggle(app)
                 self._send_whole()
                 self.send(tell_app(model, scene, app))
+            case {"kind": "past", "seconds": seconds}:
+                self._look_back(seconds)
             case {"kind": "pane"}:
                 self._panes.ask(content)
                 self._send_pane(reader)
             case _:
-                for answer in do(self._run, reader, content):
+                for answer in self._answers(reader, content):
                     self.send(answer)
+
+    def _answers(self, reader: Reader, content: dict[str, Any]) -> list[dict[str, Any]]:
+        """Tell what is asked about, or do what is asked for."""
+        scene, model = self._scene, self.feed.model
+        match content:
+            case {"kind": "story", "task": int(task)}:
+                return [tell_task(reader, model, task)]
+            case {"kind": "card", "app": int(app)} if scene is not None:
+                return [tell_app(model, scene, app)]
+            case {"kind": "critical"}:
+                return [tell_path(model, self.critical_path())]
+        return do(self._run, reader, content)
 
     def _send_pane(self, reader: Reader) -> None:
         pane = self._panes.tell(reader, self.wanted(), time.time())

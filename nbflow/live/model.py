@@ -69,6 +69,9 @@ class RunModel:
         self.app_of = array("l", [0])
         self.started = array("d", [0.0])
         self.seconds = array("d", [0.0])
+        self.since = array("d", [0.0])
+        self.origins: list[str] = [""]
+        self.origin_of = array("l", [0])
         self.by_app: dict[int, list[int]] = {}
         self.edges: list[EdgeRow] = []
         self.spans = Spans()
@@ -76,6 +79,7 @@ class RunModel:
         self.latest = 0.0
         self._first_called: dict[tuple[str, str], int] = {}
         self._shown_as: dict[int, int] = {}
+        self._origin_numbers = {"": 0}
         self._new_tasks: list[int] = []
         self._new_edges = 0
         self._touched: set[int] = set()
@@ -103,7 +107,7 @@ class RunModel:
         self.latest = max(self.latest, rows[-1].time)
         app_of, state_of, calls, by_app = self.app_of, self.state_of, self.calls, self.by_app
         shown_as = self._shown_as
-        for task, _, time, defined, _, call, state, spawner, _ in rows:
+        for task, _, time, defined, _, call, state, spawner, origin in rows:
             if app_of[task]:
                 continue
             if state == State.QUEUED:
@@ -111,6 +115,7 @@ class RunModel:
             app_of[task] = app = shown_as.get(defined, defined)
             state_of[task] = state
             calls[task] = call[:MAX_CALL_LENGTH]
+            self.origin_of[task] = self._number_of(origin or "")
             if app not in by_app:
                 by_app[app] = [0] * len(State)
             by_app[app][state] += 1
@@ -147,6 +152,7 @@ class RunModel:
                 counts[before] -= 1
                 counts[state] += 1
                 state_of[task] = state
+                self.since[task] = time
             touched.add(task)
         self.latest = max(self.latest, time)
 
@@ -182,10 +188,16 @@ class RunModel:
         """Give the name of an app."""
         return self.app_names.get(app, f"app {app}")
 
+    def _number_of(self, origin: str) -> int:
+        number = self._origin_numbers.setdefault(origin, len(self.origins))
+        if number == len(self.origins):
+            self.origins.append(origin)
+        return number
+
     def _make_room(self, task: int) -> None:
         missing = task + 1 - len(self.state_of)
         if missing > 0:
             self.state_of.extend(bytes(missing))
             self.calls.extend([""] * missing)
-            for column in (self.app_of, self.started, self.seconds):
+            for column in (self.app_of, self.started, self.seconds, self.since, self.origin_of):
                 column.extend([0] * missing)

@@ -11,7 +11,6 @@ from dataclasses import asdict
 from typing import Any, Final, final
 
 from nbflow.journal.reader import Reader
-from nbflow.live.causes import group
 from nbflow.live.charts.progress import AppProgress, draw_apps
 from nbflow.live.charts.resources import Resources
 from nbflow.live.charts.scatter import draw_points
@@ -21,6 +20,7 @@ from nbflow.live.headline import Headline
 from nbflow.live.model import RunModel, Summary
 from nbflow.live.rate import Rate
 from nbflow.live.results import NOTHING, parameters_of, tabulate
+from nbflow.postmortem.triage import FailureGroup, group_failures
 
 __all__ = ["CHARTS", "STILL_WIDTH", "TABS", "Panes"]
 
@@ -31,6 +31,7 @@ PERIOD_SECONDS = 1.0
 REST_PER_WORK = 20.0
 LONGEST_REST_SECONDS = 10.0
 MOST_FAILURES = 2_000
+LISTED_CALLS = 5
 LEAST_WIDTH = 320.0
 STILL_WIDTH = 900.0
 """Pixels where no browser has told how many it has."""
@@ -167,4 +168,11 @@ def _failures(reader: Reader, wanted: Collection[int] | None) -> Message:
         ]
         for state in ("failed", "upstream_failed")
     )
-    return {"groups": [cause.to_message() for cause in group(reversed(failed), blocked)]}
+    groups = group_failures(reversed(failed), reader.last_failures(), blocked)
+    return {"groups": [_told(group) for group in groups]}
+
+
+def _told(group: FailureGroup) -> Message:
+    """Write a group for the browser: the calls of its first tasks only, the numbers of all."""
+    calls = [one.call for one in group.tasks[:LISTED_CALLS]]
+    return group.to_values() | {"app": group.tasks[0].app, "calls": calls}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from nbflow.core.states import State
@@ -13,7 +14,7 @@ from nbflow.live.model import RunModel
 from nbflow.live.scene import Scene
 from nbflow.live.traceback import fold, line_in
 
-__all__ = ["tell_app", "tell_draft", "tell_task"]
+__all__ = ["tell_app", "tell_draft", "tell_path", "tell_task"]
 
 LISTED_TASKS = 50
 FAILURES = frozenset(("TryFailed", "StagingFailed", "DepFailed", "Undone"))
@@ -91,6 +92,15 @@ def tell_app(model: RunModel, scene: Scene, app: int) -> dict[str, Any]:
         "tasks": [
             {"task": task, "state": model.state_of[task], "call": model.calls[task]} for task in listed
         ],
+    }
+
+
+def tell_path(model: RunModel, path: Sequence[int]) -> dict[str, Any]:
+    """Tell of the critical path: its tasks, each with its app, and the seconds that they ran."""
+    return {
+        "kind": "critical",
+        "tasks": [[task, model.app_of[task]] for task in path],
+        "seconds": sum(model.seconds[task] for task in path),
     }
 
 

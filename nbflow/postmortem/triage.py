@@ -10,13 +10,16 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
-from nbflow.core.states import Cause
+from nbflow.core.states import Cause, State
 from nbflow.journal.rows import Detail
 from nbflow.journal.table import TaskRecord
 
-__all__ = ["FailureGroup", "Reason", "group_failures", "innermost_frame", "reason_of"]
+if TYPE_CHECKING:
+    from nbflow.journal.reader import Reader
+
+__all__ = ["FailureGroup", "Reason", "group_failures", "innermost_frame", "read_groups", "reason_of"]
 
 
 @final
@@ -138,6 +141,13 @@ def group_failures(
         for (reason, error, place), tasks in groups.items()
     ]
     return sorted(found, key=lambda group: -(len(group.tasks) + group.blocked))
+
+
+def read_groups(reader: Reader) -> list[FailureGroup]:
+    """Return the groups of the failures in a journal."""
+    failed = [one for one in reader.tasks(state=State.FAILED) if one.root in (None, one.task)]
+    blocked = [one for state in (State.UPSTREAM_FAILED, State.HELD) for one in reader.tasks(state=state)]
+    return group_failures(failed, reader.last_failures(), blocked)
 
 
 def reason_of(detail: Detail) -> Reason:

@@ -15,6 +15,7 @@ from .jupyterlab import Lab, Notebook, open_lab
 
 FOLDER = Path(__file__).parent.parent.parent / "tutorials"
 TUTORIAL, SECOND = FOLDER / "01-first-flow.ipynb", FOLDER / "02-your-cluster.ipynb"
+FOURTH = FOLDER / "04-see-it.ipynb"
 PLACES = {cell["id"]: place for place, cell in enumerate(nbformat.read(TUTORIAL, 4).cells)}
 ANSWER = re.compile(r"9\d\.\d% of 449 digits read right")
 ALL, BRANCH = 34, 8
@@ -132,3 +133,56 @@ def test_the_second_tutorial_goes_from_here_to_jobs_by_one_line(
     picture.scroll_into_view_if_needed()
     page.screenshot(path=pictures / "cluster-answer.png")
     second.run(cells["clear"])
+
+
+@pytest.fixture
+def fourth(lab: Lab, page: Page) -> Iterator[Notebook]:
+    shutil.copy(FOURTH, lab.folder / "fourth.ipynb")
+    open_lab(page, lab, "fourth.ipynb")
+    yield Notebook(page)
+    lab.end_kernels()
+
+
+def test_the_fourth_tutorial_shows_what_two_thousand_tasks_do(
+    fourth: Notebook, lab: Lab, page: Page, pictures: Path
+) -> None:
+    cells = {cell["id"]: place for place, cell in enumerate(nbformat.read(FOURTH, 4).cells)}
+    for name in ("start", "apps", "submit"):
+        fourth.run(cells[name])
+    graph = Graph(fourth.start(cells["watch"]))
+    graph.wait_for("total", 2_107)
+    graph.wait_for("marks", 3)
+    graph.root.scroll_into_view_if_needed()
+    page.screenshot(path=pictures / "see-running.png")
+    graph.root.get_by_role("tab", name="Resources").click()
+    page.wait_for_timeout(1_200)
+    page.screenshot(path=pictures / "see-resources.png")
+    while is_busy(page, cells["watch"]):
+        time.sleep(0.2)
+    broken = graph.number("failed")
+    assert 10 < broken < 60
+    graph.root.get_by_role("tab", name="Failures").click()
+    expect(graph.root.locator(".nbflow-failure")).to_have_count(1)
+    expect(graph.root.locator(".nbflow-failure")).to_contain_text("needs samples of at least 2 classes")
+    page.screenshot(path=pictures / "see-failures.png")
+
+    expect(fourth.run(cells["failures"])).to_contain_text("learn")
+    table = fourth.run(cells["results"])
+    for _ in range(2):
+        table.get_by_role("button", name="seed").click()
+    expect(table.locator("tbody tr")).to_have_count(450)
+    table.scroll_into_view_if_needed()
+    page.screenshot(path=pictures / "see-results.png")
+    expect(fourth.run(cells["timeline"]).locator(".nbflow-sheet-pane svg")).to_contain_text("processes/1")
+    page.screenshot(path=pictures / "see-timeline.png")
+    expect(fourth.run(cells["path"])).to_contain_text("[")
+    again = fourth.run(cells["repair"]).locator(".jp-OutputArea-output").inner_text()
+    assert int(again) > broken  # the failed ones, and what waits for them
+    answer = fourth.run(cells["answer"])
+    expect(answer).to_contain_text(re.compile(r"256 tumours seen: 9\d% right"))
+    graph.wait_for("done", 2_107)
+    expect(fourth.run(cells["plot"]).locator("img")).to_be_visible()
+    page.screenshot(path=pictures / "see-answer.png")
+    fourth.run(cells["report"])
+    assert (lab.folder / "work" / "see-it.html").stat().st_size < 2_000_000
+    fourth.run(cells["clear"])

@@ -148,3 +148,40 @@ def test_the_view_has_a_text_and_a_picture_too(run: SampleRun, browser: Browser)
     assert "&lt;b&gt;train" in bundle["text/html"]
     assert "<b>train" not in bundle["text/html"]
     assert bundle["application/vnd.jupyter.widget-view+json"]["model_id"] == browser.view.model_id
+
+
+def test_a_person_goes_back_in_time_and_the_present_waits(run: SampleRun, browser: Browser) -> None:
+    first, second = run.submit("f", at=100.0), run.submit("f", at=101.0)
+    run.start(first, at=102.0)
+    run.finish(first, at=104.0)
+    run.publish()
+    browser.send(kind="open")
+    (frame,) = browser.send(kind="past", seconds=2.5)
+    assert frame["past"] == {"seconds": 2.5, "of": 4.0}
+    assert not frame["scene"]["is_new"]
+    assert frame["head"]["counts"][State.RUNNING] == 1
+    states = browser.got[-1][1][4]
+    assert list(states) == [State.RUNNING, State.QUEUED]
+    assert list(browser.send(kind="past", seconds=0.5) and browser.got[-1][1][4]) == [State.QUEUED, State.NEW]
+
+    run.start(second)
+    run.publish()
+    sent = len(browser.frames)
+    browser.view.feed.refresh(browser.view)
+    assert len(browser.frames) == sent
+    now = browser.send(kind="past", seconds=None)[0]
+    assert "past" not in now
+    assert now["head"]["counts"][State.RUNNING] == 1
+
+
+def test_the_critical_path_is_told(run: SampleRun, browser: Browser) -> None:
+    first = run.submit("f")
+    second = run.submit("g", [first])
+    for task in (first, second):
+        run.start(task)
+        run.finish(task, seconds=0.5)
+    run.publish()
+    browser.send(kind="open")
+    (told,) = (one for one in browser.send(kind="critical") if one["kind"] == "critical")
+    assert told == {"kind": "critical", "tasks": [[first, 1], [second, 2]], "seconds": 1.0}
+    assert browser.view.critical_path() == [first, second]

@@ -120,17 +120,21 @@ def test_a_pane_is_told_only_while_it_is_looked_at_and_at_most_once_a_second(
     assert panes.is_due(211.0)
 
 
-def test_failures_are_grouped_by_cause_but_for_numbers(run: SampleRun, reader: Reader) -> None:
+def test_failures_are_grouped_as_nf_failures_groups_them(run: SampleRun, reader: Reader) -> None:
     tasks = [run.submit("fit") for _ in range(4)]
     for number, task in enumerate(tasks[:3]):
         run.fail(task, message=f"ValueError: row {number} of 'file{number}.csv'")
-    run.fail(tasks[3], message="ValueError: no rows")
+    lost = Detail(error="WorkerLost", message="the node is gone", cause="lost")
+    run.happen(tasks[3], "TryFailed", State.FAILED, lost)
     run.block(run.submit("score", [tasks[0]]), root=tasks[0])
     panes = Panes(model_of(run))
     panes.ask({"name": "failures"})
     groups = (panes.tell(reader, None, 0.0) or {})["groups"]
     assert [(group["tasks"], group["blocked"]) for group in groups] == [([1, 2, 3], 1), ([4], 0)]
     assert groups[0]["message"] == "ValueError: row 0 of 'file0.csv'"
+    assert [group["reason"] for group in groups] == ["user error", "lost node"]
+    assert groups[0]["place"].startswith("fit in model.py")
+    assert groups[0]["calls"] == ["fit(1)", "fit(2)", "fit(3)"]
 
 
 def test_results_have_columns_for_parameters_and_parts_of_results(run: SampleRun, reader: Reader) -> None:

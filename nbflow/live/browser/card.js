@@ -76,6 +76,7 @@ function paintBadge({ context, theme, failed }, count, right, middle) {
 }
 
 function paintBar({ context, theme, store }, counts, total, box) {
+  const strength = context.globalAlpha;
   context.save();
   context.beginPath();
   context.roundRect(box.left, box.top, box.width, box.height, box.height / 2);
@@ -87,7 +88,7 @@ function paintBar({ context, theme, store }, counts, total, box) {
   for (const state of store.order.filter(one => one !== waiting)) {
     const width = (box.width * counts[state]) / Math.max(1, total);
     context.fillStyle = theme.states[state];
-    context.globalAlpha = store.looks[state].is_solid ? 1 : 0.35;
+    context.globalAlpha = strength * (store.looks[state].is_solid ? 1 : 0.35);
     context.fillRect(left, box.top, width, box.height);
     left += width;
   }

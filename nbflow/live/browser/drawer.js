@@ -43,7 +43,7 @@ export class Drawer {
     const { store } = this.view;
     const mark = this.subject && store.markOf(this.subject);
     const isKnown = mark !== null && mark !== undefined;
-    if (isKnown && !this.details.editor && store.changedIn[mark] !== this.subject.seenIn) {
+    if (isKnown && !store.past && !this.details.editor && store.changedIn[mark] !== this.subject.seenIn) {
       this.ask(this.subject);
     }
   }

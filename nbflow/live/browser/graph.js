@@ -2,15 +2,17 @@
 
 import { Camera } from './camera.js';
 import { button, element } from './dom.js';
+import { Finder } from './finder.js';
 import { Hands } from './hands.js';
 import { Painter } from './painter.js';
+import { Scrubber } from './scrubber.js';
 import { readTheme, wantsStillness, watchTheme } from './theme.js';
 import { Tooltip } from './tooltip.js';
 
 const REST_MILLISECONDS = 140;
 const MOST_GLIDERS = 3000;
 const APPROACH = 0.22;
-const LABEL = 'Task graph. Arrow keys go along edges, Enter opens, F finds failures.';
+const LABEL = 'Task graph. Arrow keys go along edges, Enter opens, F finds failures, / searches.';
 
 export class Graph {
   /** `view` has `store`, `drawer`, `root`, `say(text)`, `open(mark)` and `back()`. */
@@ -31,7 +33,10 @@ export class Graph {
       button('nbflow-tool', '+', 'Zoom in (+)', () => this.zoom(1.3)),
       button('nbflow-tool', '⤢', 'Fit the whole graph (0)', () => this.fit())
     );
-    this.root = element('div', 'nbflow-pane', this.canvas, tools, this.tooltip.root);
+    this.finder = new Finder(this);
+    this.scrubber = new Scrubber(view);
+    tools.append(this.finder.pathButton, this.scrubber.opener);
+    this.root = element('div', 'nbflow-pane', this.canvas, this.finder.root, tools, this.scrubber.root, this.tooltip.root);
     this.frame = 0;
     this.lastMove = 0;
     this.frames = 0;
@@ -68,6 +73,8 @@ export class Graph {
       this.painter.selected = (subject && this.store.markOf(subject)) ?? -1;
       this.tooltip.hide();
     }
+    this.finder.update(isNew);
+    this.scrubber.update();
     this.repaint();
   }
 
@@ -174,6 +181,7 @@ export class Graph {
   /** Ends the graph with its view. */
   close() {
     this.ends.forEach(end => end());
+    this.scrubber.close();
     cancelAnimationFrame(this.frame);
   }
 }

@@ -77,6 +77,7 @@ export class Hands {
       '-': () => view.zoom(1 / KEY_ZOOM),
       0: () => view.fit(),
       f: () => view.nextIn(view.painter.failed),
+      '/': () => view.finder.focus(),
       Enter: () => this.enter(),
       Escape: () => view.back(),
       ArrowLeft: () => view.select(this.along('parents')),

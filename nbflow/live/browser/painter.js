@@ -8,6 +8,7 @@ export const RADIUS = 7.5;
 export const SMALL = 3.4; // pixels: below, marks are squares without signs
 const SIGN_RADIUS = 4.2; // pixels: from here on, marks carry the sign of their state
 const MOST_SPINNERS = 250;
+const FADED = 0.16;
 const FULL_TURN = 2 * Math.PI;
 
 export class Painter {
@@ -21,6 +22,8 @@ export class Painter {
     this.theme = null;
     this.hovered = -1;
     this.selected = -1;
+    this.isFaded = null; // tells which marks a search leaves in the background
+    this.path = []; // the marks of the critical path, where it is shown
     this.signs = store.looks.map(look => new Path2D(look.glyph));
     this.running = store.looks.findIndex(look => look.word === 'running');
     this.failed = store.looks.findIndex(look => look.word === 'failed');
@@ -35,6 +38,7 @@ export class Painter {
     paintWeb(this, isMoving);
     this.captions.paint(this);
     this.paintNeighbours();
+    this.paintPath();
     const buckets = this.visibleByState();
     let spins = false;
     for (let state = 0; state < buckets.length; state++) {
@@ -44,7 +48,9 @@ export class Painter {
       }
     }
     for (const [mark, counts] of store.cards) {
+      context.globalAlpha = this.isFaded?.(mark) ? FADED : 1;
       paintCard(this, mark, counts);
+      context.globalAlpha = 1;
     }
     this.paintRing(this.hovered, 1.5);
     this.paintRing(this.selected, 2.5);
@@ -63,6 +69,7 @@ export class Painter {
   visibleByState() {
     const { store, camera } = this;
     const buckets = store.looks.map(() => []);
+    const faded = store.looks.map(() => []);
     const edge = RADIUS * camera.scale + 4;
     for (let mark = 0; mark < store.count; mark++) {
       if (!store.task[mark]) {
@@ -71,9 +78,10 @@ export class Painter {
       const x = this.x(mark);
       const y = this.y(mark);
       if (x > -edge && x < camera.width + edge && y > -edge && y < camera.height + edge) {
-        buckets[store.state[mark]].push(mark);
+        (this.isFaded?.(mark) ? faded : buckets)[store.state[mark]].push(mark);
       }
     }
+    faded.forEach((marks, state) => this.paintFaded(marks, state));
     return buckets;
   }
 
@@ -104,6 +112,26 @@ export class Painter {
     if (radius >= SIGN_RADIUS && look.glyph) {
       this.paintSigns(marks, state, radius);
     }
+  }
+
+  /** Marks that a person did not search for are shades of themselves. */
+  paintFaded(marks, state) {
+    const { context, theme, camera } = this;
+    const side = Math.max(1.4, RADIUS * camera.scale * 1.5);
+    context.fillStyle = theme.states[state];
+    context.globalAlpha = FADED;
+    marks.forEach(mark => context.fillRect(this.x(mark) - side / 2, this.y(mark) - side / 2, side, side));
+    context.globalAlpha = 1;
+  }
+
+  /** Draws the critical path as one line over the edges. */
+  paintPath() {
+    const { context, theme, path } = this;
+    context.strokeStyle = theme.accent;
+    context.lineWidth = 3;
+    context.beginPath();
+    path.slice(1).forEach((mark, place) => this.edge(context, path[place], mark, true));
+    context.stroke();
   }
 
   /** A failed task is a square among discs: seen without seeing red. */

@@ -13,9 +13,11 @@ export class Store {
     this.order = order;
     this.listeners = new Set();
     this.head = null;
+    this.past = null;
     this.seq = -1;
     this.isLost = false; // the kernel is gone
     this.clockSkew = 0;
+    this.frozen = 0;
     this.clear();
   }
 
@@ -34,6 +36,7 @@ export class Store {
     this.edges = new Int32Array(512);
     this.apps = new Map();
     this.calls = [];
+    this.origins = []; // the cell or line that called each mark's task
     this.cards = new Map();
     this.blocks = [];
     this.bounds = null;
@@ -52,7 +55,9 @@ export class Store {
       return false;
     }
     this.head = content.head;
+    this.past = content.past ?? null; // a moment that a person went back to: { seconds, of }
     this.clockSkew = content.now - Date.now() / 1000;
+    this.frozen = content.now;
     if (scene) {
       if (scene.is_new) {
         this.clear();
@@ -71,6 +76,7 @@ export class Store {
       this.apps.set(Number(app), name);
     }
     this.append(new Int32Array(marks), scene.calls);
+    this.origins.push(...scene.called_in);
     this.appendEdges(new Int32Array(edges));
     const columns = [new Uint8Array(states), new Float64Array(started), new Float32Array(seconds)];
     this.change(seq, new Int32Array(changed), ...columns);
@@ -152,9 +158,9 @@ export class Store {
     return part < 1;
   }
 
-  /** Now, by the kernel's clock, in seconds. */
+  /** Now, by the kernel's clock, in seconds; in the past it stands still. */
   now() {
-    return Date.now() / 1000 + this.clockSkew;
+    return this.past ? this.frozen : Date.now() / 1000 + this.clockSkew;
   }
 
   /** The seconds that a mark's task has run, or null when it has not. */

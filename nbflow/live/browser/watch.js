@@ -58,7 +58,8 @@ class WatchView {
         failed: store.head.failed,
         total: store.head.total,
         marks: store.count,
-        folded: store.isFolded
+        folded: store.isFolded,
+        past: store.past ? store.past.seconds.toFixed(3) : ''
       });
     }
     this.graph.update(isNew);
@@ -123,6 +124,8 @@ class WatchView {
       this.say(content.text, content.is_error);
     } else if (content.kind === 'pane') {
       this.sheet.show(content);
+    } else if (content.kind === 'critical') {
+      this.graph.finder.showPath(content);
     } else {
       this.drawer.answer(content);
     }

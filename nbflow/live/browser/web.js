@@ -17,7 +17,7 @@ export function paintWeb(painter, isMoving) {
     strokeEdges(painter, context);
     return;
   }
-  const key = [store.moves, store.edgeCount, store.head?.counts.join(), painter.theme.line, canvas.width].join('/');
+  const key = [store.moves, store.edgeCount, store.head?.counts.join(), painter.theme.line, canvas.width, !painter.isFaded].join('/');
   const isSame = web.at && web.at.scale === camera.scale && web.at.x === camera.x && web.at.y === camera.y;
   if (!web.at || (!isMoving && !(isSame && web.key === key))) {
     web.bitmap.width = canvas.width;
@@ -48,7 +48,8 @@ function strokeEdges(painter, context) {
   );
   context.strokeStyle = theme.line;
   context.lineWidth = Math.min(1.4, Math.max(0.7, camera.scale));
-  context.globalAlpha = store.edgeCount > MANY ? 0.1 : store.edgeCount > 500 ? 0.4 : store.edgeCount > 60 ? 0.5 : 0.9;
+  const strength = store.edgeCount > MANY ? 0.1 : store.edgeCount > 500 ? 0.4 : store.edgeCount > 60 ? 0.5 : 0.9;
+  context.globalAlpha = strength * (painter.isFaded ? 0.4 : 1);
   context.beginPath();
   for (let i = 0; i < 2 * store.edgeCount; i += 2) {
     const [parent, child] = [store.edges[i], store.edges[i + 1]];
