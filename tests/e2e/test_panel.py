@@ -42,7 +42,8 @@ class Queue:
     def scale(self, blocks): ...
     def blocks(self):
         node = NodeView("nb1", "nb1", (SlotView("nb1/0", (7,)), SlotView("nb1/1", ())))
-        return [BlockView("b1", "17", "pending", "Priority <b>", ()), BlockView("b2", "18", "active", "", (node,))]
+        waiting = BlockView("b1", "17", "pending", "Priority <b>", ())
+        return [waiting, BlockView("b2", "18", "active", "", (node,))]
 
 nf.load(Queue())
 """
