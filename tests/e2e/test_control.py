@@ -139,6 +139,7 @@ def test_who_stops_watching_leaves_the_run_alone(script: subprocess.Popen[str], 
         watch.send_signal(signal.SIGINT)
         assert watch.wait(60) == 130
     assert script.poll() is None
+    eventually(lambda: states()[2] == "upstream_failed")
     assert answer("cancel", "last") == {"cancelled": 1}
 
 
