@@ -153,6 +153,21 @@ async def test_A2_a_cookie_alone_changes_nothing(
         assert (await status(jp_fetch, COMMAND, method=method, body=body))[0] == 405
 
 
+async def test_A2_a_page_of_ours_may(
+    sample: Journal, login_cookie: str, http_server_client: Any, jp_base_url: str
+) -> None:
+    """The control: what the tests above lack is all that they lack."""
+    xsrf = "0123456789abcdef" * 2
+    url = url_path_join(jp_base_url, COMMAND)
+    headers = {"Content-Type": "application/json", "Cookie": f"{login_cookie}; _xsrf={xsrf}"}
+    given: dict[str, Any] = {"method": "POST", "body": b"{}"}
+    code, body = await status(http_server_client.fetch, url, headers=headers | {"X-XSRFToken": xsrf}, **given)
+    assert (code, b"does not live" in body) == (409, True)
+    for wrong in ({}, {"X-XSRFToken": xsrf[::-1]}, {"X-XSRFToken": xsrf, "Host": "elsewhere.example"}):
+        code, _ = await status(http_server_client.fetch, url, headers=headers | wrong, **given)
+        assert code == 403, wrong
+
+
 async def test_A2_a_socket_from_elsewhere_is_refused(
     sample: Journal, login_cookie: str, jp_http_port: int, jp_base_url: str
 ) -> None:
