@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import CancelledError
 from concurrent.futures._base import CANCELLED_AND_NOTIFIED, FINISHED, PENDING
+from traceback import TracebackException
 from typing import Any, Generic, TypeVar, final
 
 from nbflow.core.states import State
@@ -147,7 +148,9 @@ class KernelFuture(concurrent.futures.Future[T], Generic[T]):
         error = self._exception
         if error is None:
             return card(repr(self), [("result", plain_value(self._result))])
-        return card(repr(self), [("error", f"{type(error).__name__}: {error}")])
+        return card(
+            repr(self), [("error", f"{type(error).__name__}: {TracebackException(type(error), error, None)}")]
+        )
 
     def __reduce__(self) -> Any:
         raise TypeError(

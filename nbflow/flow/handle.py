@@ -118,7 +118,8 @@ class TaskHandle:
         `fn` replaces the function for this task alone; without it the newest definition of the app is used.
         `options` such as memory='8 GB', walltime=60 or sites='here' are changed for this task alone. The
         futures you hold become pending again and then resolve. Raises NbflowError when the task has not
-        failed, ConfigError or InvalidResources for options that cannot be.
+        failed, ConfigError or InvalidResources for options that cannot be, AppTypeError for arguments that
+        the function does not take.
         """
         if self._task.state not in REOPENABLE:
             raise NbflowError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Collection, Iterable
 from typing import Any, final
 
@@ -11,9 +10,8 @@ from nbflow.core.events import Paused, Resumed, Submitted
 from nbflow.core.ids import AppId, ExecutorId, TaskId, TryId
 from nbflow.core.states import State
 from nbflow.core.task import Task
-from nbflow.errors import NbflowError
 from nbflow.flow.loop import FlowLoop
-from nbflow.flow.spec import AppSpec, defined_names
+from nbflow.flow.spec import AppSpec, check_name
 
 __all__ = ["Pauses"]
 
@@ -40,12 +38,12 @@ class Pauses:
         Returns how many tasks that could have left are kept back by it. Raises NbflowError for an app that
         nobody has defined.
         """
-        self._check(app)
+        check_name(app, self._specs)
         return self._loop.ask(lambda: self._say(app, tasks, is_paused=True))
 
     def resume(self, *, app: str | None = None, tasks: Collection[Task] | None = None) -> int:
         """Let leave again what `pause` keeps back; return how many tasks could leave at once."""
-        self._check(app)
+        check_name(app, self._specs)
         return self._loop.ask(lambda: self._say(app, tasks, is_paused=False))
 
     def describe(self) -> dict[str, Any]:
@@ -55,12 +53,6 @@ class Pauses:
             "apps": sorted(app for app, is_paused in self._apps.items() if is_paused),
             "tasks": sorted(task for task, is_paused in self._tasks.items() if is_paused),
         }
-
-    def _check(self, app: str | None) -> None:
-        known = defined_names() | {spec.name for spec in self._specs.copy().values()}
-        if app is not None and app not in known:
-            near = difflib.get_close_matches(app, known, 1)
-            raise NbflowError(f"no app is called {app!r}{f'; did you mean {near[0]!r}?' if near else ''}")
 
     def _say(self, app: str | None, tasks: Collection[Task] | None, *, is_paused: bool) -> int:
         """Note what was said, in place of what was said before of the same tasks, and obey."""

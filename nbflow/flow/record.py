@@ -175,6 +175,9 @@ def failure_text(error: BaseException, text: str | None) -> tuple[str, str]:
     text = text or remote_text(error) or ""
     # The last line of the traceback holds the message; __str__ of another error is a user's code.
     last_line = text.strip().rpartition("\n")[2]
+    if isinstance(error, BaseExceptionGroup):  # below its message stand those of its members
+        named = (line for line in text.splitlines() if f"{type(error).__name__}: " in line)
+        last_line = next(named, last_line).strip(" |")
     is_ours = isinstance(error, TaskError) and not isinstance(error, RemoteError)
     veil = environment()
     return veil.over(str(error) if is_ours else last_line), veil.over(text)

@@ -6,6 +6,7 @@ Everything here happens between two events of the loop: a retry or its undoing i
 from __future__ import annotations
 
 import copy
+import inspect
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import replace
@@ -16,7 +17,7 @@ from nbflow.core.former import Former
 from nbflow.core.ids import AppId
 from nbflow.core.states import REOPENABLE, State
 from nbflow.core.task import Options, Task
-from nbflow.errors import NotPicklable
+from nbflow.errors import AppTypeError, NotPicklable
 from nbflow.flow.admission import Admission
 from nbflow.flow.cancelling import spawned_by
 from nbflow.flow.describe import describe_arguments, describe_value
@@ -68,10 +69,15 @@ class Repairs:
     def retry(self, tasks: Iterable[Task], request: Request, *, is_remote: bool) -> int:
         """Reopen what of `tasks` is not done, and what failed because of it; return how many.
 
-        Nothing is changed when the request cannot be met: raises ConfigError, InvalidResources, NotPicklable.
+        Nothing is changed when the request cannot be met: raises ConfigError, InvalidResources, NotPicklable,
+        AppTypeError.
         """
         wanted = list(tasks)
         changed = self._changed(request.fn, is_remote=is_remote)
+        if request.args is not None or request.kwargs is not None:
+            for task in wanted:
+                if task.state in REOPENABLE:
+                    self._check_arguments(task, request)
         is_memoized = bool(request.options.get("cache"))
         definitions = self._definitions(
             {task.app for task in wanted}, is_remote=is_remote, is_memoized=is_memoized
@@ -161,10 +167,27 @@ class Repairs:
     def _changed(self, fn: Callable[..., Any] | None, *, is_remote: bool) -> _Changed | None:
         if fn is None:
             return None
+        if not callable(fn):
+            raise AppTypeError(f"fn={describe_value(fn)}: give the function that the tasks shall run")
         # The function inside, where an app is given: an app called by a worker has no dataflow kernel there.
         spec = AppSpec(getattr(fn, "fn", fn), Kind.PYTHON, Options())
         function = spec.portable.snapshot(encode=is_remote)
         return _Changed(self._register(spec)[0], function, spec.recipe(travels=is_remote))
+
+    def _check_arguments(self, task: Task, request: Request) -> None:
+        """Raise AppTypeError for arguments that the function does not take."""
+        fn = request.fn or newest(self._specs[task.app]).fn
+        try:
+            signature = inspect.signature(fn)
+        except (TypeError, ValueError):  # some C functions tell nothing
+            return
+        args = task.call.args if request.args is None else request.args
+        kwargs = task.call.kwargs if request.kwargs is None else request.kwargs
+        try:
+            signature.bind(*args, **kwargs)
+        except TypeError as error:
+            name = getattr(fn, "__name__", type(fn).__name__)
+            raise AppTypeError(f"{name}{signature}: {error}") from None
 
     def _definitions(
         self, wanted: set[AppId], *, is_remote: bool, is_memoized: bool

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from nbflow.core.states import REOPENABLE, State
 from nbflow.core.task import Task
 from nbflow.flow.kernel import DataFlowKernel
+from nbflow.flow.spec import check_name
 
 __all__ = ["ErrorChoice", "choose", "choose_failed", "describe_choice"]
 
@@ -20,8 +21,9 @@ def choose(
 ) -> list[Task]:
     """Return the tasks that are not done: all, those of one app, those with these numbers.
 
-    Raises JournalError for a number that no task has.
+    Raises JournalError for a number that no task has, NbflowError for an app that nobody has defined.
     """
+    check_name(app, kernel.admission.specs)
     known = kernel.known_tasks()
     if numbers is not None:
         wanted = set(numbers)

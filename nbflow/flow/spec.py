@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, final
 
 from nbflow.core.ids import AppId
 from nbflow.core.task import Options
-from nbflow.errors import NotMemoizable
+from nbflow.errors import NbflowError, NotMemoizable
 from nbflow.flow.memory import Recipe
 from nbflow.journal.rows import AppRow
 from nbflow.memo.keys import Binder, Code
@@ -17,7 +18,7 @@ from nbflow.wire.functions import Function, Portable, era
 from nbflow.wire.messages import Directive, Kind
 from nbflow.wire.secrecy import conceal_source
 
-__all__ = ["AppSpec", "defined_names", "newest"]
+__all__ = ["AppSpec", "check_name", "defined_names", "newest"]
 
 SOURCE_LIMIT = 20_000
 
@@ -121,6 +122,14 @@ def newest(spec: AppSpec) -> AppSpec:
 def defined_names() -> set[str]:
     """Return the names of all apps that were defined in this process."""
     return {spec.name for spec in list(_newest.values())}
+
+
+def check_name(app: str | None, specs: Mapping[AppId, AppSpec]) -> None:
+    """Raise NbflowError for an app that nobody has defined, here or among `specs`."""
+    known = defined_names() | {spec.name for spec in list(specs.values())}
+    if app is not None and app not in known:
+        near = difflib.get_close_matches(app, known, 1)
+        raise NbflowError(f"no app is called {app!r}{f'; did you mean {near[0]!r}?' if near else ''}")
 
 
 def _qualified(spec: AppSpec) -> str:

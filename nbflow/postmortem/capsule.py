@@ -59,7 +59,7 @@ class Capsule:
         """Return what was seen where it failed. Raises NoCapsule when nobody was left to see it."""
         if self._stored.evidence is None:
             raise NoCapsule(
-                f"task {self.call.task} left no frames: {self.call.error}. "
+                f"task {self.call.task} left no frames: {self.call.last_words}. "
                 "capsule.replay() runs it again here"
             )
         return self._stored.evidence
@@ -101,7 +101,9 @@ class Capsule:
             for fn in reached(self.function()):
                 names |= fn.__globals__
         if not self.evidence.frames:
-            raise NoCapsule(f"task {self.call.task} failed before any code of yours ran: {self.call.error}")
+            raise NoCapsule(
+                f"task {self.call.task} failed before any code of yours ran: {self.call.last_words}"
+            )
         return rebuild(self.evidence.frames, self._open, names)
 
     def replay(self, fn: Callable[..., Any] | None = None, **changes: Any) -> Any:
@@ -187,7 +189,7 @@ class Capsule:
                 lines.append(f'  File "{moment.filename}", line {moment.line}, in {moment.function}')
                 variables = moment.variables[:SHOWN_VARIABLES]
                 lines += [f"    {one.name} = {_short(one.text)}" for one in variables]
-        lines.append(call.traceback.strip().rpartition("\n")[2] or call.error)
+        lines.append(call.last_words)
         lines.append("capsule.debug(), .replay(), .as_test()")
         return lines
 

@@ -61,10 +61,9 @@ _UNPACKING = {"import base64", "from nbflow.wire.capsule import unpack"}
 
 
 def _head(call: CallRecord) -> Iterator[str]:
-    last = call.traceback.strip().rpartition("\n")[2] or call.error
     yield f'"""Task {call.task} of run {call.run}: {call.app} failed.'
     yield ""
-    yield "\n".join(textwrap.wrap(last.replace("\\", "\\\\").replace('"""', "'''"), WIDTH))
+    yield "\n".join(textwrap.wrap(call.last_words.replace("\\", "\\\\").replace('"""', "'''"), WIDTH))
     yield "It fails here as it did there, and passes once the function is mended."
     yield '"""'
     yield ""

@@ -52,7 +52,7 @@ class JobStatus:
     """Say what is known of a job; `word` and `reason` are the batch system's own, as it wrote them.
 
     `exit_code` and `signal` (of the job's command) and `cause` are for ended jobs. Times are in seconds since
-    the epoch, by the batch system's clock.
+    the epoch, by the batch system's clock; `expected_at` is when it means to start a pending one.
     """
 
     state: JobState = JobState.UNKNOWN
@@ -62,6 +62,7 @@ class JobStatus:
     exit_code: int | None = None
     signal: int | None = None
     nodes: tuple[str, ...] = ()
+    expected_at: float | None = None
     started_at: float | None = None
     ended_at: float | None = None
 

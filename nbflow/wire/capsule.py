@@ -124,6 +124,11 @@ class CallRecord:
     places: int
     arguments: tuple[Variable, ...]
 
+    @property
+    def last_words(self) -> str:
+        """Return the end of its traceback; what is told of the error where there is none."""
+        return self.traceback.strip().rpartition("\n")[2] or self.error
+
     def to_json(self) -> str:
         """Write as one line."""
         return json.dumps(asdict(self), separators=(",", ":"), default=_base64, ensure_ascii=False)

@@ -20,13 +20,13 @@ from nbflow.wire.frames import Buffer, CorruptMessage
 __all__ = ["Arrival", "Incoming", "Kind", "Message", "Outgoing", "body_of", "pack", "text_of", "unpack"]
 
 _HEADER = struct.Struct("<4sBQQQI")
-_MAGIC = b"nbl2"
+_MAGIC = b"nbl3"
 _BODY_NBYTES = 1 << 16
 
 
 @final
 class Kind(IntEnum):
-    """Name what a message is. From REGISTER to HAND_OVER they have no number of their own."""
+    """Name what a message is. From REGISTER to PULSE they have no number of their own."""
 
     REGISTER = 1
     """Lane: here I am; the body says what I am, and what I have of another kernel."""
@@ -44,17 +44,19 @@ class Kind(IntEnum):
     """Both: send again what follows `acknowledged`."""
     HAND_OVER = 8
     """Kernel: I know nothing of that life of yours, which was another kernel's; begin one for me."""
-    START = 9
+    PULSE = 9
+    """Lane: I live. It comes by a connection of its own, where no bulk data are before it."""
+    START = 10
     """Kernel: start worker number `worker`, for the run and the slot that the body says."""
-    KILL = 10
+    KILL = 11
     """Kernel: end that worker, with all that descends from it."""
-    FORGET = 11
+    FORGET = 12
     """Kernel: of what that worker of another kernel said, the messages with these numbers have arrived."""
-    FRAMES = 12
+    FRAMES = 13
     """Both: carry these frames to or from that worker."""
-    PROCESS = 13
+    PROCESS = 14
     """Lane: that worker is the process that the body says."""
-    ENDED = 14
+    ENDED = 15
     """Lane: that worker has ended; the body says how."""
 
     @property

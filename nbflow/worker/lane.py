@@ -1,6 +1,7 @@
 """Own what a pilot does on its node: it starts worker processes, and carries what they and a kernel say.
 
-A lane is one thread with one socket, encrypted by CURVE under a key pair that never leaves this process. It
+A lane is one thread with one socket, encrypted by CURVE under a key pair that never leaves this process, and
+beside it one that says only that it lives: a large result on a slow line would keep that back. It
 knows no calls: the crew that feeds the workers sits in the kernel. What the workers said is kept until the
 kernel has it. A lane whose kernel is gone goes on, and waits for it, or another one, to come back: to that it
 hands over what the workers said, and which of them still work.
@@ -67,7 +68,7 @@ class Lane:
 
     def run(self) -> None:
         """Serve until the kernel says that it is over, or is gone for too long."""
-        self._port = self._open()
+        self._port, self._pulse = self._open(), self._open()
         self._selector.register(self._port, selectors.EVENT_READ)
         try:
             due = time.monotonic()
@@ -84,6 +85,7 @@ class Lane:
         finally:
             self._end_children()
             self._port.close()
+            self._pulse.close()
             self._context.term()
 
     def _open(self) -> Port:
@@ -134,6 +136,7 @@ class Lane:
     def _beat(self, now: float) -> None:
         if self._is_welcome:
             self._send(Message(Kind.BEAT, self._epoch, self._outgoing.number))
+            self._pulse.send(pack(Message(Kind.PULSE, self._epoch)))
         else:
             body = {**facts(), "workers": self._where.workers, **self._estate()}
             self._send(Message(Kind.REGISTER, self._epoch, frames=[text_of(body)]))

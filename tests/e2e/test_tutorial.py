@@ -14,9 +14,15 @@ from .graph import Graph, is_busy
 from .jupyterlab import Lab, Notebook, open_lab
 
 FOLDER = Path(__file__).parent.parent.parent / "tutorials"
-TUTORIAL, SECOND = FOLDER / "01-first-flow.ipynb", FOLDER / "02-your-cluster.ipynb"
-FOURTH = FOLDER / "04-see-it.ipynb"
-PLACES = {cell["id"]: place for place, cell in enumerate(nbformat.read(TUTORIAL, 4).cells)}
+TUTORIAL, SECOND, THIRD, FOURTH = sorted(FOLDER.glob("*.ipynb"))
+
+
+def places_in(path: Path) -> dict[str, int]:
+    """Return where each cell of a notebook stands, by its name."""
+    return {cell["id"]: place for place, cell in enumerate(nbformat.read(path, 4).cells)}
+
+
+PLACES = places_in(TUTORIAL)
 ANSWER = re.compile(r"9\d\.\d% of 449 digits read right")
 ALL, BRANCH = 34, 8
 """The tasks of the flow before the exam, and those of them that the bug keeps from running."""
@@ -102,7 +108,7 @@ def second(lab: Lab, page: Page) -> Iterator[Notebook]:
 def test_the_second_tutorial_goes_from_here_to_jobs_by_one_line(
     second: Notebook, page: Page, pictures: Path
 ) -> None:
-    cells = {cell["id"]: place for place, cell in enumerate(nbformat.read(SECOND, 4).cells)}
+    cells = places_in(SECOND)
     for name in ("start", "data", "app"):
         second.run(cells[name])
     Graph(second.run(cells["a-few"])).wait_for("done", 20)
@@ -146,7 +152,7 @@ def fourth(lab: Lab, page: Page) -> Iterator[Notebook]:
 def test_the_fourth_tutorial_shows_what_two_thousand_tasks_do(
     fourth: Notebook, lab: Lab, page: Page, pictures: Path
 ) -> None:
-    cells = {cell["id"]: place for place, cell in enumerate(nbformat.read(FOURTH, 4).cells)}
+    cells = places_in(FOURTH)
     for name in ("start", "apps", "submit"):
         fourth.run(cells[name])
     graph = Graph(fourth.start(cells["watch"]))
@@ -186,3 +192,49 @@ def test_the_fourth_tutorial_shows_what_two_thousand_tasks_do(
     fourth.run(cells["report"])
     assert (lab.folder / "work" / "see-it.html").stat().st_size < 2_000_000
     fourth.run(cells["clear"])
+
+
+@pytest.fixture
+def third(lab: Lab, page: Page) -> Iterator[Notebook]:
+    shutil.copy(THIRD, lab.folder / "third.ipynb")
+    open_lab(page, lab, "third.ipynb")
+    yield Notebook(page)
+    lab.end_kernels()
+
+
+def test_the_third_tutorial_goes_wrong_is_repaired_and_outlives_its_kernel(
+    third: Notebook, page: Page, lab: Lab, pictures: Path
+) -> None:
+    cells = places_in(THIRD)
+    for name in ("start", "apps"):
+        third.run(cells[name])
+    graph = Graph(third.run(cells["submit"]))
+    graph.wait_for("done", 36)
+    graph.wait_for("failed", 3)
+    graph.root.scroll_into_view_if_needed()
+    page.screenshot(path=pictures / "wrong-failed.png")
+
+    expect(third.run(cells["triage"]).locator("tbody tr")).to_contain_text(["user error", "missing file"])
+    page.screenshot(path=pictures / "wrong-triage.png")
+    expect(third.run(cells["look"])).to_contain_text("log_scale failed")
+    expect(third.run(cells["column"])).to_contain_text("zeros: 13 of 569")
+    page.screenshot(path=pictures / "wrong-capsule.png")
+    expect(third.run(cells["replay"])).to_contain_text("array")
+    expect(third.run(cells["hasty"])).to_contain_text("dimensions")
+    third.run(cells["undo"])
+    expect(third.run(cells["undone"])).to_contain_text("log_scale: failed")
+    page.screenshot(path=pictures / "wrong-undone.png")
+    repaired = third.run(cells["repair"])
+    expect(repaired).to_contain_text("missing file")
+    expect(repaired).not_to_contain_text("user error")
+    expect(third.run(cells["words"]).locator("tbody tr").first).to_contain_text("number of dents")
+    expect(third.run(cells["proof"])).to_contain_text("Well done!")
+    page.screenshot(path=pictures / "wrong-repaired.png")
+    expect(third.run(cells["restart"])).to_contain_text("first life")
+
+    lab.restart_kernels()
+    page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")
+    welcome = third.cell(cells["restart"]).locator(".jp-OutputArea").first
+    expect(welcome).to_contain_text("28 of 45 pairs were not judged again", timeout=90_000)
+    expect(third.cell(cells["plot"]).locator("img").first).to_be_visible(timeout=30_000)
+    page.screenshot(path=pictures / "wrong-answer.png")

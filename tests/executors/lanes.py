@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 import zmq
@@ -63,7 +64,7 @@ class Pilot:
 
 
 class LanesExecutor:
-    """An executor of pilots that are started by the test."""
+    """An executor of pilots that are started by the test; `through` gives the port that they find it by."""
 
     is_remote = True
 
@@ -77,6 +78,7 @@ class LanesExecutor:
         self._run = run
         self._secret = zmq.curve_keypair()[1]
         self._port = 0
+        self.through: Callable[[int], int] = lambda port: port
         self._passes: list[Pass] = []
 
     def start(self, post: Post) -> Capacity:
@@ -93,7 +95,7 @@ class LanesExecutor:
 
     @property
     def address(self) -> str:
-        return f"tcp://127.0.0.1:{self._port}"
+        return f"tcp://127.0.0.1:{self.through(self._port)}"
 
     def add_pilot(self) -> Pilot:
         pilot = Pilot()

@@ -12,10 +12,11 @@ from nbflow.core.scaling import Outlook, Phase, Queued
 from nbflow.core.states import Cause
 from nbflow.core.task import ONE_CORE
 from nbflow.errors import ConfigError, ProviderError, SubmitUncertain
-from nbflow.executors.pilots.berth import Owner, take_berth
+from nbflow.executors.pilots.berth import RECORD, Owner, Record, take_berth
 from nbflow.executors.pilots.blocks import Block, Stage, cause_of, describe_end
 from nbflow.executors.pilots.foreman import Foreman
 from nbflow.executors.pilots.plan import Plan
+from nbflow.executors.pilots.waits import expected_wait
 from nbflow.providers.job import EndCause, JobId, JobSpec, JobState, JobStatus
 from nbflow.sites.model import LOCAL, BlockLimits, BlockShape, Scheduler
 from nbflow.sites.setup import in_setup
@@ -242,3 +243,31 @@ def test_a_cancellation_that_fails_is_tried_again(yard: Yard) -> None:
     yard.wait_until(lambda: yard.stages == ["pending"])
     yard.foreman.scale(0)
     yard.wait_until(lambda: yard.provider.cancelled == ["1"])
+
+
+def test_the_wait_of_a_block_is_what_others_took_and_a_late_one_takes_as_long_again() -> None:
+    young, late = Block("a", since=90.0), Block("b", since=40.0)
+    gone = Block("c", since=40.0, stage=Stage.ENDED, expected_at=1_001.0)
+    assert expected_wait([], (), 100.0, 1_000.0) is None
+    assert expected_wait([young], (), 100.0, 1_000.0) is None
+    assert expected_wait([gone], (20.0, 90.0, 30.0), 100.0, 1_000.0) == 30.0
+    assert expected_wait([young, gone], (30.0,), 100.0, 1_000.0) == 20.0
+    assert expected_wait([late], (30.0,), 100.0, 1_000.0) == 60.0
+
+
+def test_the_batch_systems_own_word_on_a_wait_counts_more() -> None:
+    block = Block("a", since=90.0)
+    block.follow(JobStatus(state=JobState.PENDING, expected_at=1_500.0), now=90.0, clock=990.0)
+    assert expected_wait([block], (30.0,), 100.0, 1_000.0) == 500.0
+    assert expected_wait([block], (30.0,), 700.0, 1_600.0) == 610.0, "what it said has passed"
+
+
+def test_the_next_kernel_knows_the_waits_that_were_measured(yard: Yard) -> None:
+    assert yard.foreman.wait_seconds is None
+    yard.foreman.scale(1)
+    yard.wait_until(lambda: yard.stages == ["pending"])
+    yard.foreman.tell(next(iter(yard.foreman.blocks)), "up", "nb1-1")
+    yard.wait_until(lambda: yard.foreman.wait_seconds is not None)
+    record = yard.berth.record
+    assert record.waits == Record.read((yard.berth.directory / RECORD).read_text()).waits
+    assert yard.foreman.wait_seconds == record.waits[0] > 0

@@ -49,3 +49,17 @@ def test_futures_apps_tasks_and_runs_have_static_html(loaded: object) -> None:
     assert "1 failed" in loaded._repr_html_()  # type: ignore[attr-defined]
     for one in (half, never, invert, loaded):
         assert len(one._repr_html_()) < 2_000  # type: ignore[attr-defined]
+
+
+def test_an_error_that_cannot_say_what_it_is_has_a_card(loaded: object) -> None:
+    class Mute(Exception):
+        def __str__(self) -> str:
+            raise ValueError("no words")
+
+    @nf.python_app
+    def fail() -> None:
+        raise Mute
+
+    failed = fail()
+    nf.wait([failed])
+    assert "Mute: &lt;exception str() failed&gt;" in failed._repr_html_()

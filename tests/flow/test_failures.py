@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import nbflow as nf
-from nbflow.errors import JournalError, NbflowError
+from nbflow.errors import JournalError, NbflowError, NoCapsule
 from nbflow.flow.current import current
 from nbflow.journal.reader import open_run
 from nbflow.postmortem.triage import Reason
@@ -46,6 +46,22 @@ def test_groups_show_what_failed_and_what_helps() -> None:
     assert "return 1 / x" in found._repr_html_()
     assert found.to_values()[1]["tasks"] == [4, 5]
     assert nf.failures(current().run_id)[0].retry() == 4
+
+
+def test_a_group_of_exceptions_is_told_by_its_message() -> None:
+    @nf.python_app
+    def fail() -> None:
+        raise ExceptionGroup("many", [ValueError(1), KeyError(2)])
+
+    nf.wait([fail()])
+    assert "ExceptionGroup: many (2 sub-exceptions)" in repr(nf.failures())
+
+
+def test_a_call_that_began_nothing_says_so_in_the_debugger() -> None:
+    future = nf.python_app(int)("no number")
+    nf.wait([future])
+    with pytest.raises(NoCapsule, match="before any code of yours ran: ValueError: invalid literal"):
+        future.task.debug()
 
 
 def test_a_retry_runs_the_group_alone() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import nbflow as nf
-from nbflow.errors import ConfigError, DependencyError, InvalidResources, JoinError, NbflowError
+from nbflow.errors import AppTypeError, ConfigError, DependencyError, InvalidResources, JoinError, NbflowError
 from nbflow.flow.current import current
 from nbflow.flow.kernel import DataFlowKernel
 from nbflow.journal.reader import open_run
@@ -74,6 +74,16 @@ class TestOptions:
                 nf.retry(failed=True, **options)
         with pytest.raises(InvalidResources):
             future.task.retry(gpus=99)
+        for given, error in (
+            ({"args": (1, 2)}, "too many positional arguments"),
+            ({"kwargs": {"y": 1}}, "unexpected keyword argument 'y'"),
+            ({"fn": 3}, "fn=3: give the function"),
+            ({"fn": lambda: 0, "args": (1,)}, "too many positional arguments"),
+        ):
+            with pytest.raises(AppTypeError, match=error):
+                future.task.retry(**given)
+        with pytest.raises(NbflowError, match="no app is called 'ivnert'; did you mean 'invert'"):
+            nf.retry(app="ivnert")
         assert future.task.state == "failed"
         assert len(future.task.attempts) == 1
 

@@ -133,6 +133,12 @@ def test_times_are_seconds_since_the_epoch(name: str, job: str, started: float, 
     assert (status.started_at, status.ended_at) == (started, ended)
 
 
+@pytest.mark.parametrize(("job", "expected"), [("10", 1795629016), ("11", None), ("2", None)])
+def test_slurm_says_when_it_means_to_start_a_job(job: str, expected: float | None) -> None:
+    provider = BatchProvider(PROVIDERS.find("slurm"), SESSIONS["slurm"]())
+    assert provider.status([JobId(job)])[JobId(job)].expected_at == expected
+
+
 @pytest.mark.parametrize(
     ("name", "text", "job"),
     [

@@ -59,6 +59,7 @@ class Record:
 
     `port` and `secret` are those of the kernel's socket for lanes, `relay_port` that of the relay, 0 without.
     `directory` is the agent's, at the site. `seen` is when the kernel was there last.
+    `waits` are how many seconds the last blocks took from their request to their first node.
     """
 
     owner: Owner
@@ -72,6 +73,7 @@ class Record:
     seen: float = 0.0
     blocks: tuple[BlockRecord, ...] = ()
     passes: tuple[Pass, ...] = ()
+    waits: tuple[float, ...] = ()
 
     @classmethod
     def read(cls, text: str) -> Self:
@@ -80,6 +82,7 @@ class Record:
         said["owner"] = Owner(**said["owner"])
         said["blocks"] = tuple(BlockRecord(**one) for one in said["blocks"])
         said["passes"] = tuple(Pass(**one) for one in said["passes"])
+        said["waits"] = tuple(map(float, said["waits"]))
         return cls(**said)
 
 

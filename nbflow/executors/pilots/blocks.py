@@ -45,6 +45,7 @@ class Block:
     Times are monotonic, but for `asked_at` and `ends_clock`, which are of day. `since` is when it was asked
     for, came up, or ended. `busy` counts the slots that have something to do, `ends_at` is when its walltime
     ends; `idle_since` when the last of its calls ended, `bare_since` when it runs without a node.
+    `expected_at` is when the batch system expects it to start (time of day).
     `is_inherited` tells that another kernel asked for it, `is_leaving` that its job was cancelled here.
     """
 
@@ -63,7 +64,13 @@ class Block:
     is_leaving: bool = False
     asked_at: float = field(default_factory=time.time)
     ends_clock: float | None = None
+    expected_at: float | None = None
     nodes: list[str] = field(default_factory=list)
+
+    @property
+    def is_awaited(self) -> bool:
+        """Tell whether its first node is still to come."""
+        return self._phase() is Phase.PENDING
 
     @property
     def gives_up_at(self) -> float:
@@ -108,6 +115,7 @@ class Block:
             if self.stage is Stage.REQUESTED:
                 self.stage = Stage.PENDING
             self.reason = status.reason or status.word
+            self.expected_at = status.expected_at
         elif status.state is JobState.ACTIVE and self.stage in (Stage.REQUESTED, Stage.PENDING):
             self.enter(Stage.ACTIVE, "", self.since)
             age = clock - status.started_at if status.started_at else 0.0

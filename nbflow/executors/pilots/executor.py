@@ -66,7 +66,7 @@ class PilotsExecutor:
 
     @property
     def wait_seconds(self) -> float | None:
-        """Return how long a new block is expected to wait for its start, None when nobody knows."""
+        """Return in how many seconds the next node is expected, None when nobody knows."""
         return None if self._foreman is None else self._foreman.wait_seconds
 
     def belong(self, run: str, notebook: str) -> None:

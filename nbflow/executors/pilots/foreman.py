@@ -26,6 +26,7 @@ from nbflow.executors.pilots.blocks import Block, Stage, cause_of
 from nbflow.executors.pilots.lanes import Lanes
 from nbflow.executors.pilots.node import Pass
 from nbflow.executors.pilots.plan import Plan
+from nbflow.executors.pilots.waits import WAITS_KEPT, expected_wait
 from nbflow.providers.job import JobSpec, JobState, job_name
 from nbflow.providers.protocol import Provider
 
@@ -55,10 +56,7 @@ class _News:
 
 @final
 class Foreman:
-    """Keep as many blocks as the work wants, within the plan's limits.
-
-    `wait_seconds` is how long the last block took from its request to its first node.
-    """
+    """Keep as many blocks as the work wants, within the plan's limits."""
 
     def __init__(
         self,
@@ -84,7 +82,6 @@ class Foreman:
         }
         self._restarted_at = -math.inf
         self.trouble = ""
-        self.wait_seconds: float | None = None
         # Of blocks that were asked for as the other kernel died, nobody knows whether their jobs exist.
         self._unsettled: dict[str, JobSpec] = {
             block.name: replace(self._spec(block.name), may_exist=True)
@@ -125,6 +122,13 @@ class Foreman:
         self._berth.admit(entry)
         self._lanes().allow(entry)
         return entry
+
+    @property
+    def wait_seconds(self) -> float | None:
+        """Return in how many seconds the next node is expected, None when nobody knows."""
+        return expected_wait(
+            list(self.blocks.values()), self._berth.record.waits, time.monotonic(), time.time()
+        )
 
     def demand(self, outlook: Outlook) -> None:
         """Take what is wanted now."""
@@ -196,7 +200,8 @@ class Foreman:
             case "up":
                 if not block.has_come_up:
                     now = time.monotonic()
-                    self.wait_seconds = now - block.since
+                    waits = (*self._berth.record.waits, now - block.since)
+                    self._berth.update(waits=waits[-WAITS_KEPT:])
                     block.has_come_up, block.since = True, now
                 block.nodes.append(news.detail)
             case "down":

@@ -87,7 +87,8 @@ class _DistantWorker:
 class Node:
     """Be one life of one pilot's lane.
 
-    `route` is the connection on which it was heard last, `heard` when (monotonic clock). `send` sends one
+    `route` is the connection on which it was heard last, `heard` when (monotonic clock), `felt` when it last
+    said on the other one that it lives. `send` sends one
     message of this node; what cannot be delivered now is sent again when the lane asks for it.
     """
 
@@ -110,7 +111,7 @@ class Node:
         self.facts: Final = facts
         self.shares_files: Final = shares_files
         self.route = b""
-        self.heard = 0.0
+        self.heard = self.felt = 0.0
         self.unreachable_since: float | None = None
         self.is_draining = False
         self._run = run

@@ -124,6 +124,10 @@ class Roll:
     def take(self, key: str, route: bytes, message: Message) -> Node | None:
         """Take a message of a lane; return its node, if it has one. Raises whatever a bad one makes it."""
         node = self.nodes.get(key)
+        if message.kind is Kind.PULSE:
+            if node is not None and node.epoch == message.epoch:
+                node.felt = time.monotonic()
+            return None
         if node is not None and node.epoch == message.epoch:
             node.route = route
             if message.kind is Kind.REGISTER:
@@ -210,10 +214,16 @@ class Roll:
         """Give a sign of life to all nodes, and give up those that gave none for too long."""
         for node in list(self.nodes.values()):
             node.beat()
-            if now - node.heard > self._patience.silent:
+            if self._is_silent(node, now):
                 self.lose(node, Cause.LOST, f"it said nothing for {self._patience.silent:g} s")
             elif node.unreachable_since is not None and now - node.unreachable_since > self._patience.gone:
                 self.lose(node, Cause.LOST, "its connection broke, and it did not come back")
+
+    def _is_silent(self, node: Node, now: float) -> bool:
+        if now - node.heard <= self._patience.silent:
+            return False
+        # Bulk data may be on their way as long as it is felt to live, though not for ever.
+        return now - node.felt > self._patience.silent or now - node.heard > self._patience.orphan
 
     def forgive(self, now: float) -> None:
         """Blame no node for what was not heard: this process itself was stopped, or held up by C code."""

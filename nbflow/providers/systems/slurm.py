@@ -113,6 +113,7 @@ def _report(fields: Sequence[str]) -> tuple[JobId, JobStatus]:
         exit_code=exit_code if exit_code or cause is EndCause.COMPLETED else None,
         signal=signal,
         nodes=expand_nodes(nodes),
+        expected_at=_time(started) if state is JobState.PENDING else None,
         started_at=_time(started) if state >= JobState.ACTIVE else None,
         ended_at=_time(ended) if has_ended else None,
     )
