@@ -7,7 +7,7 @@ import type { INotebookContent } from '@jupyterlab/nbformat';
 import type { Contents, ServiceManager } from '@jupyterlab/services';
 import { ServerConnection } from '@jupyterlab/services';
 
-import type { Cause, CellTasks, Run, RunDetail, Session, Task } from './shapes';
+import type { BlockNode, Cause, CellTasks, Run, RunDetail, Session, Task } from './shapes';
 
 const API = 'nbflow/api';
 
@@ -19,8 +19,6 @@ const SHIPPED = 'nbflow-labextension/static';
 
 /** Which tasks of a run a command is for; all of them where nothing is said. */
 export interface Chosen {
-  readonly app?: string;
-  readonly error?: string;
   readonly tasks?: readonly number[];
 }
 
@@ -28,6 +26,7 @@ export interface Chosen {
 interface Snapshot {
   readonly executors?: string;
   readonly paused?: { readonly everything?: boolean } | null;
+  readonly nodes?: readonly BlockNode[];
 }
 
 export class Api {
@@ -78,7 +77,7 @@ export class Api {
   /** Resolves with what a run tells of itself beyond its counts. */
   async detail(run: string): Promise<RunDetail> {
     const { live } = await this.ask<{ live: Snapshot | null }>(['runs', run]);
-    return { isPaused: live?.paused?.everything === true, executors: live?.executors ?? '' };
+    return { isPaused: live?.paused?.everything === true, executors: live?.executors ?? '', nodes: live?.nodes ?? [] };
   }
 
   /** Resolves with the pilots at sites, also those whose Jupyter kernel is gone. */

@@ -18,10 +18,23 @@ export interface Run {
   readonly tasks: Counts;
 }
 
-/** What only a live run tells: if all of it is paused, and the labels of its executors. */
+/** What only a live run tells: if all of it is paused, the labels of its executors, its nodes. */
 export interface RunDetail {
   readonly isPaused: boolean;
   readonly executors: string;
+  readonly nodes: readonly BlockNode[];
+}
+
+/** One node of a block, or a block without any: `node` is empty then. `reason` is the queue's, or of its end. */
+export interface BlockNode {
+  readonly site: string;
+  readonly block: string;
+  readonly job: string;
+  readonly stage: string;
+  readonly reason: string;
+  readonly node: string;
+  readonly slots: number;
+  readonly busy: number;
 }
 
 /** Blocks at a site and the pilots in them; they may outlive their Jupyter kernel. */
@@ -34,11 +47,14 @@ export interface Session {
   readonly state: string;
 }
 
-/** Failed tasks that failed alike; message and traceback are those of the first. */
+/** Tasks that failed for one reason, and what helps; message and traceback are those of the first. */
 export interface Cause {
-  readonly app: string;
+  readonly reason: string;
   readonly error: string;
   readonly message: string;
+  readonly place: string;
+  readonly apps: readonly string[];
+  readonly advice: string;
   readonly count: number;
   readonly tasks: readonly number[];
   readonly blocked: number;

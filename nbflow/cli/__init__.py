@@ -21,6 +21,8 @@ COMMANDS = {
     "ps": "list the runs, or the tasks of one run",
     "show": "tell the story of a run, or of one of its tasks",
     "tail": "list what happened in a run, and what happens now",
+    "nodes": "list blocks and nodes of a live run: what waits in a queue and why, what runs where",
+    "scale": "have just so many blocks from now on in a live run",
     "watch": "watch a run in the terminal until it ends",
     "cancel": "cancel tasks of a live run",
     "retry": "run failed tasks of a live run again",

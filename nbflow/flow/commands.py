@@ -20,7 +20,7 @@ from nbflow.errors import AppTypeError, ConfigError, ControlError
 from nbflow.flow.editing import edit as edit_task
 from nbflow.flow.editing import prepare
 from nbflow.flow.kernel import DataFlowKernel
-from nbflow.flow.nodes import scale_kernel
+from nbflow.flow.nodes import nodes_of, scale_kernel
 from nbflow.flow.request import Request
 from nbflow.flow.selection import choose, choose_failed, describe_choice
 from nbflow.journal.reader import Reader, open_run
@@ -120,6 +120,11 @@ def tasks(
     """List at most `limit` tasks, the newest first: all, those in one state, those of one app."""
     table = desk.fresh.tasks(state=state, app=app, limit=_bounded(limit), newest_first=True)
     return [record.to_values() for record in table]
+
+
+def nodes(desk: Desk, *, limit: int = MOST_ROWS) -> list[dict[str, Any]]:
+    """List at most `limit` nodes, and blocks without any: where each stands in its queue, and why."""
+    return [asdict(row) for row in nodes_of(desk.kernel)[: _bounded(limit)]]
 
 
 def cancel(desk: Desk, *, app: str | None = None, tasks: list[int] | None = None) -> dict[str, int]:
@@ -222,7 +227,7 @@ def subscribe(desk: Desk, *, since: int | None = None) -> dict[str, Any]:
 
 
 ALL = (
-    status, tasks, cancel, retry, draft, edit, undo, release, pause, resume, tail, scale, subscribe,
+    status, tasks, nodes, cancel, retry, draft, edit, undo, release, pause, resume, tail, scale, subscribe,
 )  # fmt: skip
 COMMANDS: dict[str, Callable[..., Any]] = {function.__name__: function for function in ALL}
 

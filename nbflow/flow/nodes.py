@@ -13,7 +13,7 @@ from nbflow.executors.views import BlockView, HasBlocks
 from nbflow.flow.current import current
 from nbflow.flow.kernel import DataFlowKernel
 
-__all__ = ["NodeRow", "NodeTable", "nodes", "scale", "scale_kernel"]
+__all__ = ["NodeRow", "NodeTable", "nodes", "nodes_of", "scale", "scale_kernel"]
 
 COLUMNS = ("site", "block", "job", "stage", "node", "slots", "busy", "tasks")
 TASKS_SHOWN = 6
@@ -83,7 +83,12 @@ class NodeTable(Sequence[NodeRow]):
 
 def nodes() -> NodeTable:
     """Return a table of blocks and nodes: what waits in a queue, what is there, what runs where."""
-    elastic = _elastic(current())
+    return nodes_of(current())
+
+
+def nodes_of(kernel: DataFlowKernel) -> NodeTable:
+    """Return that for one dataflow kernel."""
+    elastic = _elastic(kernel)
     return NodeTable(
         [row for site, one in elastic.items() for block in one.blocks() for row in _rows(site, block)]
     )

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, Self, TypeVar, final
+from typing import Any, Literal, Self, TypeVar, final
 
 from nbflow.core.states import State
 from nbflow.errors import JournalError
@@ -153,6 +153,22 @@ class Reader:
             self._standing.apply(rows)
         return self._standing.counts()
 
+    def counts_by(self, what: Literal["app", "origin"]) -> dict[str | None, Counter[State]]:
+        """Count the tasks in each state for each app, or for each place where apps were called."""
+        counts: dict[str | None, Counter[State]] = {}
+        for name, state, count in self._ask(
+            ("name", "state", "count"), _COUNTS.format(column=_COLUMNS[what])
+        ):
+            counts.setdefault(name, Counter())[State(state)] = count
+        return counts
+
+    def made_at(self, limit: int) -> dict[str | None, list[int]]:
+        """List the first `limit` tasks of each place where apps were called."""
+        numbers: dict[str | None, list[int]] = {}
+        for origin, task in self._ask(("origin", "task"), _FIRST_OF_EACH, limit):
+            numbers.setdefault(origin, []).append(task)
+        return numbers
+
     def last_seq(self) -> int:
         """Give the number of the last event."""
         query = "SELECT max(seq) AS seq FROM tasks UNION ALL SELECT max(seq) FROM events"
@@ -189,6 +205,19 @@ _EVENTS_SINCE = """
     SELECT seq, time, task, 1 AS try_id, 'Submitted' AS event, state, NULL AS detail FROM tasks WHERE seq > ?
     UNION ALL SELECT * FROM events WHERE seq > ?
     ORDER BY seq LIMIT ?
+"""
+
+_COUNTS = """
+    SELECT {column} AS name, coalesce(last.state, tasks.state) AS state, count(*) AS count
+    FROM tasks LEFT JOIN apps ON apps.app = tasks.app
+    LEFT JOIN events AS last ON last.seq = (SELECT max(seq) FROM events WHERE task = tasks.task)
+    GROUP BY 1, 2 ORDER BY min(tasks.task)
+"""
+_COLUMNS = {"app": "apps.name", "origin": "tasks.origin"}
+_FIRST_OF_EACH = """
+    SELECT origin, task FROM (
+        SELECT origin, task, row_number() OVER (PARTITION BY origin ORDER BY task) AS place FROM tasks
+    ) WHERE place <= ?
 """
 
 _LAST_FAILURES = """

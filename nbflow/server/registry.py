@@ -41,11 +41,10 @@ def snapshot(run: str) -> dict[str, Any]:
         info = reader.info()
         live = _live(info)
         seq = reader.last_seq()
-        by_app: dict[str, Counter[State]] = {}
-        for record in reader.tasks():
-            by_app.setdefault(record.app, Counter())[record.state] += 1
+        by_app = reader.counts_by("app")
         apps = [{"app": app, "tasks": by_state(counts)} for app, counts in by_app.items()]
-        return run_values(info, reader.counts()) | {"seq": seq, "apps": apps, "live": live}
+        total = sum(by_app.values(), Counter())
+        return run_values(info, total) | {"seq": seq, "apps": apps, "live": live}
 
 
 def _live(info: RunInfo) -> dict[str, Any] | None:
@@ -54,9 +53,10 @@ def _live(info: RunInfo) -> dict[str, Any] | None:
     try:
         with connect_to(info, timeout=PATIENCE_SECONDS) as client:
             status = client.call("status", count=False)
+            nodes = client.call("nodes")
     except ControlError:
         return None  # it ends just now, or is stopped: its journal is what there is
-    return {key: status[key] for key in LIVE}
+    return {key: status[key] for key in LIVE} | {"nodes": nodes}
 
 
 @final

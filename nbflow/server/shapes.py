@@ -11,6 +11,7 @@ from nbflow.core.states import State
 from nbflow.journal.reader import Reader
 from nbflow.journal.rows import EventRow
 from nbflow.journal.runs import RunInfo
+from nbflow.postmortem.triage import FailureGroup, read_groups
 
 __all__ = [
     "by_state",
@@ -26,8 +27,9 @@ __all__ = [
 ]
 
 NAMED_TASKS = 100
+STEERED_TASKS = 4000
+"""So many numbers fit into the body of one command."""
 _RUN = ("run", "status", "started", "ended", "outcome", "program", "host", "pid", "problem")
-_BROKEN = (State.UPSTREAM_FAILED, State.HELD)
 
 
 def by_state(counts: Counter[State]) -> dict[str, int]:
@@ -98,44 +100,32 @@ def graph(reader: Reader, since: int, limit: int) -> dict[str, Any]:
 
 
 def failures(reader: Reader) -> dict[str, Any]:
-    """Group failed tasks by app and error, the largest group first."""
-    groups: dict[tuple[str, str], list[Any]] = {}
-    for record in reader.tasks(state=State.FAILED):
-        groups.setdefault((record.app, record.error or ""), []).append(record)
-    blocked = Counter(record.root for state in _BROKEN for record in reader.tasks(state=state))
-    told = []
-    for (app, error), records in sorted(groups.items(), key=lambda item: -len(item[1])):
-        tries = reader.attempts(records[0].task)
-        told.append(
-            {
-                "app": app,
-                "error": error,
-                "message": records[0].why,
-                "count": len(records),
-                "tasks": [record.task for record in records[:NAMED_TASKS]],
-                "blocked": sum(blocked[record.task] for record in records),
-                "traceback": tries[-1].detail.traceback if tries else None,
-            }
-        )
-    return {"groups": told}
+    """Group failed tasks as `nbflow.failures()` does, each group with what helps; the largest first."""
+    return {"groups": [_group(reader, found) for found in read_groups(reader)]}
+
+
+def _group(reader: Reader, found: FailureGroup) -> dict[str, Any]:
+    tries = reader.attempts(found.numbers[0])
+    return found.to_values() | {
+        "count": len(found.tasks),
+        "tasks": found.numbers[:STEERED_TASKS],
+        "traceback": tries[-1].detail.traceback if tries else None,
+    }
 
 
 def cells(reader: Reader) -> dict[str, Any]:
     """List the notebook cells that were run, with their tasks."""
-    made: dict[str | None, list[Any]] = {}
-    for record in reader.tasks():
-        made.setdefault(record.origin, []).append(record)
-    told = []
-    for cell in reader.cells():
-        records = made.get(cell.origin, [])
-        told.append(
+    counts, numbers = reader.counts_by("origin"), reader.made_at(NAMED_TASKS)
+    return {
+        "cells": [
             cell._asdict()
             | {
-                "tasks": by_state(Counter(record.state for record in records)),
-                "numbers": [record.task for record in records[:NAMED_TASKS]],
+                "tasks": by_state(counts.get(cell.origin, Counter())),
+                "numbers": numbers.get(cell.origin, []),
             }
-        )
-    return {"cells": told}
+            for cell in reader.cells()
+        ]
+    }
 
 
 def _event(row: EventRow) -> dict[str, Any]:

@@ -9,9 +9,9 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from .jupyterlab import CHROMIUM_FLAGS, Lab, Notebook, open_lab
-from .services import gridengine, slurm, sshd
+from .services import gridengine, jupyterhub, slurm, sshd
 
-__all__ = ["gridengine", "slurm", "sshd"]  # fixtures of their own module
+__all__ = ["gridengine", "jupyterhub", "slurm", "sshd"]  # fixtures of their own module
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Start and stop the real services that tests need: a Slurm cluster, Grid Engine, OpenSSH servers.
+"""Start and stop the real services that tests need: Slurm, Grid Engine, OpenSSH servers, JupyterHub.
 
 Their scripts lie beside the checkout, in `../shared/services`, or where `NBFLOW_SERVICES` says. Test runs
 share one set of services: the last one to leave stops what test runs have started, and nothing else.
@@ -9,9 +9,11 @@ import os
 import re
 import subprocess
 import tempfile
-from collections.abc import Iterator
+import tomllib
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO
 
 import pytest
@@ -21,6 +23,7 @@ SCRIPTS = Path(os.environ.get("NBFLOW_SERVICES") or ROOT.parent / "shared" / "se
 STATE = Path(
     os.environ.get("NBFLOW_SERVICES_DIR") or f"{tempfile.gettempdir()}/nbflow-services-{os.getuid()}"
 )
+DEPENDENCIES = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
 OURS = b"started by tests\n"
 
 
@@ -45,8 +48,11 @@ class Service:
 
 
 @contextmanager
-def service(name: str) -> Iterator[Service]:
-    """Have the service answer inside the block; skip the test, with the reason, where it cannot."""
+def service(name: str, settings: Mapping[str, str] = MappingProxyType({})) -> Iterator[Service]:
+    """Have the service answer inside the block; skip the test, with the reason, where it cannot.
+
+    `settings` are for its script's environment, where this starts it.
+    """
     script = SCRIPTS / f"{name}.sh"
     if not script.is_file():
         pytest.skip(f"{name}: no script at {script}; set NBFLOW_SERVICES to the folder of the services")
@@ -54,17 +60,17 @@ def service(name: str) -> Iterator[Service]:
         pytest.skip(f"{name}: its script needs root")
     STATE.mkdir(mode=0o755, exist_ok=True)
     with (STATE / f"{name}.users").open("a+b") as users_file:
-        _enter(script, users_file)
+        _enter(script, users_file, settings)
         try:
             yield Service(script)
         finally:
             _leave(script, users_file)
 
 
-def _enter(script: Path, users_file: IO[bytes]) -> None:
+def _enter(script: Path, users_file: IO[bytes], settings: Mapping[str, str]) -> None:
     fcntl.flock(users_file, fcntl.LOCK_EX)
     if _call(script, "status", check=False).returncode != 0:
-        started = _call(script, "start", check=False)
+        started = _call(script, "start", check=False, settings=settings)
         if started.returncode != 0:
             pytest.fail(f"{script.name} start: {started.stdout}{started.stderr}")
         users_file.write(OURS)
@@ -83,8 +89,13 @@ def _leave(script: Path, users_file: IO[bytes]) -> None:
     users_file.truncate(0)
 
 
-def _call(script: Path, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([script, *words], capture_output=True, text=True, check=check, timeout=600)
+def _call(
+    script: Path, *words: str, check: bool = True, settings: Mapping[str, str] = MappingProxyType({})
+) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, **settings}
+    return subprocess.run(
+        [script, *words], capture_output=True, text=True, check=check, timeout=600, env=environment
+    )
 
 
 @pytest.fixture(scope="session")
@@ -105,4 +116,12 @@ def slurm() -> Iterator[Service]:
 def gridengine() -> Iterator[Service]:
     """Have a Grid Engine of one host."""
     with service("gridengine") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def jupyterhub() -> Iterator[Service]:
+    """Have a JupyterHub whose users' servers import this checkout."""
+    settings = {"NBFLOW_HUB_EXTRA": " ".join(DEPENDENCIES), "PYTHONPATH": str(ROOT)}
+    with service("jupyterhub", settings) as running:
         yield running

@@ -26,6 +26,27 @@ def halve(number):
 def total(numbers):
     return sum(numbers)
 """
+QUEUED = """
+import nbflow as nf
+from nbflow.core.capacity import Capacity
+from nbflow.core.task import Resources
+from nbflow.executors.views import BlockView, NodeView, SlotView
+
+class Queue:
+    label, is_remote = "cluster", False
+    def start(self, post): return Capacity((), Resources(1))
+    def send(self, slot, calls): ...
+    def drop(self, tries): ...
+    def recall(self, tries): ...
+    def close(self, how): ...
+    def scale(self, blocks): ...
+    def blocks(self):
+        node = NodeView("nb1", "nb1", (SlotView("nb1/0", (7,)), SlotView("nb1/1", ())))
+        waiting = BlockView("b1", "17", "pending", "Priority <b>", ())
+        return [waiting, BlockView("b2", "18", "active", "", (node,))]
+
+nf.load(Queue())
+"""
 FLOW = "halves = halve.map(range(8))\nwhole = total(halves)"
 
 
@@ -74,6 +95,9 @@ def test_the_panel_lists_a_live_run_and_opens_its_view(
     page.keyboard.press("Enter")
     view = page.locator(".nbflow-view")
     expect(view).to_contain_text("three cannot be halved")
+    expect(view).to_contain_text("user error")
+    expect(view.locator("code")).to_contain_text('raise ValueError("three cannot be halved")')
+    expect(view).to_contain_text("edit the function")
     page.screenshot(path=pictures / "panel-failures.png")
 
 
@@ -128,6 +152,17 @@ def test_retry_from_the_panel_ends_the_wait_of_a_blocked_cell(
     expect(output).to_contain_text("14.0")
     expect(run).to_contain_text("9 of 9 done")
     expect(run.get_by_role("button", name="Retry failed")).to_have_count(0)
+
+
+def test_blocks_are_shown_with_what_the_queue_says(
+    notebook: Callable[..., Notebook], page: Page, pictures: Path
+) -> None:
+    opened = notebook("queued", QUEUED)
+    opened.run(0)
+    blocks = live(show_panel(page), "queued.ipynb").get_by_role("list", name="Blocks")
+    expect(blocks).to_contain_text("cluster 17: pending (Priority <b>)")
+    expect(blocks).to_contain_text("cluster 18: active · 1 node · 1 of 2 workers busy")
+    page.screenshot(path=pictures / "panel-blocks.png")
 
 
 def test_marks_beside_cells_tell_of_their_tasks_and_of_an_edit(

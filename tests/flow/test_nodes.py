@@ -1,12 +1,15 @@
+import json
 from collections.abc import Iterator
 
 import pytest
 
 import nbflow as nf
+from nbflow.cli import main
 from nbflow.core.capacity import Capacity
 from nbflow.core.ids import ExecutorId, NodeId, SlotId, TaskId
 from nbflow.core.task import Resources
 from nbflow.executors.views import BlockView, NodeView, SlotView
+from nbflow.flow.current import current
 
 
 class Blocky:
@@ -54,6 +57,20 @@ def test_nodes_show_what_waits_and_what_is_there(sites: list[Blocky]) -> None:
     assert "pending (Priority <high>)" in repr(table)
     assert "and 3 more" in repr(table)
     assert "Priority &lt;high&gt;" in table._repr_html_()
+
+
+def test_who_asks_from_outside_is_told_the_same(
+    sites: list[Blocky], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["nodes"]) == 0
+    assert capsys.readouterr().out == f"{nf.nodes()}\n"
+    assert main(["nodes", current().run_id, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["reason"] == "Priority <high>"
+    assert main(["scale", "last", "2", "--site", "there", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"blocks": 2}
+    assert [site.scaled for site in sites] == [[], [2]]
+    assert main(["scale", "last", "2"]) == 2
+    assert "here, there" in capsys.readouterr().err
 
 
 def test_without_sites_there_is_nothing_to_show() -> None:

@@ -45,6 +45,15 @@ def test_tasks_are_chosen_and_ordered(reader: Reader) -> None:
     assert [record.task for record in reader.tasks(label="second")] == [2]
 
 
+def test_tasks_are_counted_by_app_and_by_origin(reader: Reader) -> None:
+    by_app = reader.counts_by("app")
+    assert list(by_app) == ["area", "sweep"]
+    assert by_app["sweep"] == {State.JOINING: 1}
+    assert by_app["area"] == {State.DONE: 1, State.FAILED: 1, State.UPSTREAM_FAILED: 1, State.QUEUED: 1}
+    assert reader.counts_by("origin")["flow.ipynb[3]"] == {State.DONE: 1}
+    assert reader.made_at(2) == {None: [2, 3], "flow.ipynb[3]": [1]}
+
+
 def test_a_wrong_state_is_refused_with_the_right_ones(reader: Reader) -> None:
     with pytest.raises(ValueError, match="'broken' is no state of a task; these are: new, waiting"):
         reader.tasks(state="broken")

@@ -30,7 +30,14 @@ async def test_parts_of_a_run(sample: Journal, jp_fetch: Any) -> None:
     assert (await part("graph"))["edges"] == [[2, 3], [4, 5]]
     assert (await part("cells"))["cells"] == []
     (group,) = (await part("failures"))["groups"]
-    assert (group["app"], group["error"], group["tasks"], group["blocked"]) == ("area", "ValueError", [2], 1)
+    assert (group["apps"], group["error"], group["tasks"], group["blocked"]) == (
+        ["area"],
+        "ValueError",
+        [2],
+        1,
+    )
+    assert (group["reason"], group["place"]) == ("user error", "area in flow.py: line 3")
+    assert "edit the function" in group["advice"]
     assert "negative" in group["traceback"]
     story = await part("tasks/2")
     assert (len(story["attempts"]), story["children"]) == (2, [3])

@@ -1,7 +1,9 @@
 """Who may not ask, and what may not be asked: A1, A2, A13 and B1, bad bodies and paths."""
 
 import json
+import os
 import re
+import socket
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -23,7 +25,8 @@ from .conftest import RUN
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 API = json.loads((Path(__file__).parents[2] / "nbflow/server/openapi.json").read_text())
 COMMAND = f"nbflow/api/runs/{RUN}/commands/cancel"
-FUZZED = 150
+FUZZED = 1000
+NOBODY = 65534
 
 
 VALUES = strategies.recursive(
@@ -150,6 +153,21 @@ async def test_A2_a_cookie_alone_changes_nothing(
         assert (await status(jp_fetch, COMMAND, method=method, body=body))[0] == 405
 
 
+async def test_A2_a_page_of_ours_may(
+    sample: Journal, login_cookie: str, http_server_client: Any, jp_base_url: str
+) -> None:
+    """The control: what the tests above lack is all that they lack."""
+    xsrf = "0123456789abcdef" * 2
+    url = url_path_join(jp_base_url, COMMAND)
+    headers = {"Content-Type": "application/json", "Cookie": f"{login_cookie}; _xsrf={xsrf}"}
+    given: dict[str, Any] = {"method": "POST", "body": b"{}"}
+    code, body = await status(http_server_client.fetch, url, headers=headers | {"X-XSRFToken": xsrf}, **given)
+    assert (code, b"does not live" in body) == (409, True)
+    for wrong in ({}, {"X-XSRFToken": xsrf[::-1]}, {"X-XSRFToken": xsrf, "Host": "elsewhere.example"}):
+        code, _ = await status(http_server_client.fetch, url, headers=headers | wrong, **given)
+        assert code == 403, wrong
+
+
 async def test_A2_a_socket_from_elsewhere_is_refused(
     sample: Journal, login_cookie: str, jp_http_port: int, jp_base_url: str
 ) -> None:
@@ -186,6 +204,29 @@ async def test_path_tricks_find_no_run(
         url = url_path_join(jp_base_url, f"nbflow/api/runs/{run}{part}")
         code, _ = await status(http_server_client.fetch, url, headers=jp_auth_header)
         assert code in (400, 404)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as another user")
+async def test_sockets_and_journals_of_other_users_are_left_alone(tmp_path: Path, jp_fetch: Any) -> None:
+    path = tmp_path / "planted.sock"
+    journal = Journal.create(RUN, info={"control": str(path)})
+    try:
+        with socket.socket(socket.AF_UNIX) as planted:
+            planted.bind(str(path))
+            os.seteuid(NOBODY)
+            planted.listen()
+            os.seteuid(0)
+            told = json.loads((await jp_fetch(f"nbflow/api/runs/{RUN}")).body)
+            assert (told["status"], told["live"]) == ("running", None)
+            headers = {"Content-Type": "application/json"}
+            seen, body = await status(jp_fetch, COMMAND, method="POST", body=b"{}", headers=headers)
+            assert seen == 409
+            assert b"belongs to another user" in body
+        os.chown(journal.address, NOBODY, -1)
+        assert (await status(jp_fetch, f"nbflow/api/runs/{RUN}/tasks"))[0] == 404
+    finally:
+        os.seteuid(0)
+        journal.close("closed")
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,8 @@ export class RunsModel {
   private trouble = '';
   private seen = '';
   private isFirstLook = true;
+  private looks = 0;
+  private lastTaken = 0;
   private readonly poll: Poll;
   private readonly unfollow: () => void;
   private readonly changedSignal = new Signal<this, undefined>(this);
@@ -115,12 +117,17 @@ export class RunsModel {
   }
 
   private async look(): Promise<void> {
+    const look = ++this.looks;
     try {
       const runs = await this.api.runs();
       const [details, sessions] = await Promise.all([
         this.askLive(runs),
         this.api.sessions().catch(() => this.pilots) // a site in trouble must not hide the runs
       ]);
+      if (look < this.lastTaken) {
+        return; // a later look was answered sooner
+      }
+      this.lastTaken = look;
       const before = this.runs;
       this.take(runs, details, sessions);
       for (const run of runs) {

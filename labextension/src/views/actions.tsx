@@ -6,6 +6,7 @@ import * as React from 'react';
 
 import { showErrorMessage } from '@jupyterlab/apputils';
 
+import type { Chosen } from '../api';
 import { countOf } from '../models/counts';
 import { isBusy, isLive } from '../models/run';
 import type { RunsModel } from '../models/runs';
@@ -20,7 +21,7 @@ export async function steer(runs: RunsModel, run: Run, ...[command, chosen]: Ste
   }
 }
 
-type Steering = [command: 'cancel' | 'pause' | 'resume' | 'retry', chosen?: { app: string; error: string }];
+type Steering = [command: 'cancel' | 'pause' | 'resume' | 'retry', chosen?: Chosen];
 
 /** The buttons that make sense for a run as it stands. */
 export function Actions({ runs, run }: { runs: RunsModel; run: Run }): JSX.Element | null {

@@ -22,23 +22,33 @@ export function Failures({ api, runs, run }: Part): JSX.Element {
   return (
     <>
       {(value ?? []).map(cause => (
-        <section key={`${cause.app} ${cause.error} ${cause.message}`} className="nbflow-cause">
+        <section key={`${cause.reason} ${cause.error} ${cause.place}`} className="nbflow-cause">
           <div className="nbflow-head-line">
             <h2>
-              {cause.app} · {cause.error || 'failed'}
+              {cause.apps.join(', ')} · {cause.error || 'failed'}
             </h2>
             {isLive(run) && (
               <button
                 type="button"
                 className="nbflow-button"
-                onClick={() => void steer(runs, run, 'retry', { app: cause.app, error: cause.error })}
+                onClick={() => void steer(runs, run, 'retry', { tasks: cause.tasks })}
               >
-                Retry these
+                {cause.tasks.length < cause.count ? `Retry the first ${number(cause.tasks.length)}` : 'Retry these'}
               </button>
             )}
           </div>
           <p>{cause.message}</p>
           <p className="nbflow-muted">{extent(cause)}</p>
+          <dl className="nbflow-cause-facts">
+            <dt>Reason</dt>
+            <dd>{cause.reason}</dd>
+            <dt>Where</dt>
+            <dd>
+              <code>{cause.place}</code>
+            </dd>
+            <dt>What helps</dt>
+            <dd>{cause.advice}</dd>
+          </dl>
           {cause.traceback !== null && (
             <details open={value?.length === 1}>
               <summary>Traceback of task {cause.tasks[0]}</summary>

@@ -6,6 +6,9 @@ import * as React from 'react';
 
 import { ReactWidget, UseSignal } from '@jupyterlab/ui-components';
 
+import type { Block } from '../models/blocks';
+import { blocksOf } from '../models/blocks';
+import { number } from '../models/counts';
 import { isLive, progress, standing, timing, title } from '../models/run';
 import type { RunsModel } from '../models/runs';
 import type { Run, Session } from '../shapes';
@@ -14,6 +17,8 @@ import { nbflowIcon } from './icon';
 import { StateBar, Chips } from './statebar';
 
 export const PANEL_ID = 'nbflow-runs';
+
+const SHOWN_BLOCKS = 5;
 
 type Open = (run: Run) => void;
 
@@ -96,10 +101,28 @@ function Item({ run, runs, open }: { run: Run; runs: RunsModel; open: Open }): J
         <>
           <Chips tasks={run.tasks} />
           {detail && <p className="nbflow-muted nbflow-run-line">on {detail.executors}</p>}
+          {detail && <Blocks blocks={blocksOf(detail.nodes)} />}
           <Actions runs={runs} run={run} />
         </>
       )}
     </li>
+  );
+}
+
+function Blocks({ blocks }: { blocks: readonly Block[] }): JSX.Element | null {
+  if (blocks.length === 0) {
+    return null;
+  }
+  const left = blocks.length - SHOWN_BLOCKS;
+  return (
+    <ul className="nbflow-blocks nbflow-muted" aria-label="Blocks">
+      {blocks.slice(-SHOWN_BLOCKS).map(block => (
+        <li key={block.name} title={block.name}>
+          {`${block.site} ${block.job}: ${block.standing}`}
+        </li>
+      ))}
+      {left > 0 && <li>{`and ${number(left)} earlier`}</li>}
+    </ul>
   );
 }
 
