@@ -97,7 +97,10 @@ def _traceback(error: BaseException) -> str:
     try:
         account = traceback.TracebackException.from_exception(error)
         has_frames = _leave_own_frames_out(account)
-        return "".join(account.format()) if has_frames else ""
+        if has_frames:
+            return "".join(account.format())
+        # What C code raises has no frames, but words; ours are told with the error itself.
+        return "" if isinstance(error, NbflowError) else "".join(account.format_exception_only())
     except BaseException as broken:  # noqa: BLE001 - an exception's own code may be at fault as well
         return f"{type(error).__name__}: <no traceback: formatting it raised {type(broken).__name__}>"
 

@@ -68,7 +68,7 @@ def show_panel(page: Page) -> Locator:
 
 
 def live(panel: Locator, name: str) -> Locator:
-    return panel.get_by_role("region", name="Live runs").locator(".nbflow-run", has_text=name)
+    return panel.get_by_role("region", name="Live runs").locator(".nbflow-lab-run", has_text=name)
 
 
 def set_theme(page: Page, name: str) -> None:
@@ -88,12 +88,12 @@ def test_the_panel_lists_a_live_run_and_opens_its_view(
     run = live(panel, "halves.ipynb")
     expect(run).to_contain_text("7 of 9 done")
     expect(run).to_contain_text("1 failed")
-    expect(page.locator(".nbflow-status")).to_contain_text("✕ 1")
+    expect(page.locator(".nbflow-lab-status")).to_contain_text("✕ 1")
     page.screenshot(path=pictures / "panel-light.png")
 
     run.get_by_role("button", name="halves.ipynb").focus()
     page.keyboard.press("Enter")
-    view = page.locator(".nbflow-view")
+    view = page.locator(".nbflow-lab-view")
     expect(view).to_contain_text("three cannot be halved")
     expect(view).to_contain_text("user error")
     expect(view.locator("code")).to_contain_text('raise ValueError("three cannot be halved")')
@@ -113,25 +113,27 @@ def test_the_view_of_a_run_answers_while_a_cell_blocks_and_after_a_restart(
     run = live(panel, "blocked.ipynb")
     expect(run).to_contain_text("1 running")
     run.get_by_role("button", name="blocked.ipynb").click()
-    view = page.locator(".nbflow-view")
+    view = page.locator(".nbflow-lab-view")
     view.get_by_role("tab", name="Tasks").click()
-    expect(view.locator(".nbflow-tasks tbody tr")).to_have_count(10)
+    expect(view.locator(".nbflow-lab-tasks tbody tr")).to_have_count(10)
     view.get_by_role("tab", name="Graph and timeline").click()
-    expect(view.frame_locator(".nbflow-report").locator("h2", has_text="Timeline")).to_be_visible()
+    expect(view.frame_locator(".nbflow-lab-report").locator("h2", has_text="Timeline")).to_be_visible()
     set_theme(page, "JupyterLab Dark")
     page.screenshot(path=pictures / "panel-dark.png")
     set_theme(page, "JupyterLab Light")
 
     lab.restart_kernels()
-    gone = panel.get_by_role("region", name="Earlier runs").locator(".nbflow-run", has_text="blocked.ipynb")
+    gone = panel.get_by_role("region", name="Earlier runs").locator(
+        ".nbflow-lab-run", has_text="blocked.ipynb"
+    )
     expect(gone).to_be_visible()
-    expect(view.frame_locator(".nbflow-report").locator("h2", has_text="Timeline")).to_be_visible()
+    expect(view.frame_locator(".nbflow-lab-report").locator("h2", has_text="Timeline")).to_be_visible()
     view.get_by_role("tab", name="Failures").click()
     expect(view).to_contain_text("three cannot be halved")
 
     page.reload()
     page.wait_for_selector("#jupyterlab-splash", state="detached")
-    expect(page.locator(".nbflow-view")).to_contain_text("three cannot be halved")
+    expect(page.locator(".nbflow-lab-view")).to_contain_text("three cannot be halved")
     expect(page.get_by_role("region", name="nbflow runs")).to_be_visible()
     page.keyboard.press("Escape")
 
@@ -171,18 +173,18 @@ def test_marks_beside_cells_tell_of_their_tasks_and_of_an_edit(
     opened = notebook("marks", LOAD, FLOW, "1 + 1")
     for index in range(3):
         opened.run(index)
-    mark = opened.cell(1).locator(".nbflow-mark")
+    mark = opened.cell(1).locator(".nbflow-lab-mark")
     expect(mark).to_have_text("7/9")
     expect(mark).to_have_attribute("data-stale", "false")
     expect(mark).to_have_accessible_name("9 tasks: 7 done, 1 failed, 1 upstream failed")
-    expect(opened.cell(2).locator(".nbflow-mark")).to_have_count(0)
+    expect(opened.cell(2).locator(".nbflow-lab-mark")).to_have_count(0)
     opened.cell(1).locator(".cm-content").click()
     page.keyboard.press("End")
     page.keyboard.type("  # other")
     expect(mark).to_have_text("7/9 ✎")
     page.screenshot(path=pictures / "panel-marks.png")
     mark.click()
-    expect(page.locator(".nbflow-view")).to_contain_text("three cannot be halved")
+    expect(page.locator(".nbflow-lab-view")).to_contain_text("three cannot be halved")
 
 
 def test_two_notebooks_have_a_run_each(notebook: Callable[..., Notebook], page: Page) -> None:
@@ -213,5 +215,5 @@ def test_notebook_7_has_the_marks_too(
     context = chromium.new_context()  # Notebook 7 raises errors of its own, which `page` would report
     other = context.new_page()
     other.goto(f"{lab.url}/notebooks/seven.ipynb?token={lab.token}")
-    expect(other.locator(".jp-Cell").nth(1).locator(".nbflow-mark")).to_have_text("7/9")
+    expect(other.locator(".jp-Cell").nth(1).locator(".nbflow-lab-mark")).to_have_text("7/9")
     context.close()

@@ -106,7 +106,8 @@ def test_retry_chooses_by_error_and_app() -> None:
     for future in futures:
         assert future.exception(10) is not None
     assert nf.retry(error=ZeroDivisionError) == 2
-    assert nf.retry(app="nobody") == 0
+    with pytest.raises(NbflowError, match="no app is called 'nobody'"):
+        nf.retry(app="nobody")
     with pytest.raises(NbflowError, match="retry what"):
         nf.retry()
 

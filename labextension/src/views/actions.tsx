@@ -30,12 +30,12 @@ export function Actions({ runs, run }: { runs: RunsModel; run: Run }): JSX.Eleme
   }
   const isPaused = runs.detail(run.run)?.isPaused === true;
   const button = (command: Steering[0], label: string): JSX.Element => (
-    <button type="button" className="nbflow-button" onClick={() => void steer(runs, run, command)}>
+    <button type="button" className="nbflow-lab-button" onClick={() => void steer(runs, run, command)}>
       {label}
     </button>
   );
   return (
-    <div className="nbflow-actions">
+    <div className="nbflow-lab-actions">
       {countOf(run.tasks, 'failed') > 0 && button('retry', 'Retry failed')}
       {isPaused ? button('resume', 'Resume') : isBusy(run) && button('pause', 'Pause')}
       {isBusy(run) && button('cancel', 'Cancel')}

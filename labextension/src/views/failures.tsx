@@ -14,23 +14,23 @@ import { useAnswer } from './part';
 export function Failures({ api, runs, run }: Part): JSX.Element {
   const { value, problem } = useAnswer(run, id => api.causes(id));
   if (problem !== '') {
-    return <p className="nbflow-problem">{problem}</p>;
+    return <p className="nbflow-lab-problem">{problem}</p>;
   }
   if (value?.length === 0) {
-    return <p className="nbflow-empty">Nothing has failed.</p>;
+    return <p className="nbflow-lab-empty">Nothing has failed.</p>;
   }
   return (
     <>
       {(value ?? []).map(cause => (
-        <section key={`${cause.reason} ${cause.error} ${cause.place}`} className="nbflow-cause">
-          <div className="nbflow-head-line">
+        <section key={`${cause.reason} ${cause.error} ${cause.place}`} className="nbflow-lab-cause">
+          <div className="nbflow-lab-head-line">
             <h2>
               {cause.apps.join(', ')} · {cause.error || 'failed'}
             </h2>
             {isLive(run) && (
               <button
                 type="button"
-                className="nbflow-button"
+                className="nbflow-lab-button"
                 onClick={() => void steer(runs, run, 'retry', { tasks: cause.tasks })}
               >
                 {cause.tasks.length < cause.count ? `Retry the first ${number(cause.tasks.length)}` : 'Retry these'}
@@ -38,8 +38,8 @@ export function Failures({ api, runs, run }: Part): JSX.Element {
             )}
           </div>
           <p>{cause.message}</p>
-          <p className="nbflow-muted">{extent(cause)}</p>
-          <dl className="nbflow-cause-facts">
+          <p className="nbflow-lab-muted">{extent(cause)}</p>
+          <dl className="nbflow-lab-cause-facts">
             <dt>Reason</dt>
             <dd>{cause.reason}</dd>
             <dt>Where</dt>

@@ -79,7 +79,7 @@ export class CellMarks implements DocumentRegistry.IWidgetExtension<NotebookPane
 
   private async draw(cell: Cell, tasks: (CellTasks & { run: string }) | undefined): Promise<void> {
     const mark = tasks === undefined ? null : await markOf(tasks, cell.model.sharedModel.getSource());
-    const old = cell.node.querySelector<HTMLButtonElement>(':scope > .nbflow-mark');
+    const old = cell.node.querySelector<HTMLButtonElement>(':scope > .nbflow-lab-mark');
     if (mark === null || tasks === undefined) {
       old?.remove();
       return;
@@ -95,7 +95,7 @@ export class CellMarks implements DocumentRegistry.IWidgetExtension<NotebookPane
 
 function show(button: HTMLButtonElement, mark: Mark): void {
   button.type = 'button';
-  button.className = 'nbflow-mark';
+  button.className = 'nbflow-lab-mark';
   button.dataset['look'] = mark.look;
   button.dataset['stale'] = String(mark.isStale);
   button.title = mark.label;

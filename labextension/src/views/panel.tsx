@@ -29,7 +29,7 @@ export class RunsPanel extends ReactWidget {
   ) {
     super();
     this.id = PANEL_ID;
-    this.addClass('nbflow-panel');
+    this.addClass('nbflow-lab-panel');
     this.title.icon = nbflowIcon;
     this.title.caption = 'nbflow runs';
     this.node.setAttribute('role', 'region');
@@ -47,11 +47,11 @@ function Panel({ runs, open }: { runs: RunsModel; open: Open }): JSX.Element {
   const earlier = runs.all.filter(run => !isLive(run));
   return (
     <>
-      <header className="nbflow-panel-head">
+      <header className="nbflow-lab-panel-head">
         <h2>nbflow</h2>
       </header>
       {runs.problem !== '' && (
-        <p className="nbflow-problem" role="alert">
+        <p className="nbflow-lab-problem" role="alert">
           {runs.problem}
         </p>
       )}
@@ -59,7 +59,7 @@ function Panel({ runs, open }: { runs: RunsModel; open: Open }): JSX.Element {
       {runs.sessions.length > 0 && <Sites sessions={runs.sessions} />}
       <Section name="Earlier" list={earlier} {...{ runs, open }} />
       {!runs.isWaiting && runs.problem === '' && runs.all.length === 0 && (
-        <p className="nbflow-empty">
+        <p className="nbflow-lab-empty">
           No run yet. A run begins with <code>nf.load()</code> in a notebook or script.
         </p>
       )}
@@ -75,9 +75,9 @@ function Section(props: { name: string; list: readonly Run[]; runs: RunsModel; o
   return (
     <section aria-label={`${name} runs`}>
       <h3>
-        {name} <span className="nbflow-muted">{list.length}</span>
+        {name} <span className="nbflow-lab-muted">{list.length}</span>
       </h3>
-      <ul className="nbflow-runs">
+      <ul className="nbflow-lab-runs">
         {list.map(run => (
           <Item key={run.run} run={run} runs={runs} open={open} />
         ))}
@@ -90,17 +90,17 @@ function Item({ run, runs, open }: { run: Run; runs: RunsModel; open: Open }): J
   const detail = runs.detail(run.run);
   const word = standing(run, detail);
   return (
-    <li className="nbflow-run" data-run={run.run} data-status={run.status}>
-      <button type="button" className="nbflow-run-open" title={run.program} onClick={() => { open(run); }}>
-        <span className="nbflow-run-title">{title(run)}</span>
-        <span className="nbflow-run-standing">{word}</span>
-        <span className="nbflow-muted nbflow-run-line">{run.problem || `${progress(run)} · ${timing(run, new Date())}`}</span>
+    <li className="nbflow-lab-run" data-run={run.run} data-status={run.status}>
+      <button type="button" className="nbflow-lab-run-open" title={run.program} onClick={() => { open(run); }}>
+        <span className="nbflow-lab-run-title">{title(run)}</span>
+        <span className="nbflow-lab-run-standing">{word}</span>
+        <span className="nbflow-lab-muted nbflow-lab-run-line">{run.problem || `${progress(run)} · ${timing(run, new Date())}`}</span>
         <StateBar tasks={run.tasks} />
       </button>
       {isLive(run) && (
         <>
           <Chips tasks={run.tasks} />
-          {detail && <p className="nbflow-muted nbflow-run-line">on {detail.executors}</p>}
+          {detail && <p className="nbflow-lab-muted nbflow-lab-run-line">on {detail.executors}</p>}
           {detail && <Blocks blocks={blocksOf(detail.nodes)} />}
           <Actions runs={runs} run={run} />
         </>
@@ -115,7 +115,7 @@ function Blocks({ blocks }: { blocks: readonly Block[] }): JSX.Element | null {
   }
   const left = blocks.length - SHOWN_BLOCKS;
   return (
-    <ul className="nbflow-blocks nbflow-muted" aria-label="Blocks">
+    <ul className="nbflow-lab-blocks nbflow-lab-muted" aria-label="Blocks">
       {blocks.slice(-SHOWN_BLOCKS).map(block => (
         <li key={block.name} title={block.name}>
           {`${block.site} ${block.job}: ${block.standing}`}
@@ -130,12 +130,12 @@ function Sites({ sessions }: { sessions: readonly Session[] }): JSX.Element {
   return (
     <section aria-label="Sites">
       <h3>Sites</h3>
-      <ul className="nbflow-runs">
+      <ul className="nbflow-lab-runs">
         {sessions.map(session => (
-          <li key={session.name} className="nbflow-run nbflow-session">
-            <span className="nbflow-run-title">{session.site}</span>
-            <span className="nbflow-run-standing">{session.state}</span>
-            <span className="nbflow-muted nbflow-run-line">
+          <li key={session.name} className="nbflow-lab-run nbflow-lab-session">
+            <span className="nbflow-lab-run-title">{session.site}</span>
+            <span className="nbflow-lab-run-standing">{session.state}</span>
+            <span className="nbflow-lab-muted nbflow-lab-run-line">
               {`${String(session.pilots)} pilots in ${String(session.blocks)} blocks`}
             </span>
           </li>

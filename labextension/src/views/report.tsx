@@ -18,12 +18,12 @@ const FITTING = 'h1, h1 + p { display: none; } main { padding: 0; } body { backg
 export function Report({ api, run }: Part): JSX.Element {
   const { value, problem } = useAnswer(run, id => api.report(id));
   if (problem !== '' && value === null) {
-    return <p className="nbflow-problem">{problem}</p>;
+    return <p className="nbflow-lab-problem">{problem}</p>;
   }
   if (value === null) {
-    return <p className="nbflow-empty">Drawing …</p>;
+    return <p className="nbflow-lab-empty">Drawing …</p>;
   }
-  return <iframe className="nbflow-report" sandbox="" title={`Report of ${run.run}`} srcDoc={themed(value)} />;
+  return <iframe className="nbflow-lab-report" sandbox="" title={`Report of ${run.run}`} srcDoc={themed(value)} />;
 }
 
 /** Gives a page the colours that JupyterLab has now: a frame inherits none. */

@@ -31,7 +31,7 @@ export class RunView extends ReactWidget {
   ) {
     super();
     this.id = `nbflow-run-${run}`;
-    this.addClass('nbflow-view');
+    this.addClass('nbflow-lab-view');
     this.title.icon = nbflowIcon;
     this.title.label = run;
     this.title.closable = true;
@@ -60,7 +60,7 @@ function View({ api, runs, id }: { api: Api; runs: RunsModel; id: string }): JSX
   const [chosen, choose] = React.useState<Tab | null>(null);
   const run = runs.find(id);
   if (run === undefined) {
-    return <p className="nbflow-empty">{runs.isWaiting ? 'Asking the server …' : runs.problem || `There is no run ${id} any more.`}</p>;
+    return <p className="nbflow-lab-empty">{runs.isWaiting ? 'Asking the server …' : runs.problem || `There is no run ${id} any more.`}</p>;
   }
   const tab = chosen ?? (countOf(run.tasks, 'failed') > 0 ? 'Failures' : 'Graph and timeline');
   const part = { api, runs, run };
@@ -68,7 +68,7 @@ function View({ api, runs, id }: { api: Api; runs: RunsModel; id: string }): JSX
     <>
       <Head runs={runs} run={run} />
       <Tabs chosen={tab} choose={choose} />
-      <div className="nbflow-pane" role="tabpanel" id={`${id}-pane`} aria-label={tab}>
+      <div className="nbflow-lab-pane" role="tabpanel" id={`${id}-pane`} aria-label={tab}>
         {tab === 'Failures' && <Failures {...part} />}
         {tab === 'Tasks' && <Tasks {...part} />}
         {tab === 'Graph and timeline' && <Report {...part} />}
@@ -79,21 +79,21 @@ function View({ api, runs, id }: { api: Api; runs: RunsModel; id: string }): JSX
 
 function Head({ runs, run }: Omit<Part, 'api'>): JSX.Element {
   return (
-    <header className="nbflow-head">
-      <div className="nbflow-head-line">
+    <header className="nbflow-lab-head">
+      <div className="nbflow-lab-head-line">
         <h1>{title(run)}</h1>
-        <span className="nbflow-run-standing" data-status={run.status}>
+        <span className="nbflow-lab-run-standing" data-status={run.status}>
           {standing(run, runs.detail(run.run))}
         </span>
         <Actions runs={runs} run={run} />
       </div>
-      <p className="nbflow-muted">
+      <p className="nbflow-lab-muted">
         {[run.run, timing(run, new Date()), run.host].filter(Boolean).join(' · ')}
         {!isLive(run) && ' · to work on with these tasks, load it again in its notebook'}
       </p>
       <StateBar tasks={run.tasks} />
       <Chips tasks={run.tasks} />
-      {run.problem !== '' && <p className="nbflow-problem">{run.problem}</p>}
+      {run.problem !== '' && <p className="nbflow-lab-problem">{run.problem}</p>}
     </header>
   );
 }
@@ -108,7 +108,7 @@ function Tabs({ chosen, choose }: { chosen: Tab; choose: (tab: Tab) => void }): 
     }
   };
   return (
-    <div className="nbflow-tabs" role="tablist" onKeyDown={step}>
+    <div className="nbflow-lab-tabs" role="tablist" onKeyDown={step}>
       {TABS.map(tab => (
         <button
           key={tab}

@@ -11,7 +11,7 @@ import type { Counts } from '../shapes';
 export function StateBar({ tasks }: { tasks: Counts }): JSX.Element {
   const all = total(tasks);
   return (
-    <div className="nbflow-bar" role="img" aria-label={sentence(tasks)} title={sentence(tasks)}>
+    <div className="nbflow-lab-bar" role="img" aria-label={sentence(tasks)} title={sentence(tasks)}>
       {shares(tasks).map(({ key, count }) => (
         <span key={key} data-state={key} style={{ flexGrow: count / all }} />
       ))}
@@ -22,7 +22,7 @@ export function StateBar({ tasks }: { tasks: Counts }): JSX.Element {
 /** Each group of states that has tasks, so that nothing is said by colour alone. */
 export function Chips({ tasks }: { tasks: Counts }): JSX.Element {
   return (
-    <ul className="nbflow-chips">
+    <ul className="nbflow-lab-chips">
       {shares(tasks).map(({ key, icon, word, count }) => (
         <li key={key} data-state={key}>
           <span aria-hidden="true">{icon}</span> {number(count)} {word}

@@ -16,7 +16,7 @@ export class StatusItem extends ReactWidget {
     private readonly open: () => void
   ) {
     super();
-    this.addClass('nbflow-status');
+    this.addClass('nbflow-lab-status');
   }
 
   protected override render(): JSX.Element {

@@ -12,13 +12,13 @@ import { useAnswer } from './part';
 export function Tasks({ api, run }: Part): JSX.Element {
   const { value, problem } = useAnswer(run, id => api.tasks(id));
   if (problem !== '') {
-    return <p className="nbflow-problem">{problem}</p>;
+    return <p className="nbflow-lab-problem">{problem}</p>;
   }
   const tasks = value ?? [];
   const left = total(run.tasks) - tasks.length;
   return (
     <>
-      <table className="nbflow-tasks">
+      <table className="nbflow-lab-tasks">
         <thead>
           <tr>
             {['Task', 'Call', 'State', 'Took', 'Ran on', 'Called in'].map(name => (
@@ -32,7 +32,7 @@ export function Tasks({ api, run }: Part): JSX.Element {
           {tasks.map(({ task, call, state, seconds, slot, origin }) => (
             <tr key={task}>
               <td>{task}</td>
-              <td className="nbflow-call">{call}</td>
+              <td className="nbflow-lab-call">{call}</td>
               <td data-state={groupOf(state).key}>
                 <span aria-hidden="true">{groupOf(state).icon}</span> {state.replace('_', ' ')}
               </td>
@@ -43,7 +43,7 @@ export function Tasks({ api, run }: Part): JSX.Element {
           ))}
         </tbody>
       </table>
-      {value !== null && left > 0 && <p className="nbflow-muted">and {number(left)} older ones</p>}
+      {value !== null && left > 0 && <p className="nbflow-lab-muted">and {number(left)} older ones</p>}
     </>
   );
 }
