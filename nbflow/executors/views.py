@@ -8,7 +8,7 @@ from typing import Protocol, final, runtime_checkable
 
 from nbflow.core.ids import NodeId, SlotId, TaskId
 
-__all__ = ["BlockView", "HasBlocks", "NodeView", "SlotView"]
+__all__ = ["BlockView", "HasBlocks", "NodeView", "SlotView", "describe_standing"]
 
 
 @final
@@ -33,13 +33,31 @@ class NodeView:
 @final
 @dataclass(frozen=True, slots=True)
 class BlockView:
-    """Show one block: its job, where it stands and why, its nodes."""
+    """Show one block: its job, where it stands and why, its nodes.
+
+    One without a name says why there is no block, or what is wrong with the site.
+    """
 
     name: str
     job: str
     stage: str
     reason: str
     nodes: tuple[NodeView, ...]
+
+    @property
+    def has_ended(self) -> bool:
+        """Tell whether nothing more comes of it."""
+        return self.stage == "ended"
+
+    @property
+    def standing(self) -> str:
+        """Return where it stands, and why, in one line."""
+        return describe_standing(self.stage, self.reason)
+
+
+def describe_standing(stage: str, reason: str) -> str:
+    """Return where a block stands, and why, in one line."""
+    return f"{stage} ({' '.join(reason.split())})" if reason else stage
 
 
 @runtime_checkable

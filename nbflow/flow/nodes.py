@@ -9,7 +9,7 @@ from typing import final, overload
 
 from nbflow.core.ids import TaskId
 from nbflow.errors import ConfigError
-from nbflow.executors.views import BlockView, HasBlocks
+from nbflow.executors.views import BlockView, HasBlocks, describe_standing
 from nbflow.flow.current import current
 from nbflow.flow.kernel import DataFlowKernel
 
@@ -22,7 +22,10 @@ TASKS_SHOWN = 6
 @final
 @dataclass(frozen=True, slots=True)
 class NodeRow:
-    """Show one node, or one block without any: `reason` is the queue's, or how the block ended."""
+    """Show one node, or one block without any: `reason` is the queue's, or how the block ended.
+
+    A row without a block says why a site has none, or what is wrong with it.
+    """
 
     site: str
     block: str
@@ -39,7 +42,7 @@ class NodeRow:
         """Return its texts, one for each column."""
         shown = " ".join(map(str, self.tasks[:TASKS_SHOWN]))
         more = f" and {len(self.tasks) - TASKS_SHOWN} more" if len(self.tasks) > TASKS_SHOWN else ""
-        stage = f"{self.stage} ({' '.join(self.reason.split())})" if self.reason else self.stage
+        stage = describe_standing(self.stage, self.reason)
         counts = (str(self.slots), str(self.busy)) if self.node else ("", "")
         return self.site, self.block, self.job, stage, self.node, *counts, shown + more
 
@@ -63,7 +66,7 @@ class NodeTable(Sequence[NodeRow]):
 
     def __repr__(self) -> str:
         if not self._rows:
-            return "no blocks: nothing was asked of a site yet, or no site is loaded"
+            return "no blocks: no site with blocks is loaded"
         lines = [COLUMNS, *(row.cells for row in self._rows)]
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         return "\n".join(

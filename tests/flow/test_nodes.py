@@ -73,6 +73,14 @@ def test_who_asks_from_outside_is_told_the_same(
     assert "here, there" in capsys.readouterr().err
 
 
+def test_a_queued_task_says_how_the_blocks_stand_that_it_waits_for(sites: list[Blocky]) -> None:
+    future = nf.python_app(sites=["there"])(int)()
+    why = future.task.why()
+    assert "there has no node as yet; b1: pending (Priority <high>)" in why
+    assert "b2" not in why, "it has a node"
+    assert "here" not in why.replace("there", "")
+
+
 def test_without_sites_there_is_nothing_to_show() -> None:
     nf.load("threads", workers=1)
     try:

@@ -213,20 +213,24 @@ class PilotsExecutor:
             self._foreman.scale(blocks)
 
     def blocks(self) -> list[BlockView]:
-        """Return what there is, for people."""
+        """Return what there is, for people; at the end what is wrong, or why there is no block."""
         if self._foreman is None or self._lanes is None:
             return []
-        nodes = self._lanes.nodes()
-        return [
+        nodes, foreman = self._lanes.nodes(), self._foreman
+        views = [
             BlockView(
                 block.name,
                 block.job or "",
                 block.stage,
-                block.reason,
+                foreman.describe(block),
                 tuple(_view(node) for node in nodes if node.entry.block == block.name),
             )
-            for block in list(self._foreman.blocks.values())
+            for block in list(foreman.blocks.values())
         ]
+        if standing := foreman.standing:
+            stage = "no block" if all(view.has_ended for view in views) else "trouble"
+            views.append(BlockView("", "", stage, standing, ()))
+        return views
 
     def held(self) -> Collection[Held]:
         """Return the slots of former runs whose calls run on, or whose results wait to be taken."""
