@@ -33,10 +33,7 @@ class NodeView:
 @final
 @dataclass(frozen=True, slots=True)
 class BlockView:
-    """Show one block: its job, where it stands and why, its nodes.
-
-    One without a name says why there is no block, or what is wrong with the site.
-    """
+    """Show one block: its job, where it stands and why, its nodes."""
 
     name: str
     job: str
@@ -63,6 +60,10 @@ def describe_standing(stage: str, reason: str) -> str:
 @runtime_checkable
 class HasBlocks(Protocol):
     """Be an executor whose workers come and go in blocks."""
+
+    @property
+    def standing(self) -> str:
+        """Say what is wrong at its site, or why there is no block; empty when all is well."""
 
     def blocks(self) -> Sequence[BlockView]:
         """Return what there is now, oldest first, with blocks that have ended lately."""

@@ -51,4 +51,6 @@ def _awaited(executors: Iterable[Executor], places: Collection[ExecutorId]) -> I
         if executor.label in places and isinstance(executor, HasBlocks):
             for block in executor.blocks():
                 if not (block.nodes or block.has_ended):
-                    yield f"{block.name or executor.label}: {block.standing}"
+                    yield f"{block.name}: {block.standing}"
+            if executor.standing:
+                yield f"{executor.label}: {executor.standing}"

@@ -91,10 +91,7 @@ def nodes() -> NodeTable:
 
 def nodes_of(kernel: DataFlowKernel) -> NodeTable:
     """Return that for one dataflow kernel."""
-    elastic = _elastic(kernel)
-    return NodeTable(
-        [row for site, one in elastic.items() for block in one.blocks() for row in _rows(site, block)]
-    )
+    return NodeTable([row for site, one in _elastic(kernel).items() for row in _rows(site, one)])
 
 
 def scale(blocks: int, *, site: str | None = None) -> None:
@@ -123,7 +120,16 @@ def _elastic(kernel: DataFlowKernel) -> dict[str, HasBlocks]:
     return {str(one.label): one for one in kernel.executors if isinstance(one, HasBlocks)}
 
 
-def _rows(site: str, block: BlockView) -> Iterator[NodeRow]:
+def _rows(site: str, executor: HasBlocks) -> Iterator[NodeRow]:
+    blocks = executor.blocks()
+    for block in blocks:
+        yield from _rows_of(site, block)
+    if executor.standing:
+        stage = "no block" if all(block.has_ended for block in blocks) else "trouble"
+        yield NodeRow(site, "", "", stage, executor.standing)
+
+
+def _rows_of(site: str, block: BlockView) -> Iterator[NodeRow]:
     if not block.nodes:
         yield NodeRow(site, block.name, block.job, block.stage, block.reason)
     for node in block.nodes:

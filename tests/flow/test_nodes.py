@@ -16,6 +16,7 @@ class Blocky:
     """An executor that only shows blocks."""
 
     is_remote = False
+    standing = ""
 
     def __init__(self, label: str) -> None:
         self.label = ExecutorId(label)
@@ -57,6 +58,18 @@ def test_nodes_show_what_waits_and_what_is_there(sites: list[Blocky]) -> None:
     assert "pending (Priority <high>)" in repr(table)
     assert "and 3 more" in repr(table)
     assert "Priority &lt;high&gt;" in table._repr_html_()
+
+
+def test_a_site_says_what_is_wrong_or_why_it_has_no_block(sites: list[Blocky]) -> None:
+    here, there = sites
+    here.standing, there.standing = "it cannot be reached", "nothing is queued for it"
+    there.blocks = list  # type: ignore[method-assign]
+    troubled, bare = nf.nodes()[2:]
+    assert (troubled.site, troubled.stage, troubled.reason) == ("here", "trouble", here.standing)
+    assert (bare.site, bare.stage, bare.reason, bare.slots) == ("there", "no block", there.standing, 0)
+    assert "no block (nothing is queued for it)" in repr(nf.nodes())
+    future = nf.python_app(sites=["there"])(int)()
+    assert future.task.why().endswith("; there: nothing is queued for it")
 
 
 def test_who_asks_from_outside_is_told_the_same(

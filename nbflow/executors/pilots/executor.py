@@ -213,11 +213,11 @@ class PilotsExecutor:
             self._foreman.scale(blocks)
 
     def blocks(self) -> list[BlockView]:
-        """Return what there is, for people; at the end what is wrong, or why there is no block."""
+        """Return what there is, for people."""
         if self._foreman is None or self._lanes is None:
             return []
         nodes, foreman = self._lanes.nodes(), self._foreman
-        views = [
+        return [
             BlockView(
                 block.name,
                 block.job or "",
@@ -227,10 +227,11 @@ class PilotsExecutor:
             )
             for block in list(foreman.blocks.values())
         ]
-        if standing := foreman.standing:
-            stage = "no block" if all(view.has_ended for view in views) else "trouble"
-            views.append(BlockView("", "", stage, standing, ()))
-        return views
+
+    @property
+    def standing(self) -> str:
+        """Say, for people, what is wrong at the site, or why there is no block; empty when all is well."""
+        return "" if self._foreman is None else self._foreman.standing
 
     def held(self) -> Collection[Held]:
         """Return the slots of former runs whose calls run on, or whose results wait to be taken."""
