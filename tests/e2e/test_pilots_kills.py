@@ -1,8 +1,10 @@
 """Whatever runs or serves the pilots of one run is killed, at fifty random points of it."""
 
+import errno
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -90,3 +92,49 @@ def test_F2_F3_fifty_random_kills_lose_nothing_and_repeat_only_what_was_in_hand(
         assert runs[name] <= 1 + len(lost), f"{name} ran more often than it was sent"
         again += len(lost)
     print(f"{len(kills)} kills; {again} tries were lost, {sum(runs.values()) - TASKS} had begun")
+
+
+@pytest.mark.parametrize("kind", [workers, engines, controllers, agents])
+def test_F6_what_is_stopped_for_a_while_goes_on_and_nothing_runs_twice(
+    here: Site, marks: Nemesis, tmp_path: Path, kind: Callable[[Path], list[psutil.Process]]
+) -> None:
+    nf.load(nf.Pilots(here, workers_per_node=2))
+    patient = nf.python_app(victims.patient)
+    for n in range(200):
+        marks.submit(patient, f"call{n}", n, expect=2 * n)
+    eventually(lambda: sum(marks.runs().values()) > 20)
+    stopped = kind(tmp_path)
+    assert stopped
+    for process in stopped:
+        process.suspend()
+    time.sleep(3)
+    for process in stopped:
+        process.resume()
+    marks.check()
+    assert set(marks.runs().values()) == {1}
+    assert len(nf.nodes()) == 1
+
+
+def test_F12_a_full_disk_on_the_node_fails_what_writes_there_and_nothing_else(
+    here: Site, marks: Nemesis, tmp_path: Path
+) -> None:
+    """No file of its jobs may grow, which stands in for a full disk: writes fail with EFBIG."""
+    full = '[ -z "${NBFLOW_BLOCK:-}" ] || ulimit -f 0'
+    nf.load(nf.Pilots(replace(here, setup=(full,)), workers_per_node=2))
+
+    @nf.python_app
+    def write(path: str) -> None:
+        Path(path).write_text("much")
+
+    @nf.python_app
+    def talk(n: int) -> int:
+        print("x" * 100_000)
+        return n
+
+    written = write(str(tmp_path / "file"))
+    assert nf.gather(talk.map(range(20)), timeout=60) == list(range(20))
+    error = written.exception(60)
+    assert isinstance(error, OSError)
+    assert error.errno == errno.EFBIG
+    (node,) = nf.nodes()
+    assert (node.stage, node.slots) == ("active", 2)
