@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import final
 
+from nbflow.core.durations import in_words
 from nbflow.core.ids import ExecutorId
 
 __all__ = ["Offer", "describe", "faster_than", "is_worth", "prefer", "seconds_through"]
@@ -104,17 +105,10 @@ def _length(offer: Offer) -> float:
 def _describe(offer: Offer) -> str:
     if offer.first == float("inf"):
         return f"{offer.executor} had no node, and none was in sight"
-    start = "free at once" if offer.is_free else f"free in about {_time(offer.first)}"
+    start = "free at once" if offer.is_free else f"free in about {in_words(offer.first)}"
     if offer.is_trial:
         return f"{offer.executor} was {start}, and is tried for the first time"
     if offer.seconds is None:
         return f"{offer.executor} was {start}, run time unknown"
-    end = _time(offer.first + offer.seconds)
-    return f"{offer.executor} was {start}, takes {_time(offer.seconds)}, would end in {end}"
-
-
-def _time(seconds: float) -> str:
-    for limit, unit, name in ((120.0, 1.0, "s"), (7200.0, 60.0, "min"), (float("inf"), 3600.0, "h")):
-        if seconds < limit:
-            return f"{seconds / unit:.3g} {name}"
-    return "never"
+    end = in_words(offer.first + offer.seconds)
+    return f"{offer.executor} was {start}, takes {in_words(offer.seconds)}, would end in {end}"

@@ -366,6 +366,10 @@ class Placement:
         ahead = f"{len(lane.tasks)} like it are queued"
         return "; ".join((ahead, *(pool.describe(lane.need) for pool in lane.pools)))
 
+    def places(self, task: Task) -> list[ExecutorId]:
+        """Return the executors that a task may go to."""
+        return [pool.id for pool in self._lane_for(task.options).pools]
+
     def expect(self, executor: ExecutorId, seconds: float | None) -> None:
         """Take how long a new block of this executor would wait for its start, None when nobody knows."""
         self._pools[executor].wait = NEVER if seconds is None else seconds

@@ -28,6 +28,7 @@ __all__ = [
     "Shape",
     "Step",
     "decide",
+    "next_attempt",
 ]
 
 WORTH_SECONDS = 60.0
@@ -192,12 +193,21 @@ def decide(outlook: Outlook, blocks: Sequence[Block], limits: Limits, shape: Sha
     room -= sum(isinstance(step, Drain) for step in steps)
     if missing > 0 and room <= 0 and not gone:
         steps += _make_way(there, useful)
-    if min(missing, room) > 0 and now >= _next_attempt(blocks):
+    if min(missing, room) > 0 and now >= next_attempt(blocks):
         reason = _reason(outlook, wanted) if wanted else "this many are to be there at least"
         # After a failure one at a time: the next will most likely fail for the same reason.
         count = 1 if _failures(blocks) else min(missing, room)
         steps += [Request(reason)] * count
     return steps
+
+
+def next_attempt(blocks: Sequence[Block]) -> float:
+    """Return when to ask again: after failures, each time twice as long after the last of them."""
+    failures = _failures(blocks)
+    if not failures:
+        return float("-inf")
+    last = max(block.since for block in blocks if block.phase is Phase.FAILED)
+    return last + min(BACKOFF_LIMIT_SECONDS, BACKOFF_SECONDS * 2.0 ** (failures - 1))
 
 
 def _blocks_wanted(outlook: Outlook, shape: Shape) -> int:
@@ -294,15 +304,6 @@ def _failures(blocks: Sequence[Block]) -> int:
         elif block.phase is not Phase.PENDING:
             break
     return count
-
-
-def _next_attempt(blocks: Sequence[Block]) -> float:
-    """Return when to ask again: after failures, each time twice as long after the last of them."""
-    failures = _failures(blocks)
-    if not failures:
-        return float("-inf")
-    last = max(block.since for block in blocks if block.phase is Phase.FAILED)
-    return last + min(BACKOFF_LIMIT_SECONDS, BACKOFF_SECONDS * 2.0 ** (failures - 1))
 
 
 def _reason(outlook: Outlook, wanted: int) -> str:

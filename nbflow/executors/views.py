@@ -8,7 +8,7 @@ from typing import Protocol, final, runtime_checkable
 
 from nbflow.core.ids import NodeId, SlotId, TaskId
 
-__all__ = ["BlockView", "HasBlocks", "NodeView", "SlotView"]
+__all__ = ["BlockView", "HasBlocks", "NodeView", "SlotView", "describe_standing"]
 
 
 @final
@@ -41,10 +41,29 @@ class BlockView:
     reason: str
     nodes: tuple[NodeView, ...]
 
+    @property
+    def has_ended(self) -> bool:
+        """Tell whether nothing more comes of it."""
+        return self.stage == "ended"
+
+    @property
+    def standing(self) -> str:
+        """Return where it stands, and why, in one line."""
+        return describe_standing(self.stage, self.reason)
+
+
+def describe_standing(stage: str, reason: str) -> str:
+    """Return where a block stands, and why, in one line."""
+    return f"{stage} ({' '.join(reason.split())})" if reason else stage
+
 
 @runtime_checkable
 class HasBlocks(Protocol):
     """Be an executor whose workers come and go in blocks."""
+
+    @property
+    def standing(self) -> str:
+        """Say what is wrong at its site, or why there is no block; empty when all is well."""
 
     def blocks(self) -> Sequence[BlockView]:
         """Return what there is now, oldest first, with blocks that have ended lately."""

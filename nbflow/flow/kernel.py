@@ -287,7 +287,7 @@ class DataFlowKernel:
 
     def why_waiting(self, task: Task) -> str | None:
         """Return what keeps a task that is queued, paused or held; None for any other."""
-        return self._ask(lambda: explain_waiting(self._loop.placement, task))
+        return self._ask(lambda: explain_waiting(self._loop.placement, self._executors, task))
 
     def app_name(self, task: Task) -> str:
         """Return the name of a task's app."""

@@ -9,7 +9,7 @@ from typing import final, overload
 
 from nbflow.core.ids import TaskId
 from nbflow.errors import ConfigError
-from nbflow.executors.views import BlockView, HasBlocks
+from nbflow.executors.views import BlockView, HasBlocks, describe_standing
 from nbflow.flow.current import current
 from nbflow.flow.kernel import DataFlowKernel
 
@@ -22,7 +22,10 @@ TASKS_SHOWN = 6
 @final
 @dataclass(frozen=True, slots=True)
 class NodeRow:
-    """Show one node, or one block without any: `reason` is the queue's, or how the block ended."""
+    """Show one node, or one block without any: `reason` is the queue's, or how the block ended.
+
+    A row without a block says why a site has none, or what is wrong with it.
+    """
 
     site: str
     block: str
@@ -39,7 +42,7 @@ class NodeRow:
         """Return its texts, one for each column."""
         shown = " ".join(map(str, self.tasks[:TASKS_SHOWN]))
         more = f" and {len(self.tasks) - TASKS_SHOWN} more" if len(self.tasks) > TASKS_SHOWN else ""
-        stage = f"{self.stage} ({' '.join(self.reason.split())})" if self.reason else self.stage
+        stage = describe_standing(self.stage, self.reason)
         counts = (str(self.slots), str(self.busy)) if self.node else ("", "")
         return self.site, self.block, self.job, stage, self.node, *counts, shown + more
 
@@ -63,7 +66,7 @@ class NodeTable(Sequence[NodeRow]):
 
     def __repr__(self) -> str:
         if not self._rows:
-            return "no blocks: nothing was asked of a site yet, or no site is loaded"
+            return "no blocks: no site with blocks is loaded"
         lines = [COLUMNS, *(row.cells for row in self._rows)]
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         return "\n".join(
@@ -88,10 +91,7 @@ def nodes() -> NodeTable:
 
 def nodes_of(kernel: DataFlowKernel) -> NodeTable:
     """Return that for one dataflow kernel."""
-    elastic = _elastic(kernel)
-    return NodeTable(
-        [row for site, one in elastic.items() for block in one.blocks() for row in _rows(site, block)]
-    )
+    return NodeTable([row for site, one in _elastic(kernel).items() for row in _rows(site, one)])
 
 
 def scale(blocks: int, *, site: str | None = None) -> None:
@@ -120,7 +120,16 @@ def _elastic(kernel: DataFlowKernel) -> dict[str, HasBlocks]:
     return {str(one.label): one for one in kernel.executors if isinstance(one, HasBlocks)}
 
 
-def _rows(site: str, block: BlockView) -> Iterator[NodeRow]:
+def _rows(site: str, executor: HasBlocks) -> Iterator[NodeRow]:
+    blocks = executor.blocks()
+    for block in blocks:
+        yield from _rows_of(site, block)
+    if executor.standing:
+        stage = "no block" if all(block.has_ended for block in blocks) else "trouble"
+        yield NodeRow(site, "", "", stage, executor.standing)
+
+
+def _rows_of(site: str, block: BlockView) -> Iterator[NodeRow]:
     if not block.nodes:
         yield NodeRow(site, block.name, block.job, block.stage, block.reason)
     for node in block.nodes:

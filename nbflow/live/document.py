@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from nbflow._version import __version__
+from nbflow.core.durations import in_words
 from nbflow.core.states import State
 from nbflow.journal.follower import Follower
 from nbflow.journal.reader import Reader, open_run
@@ -25,7 +26,6 @@ from nbflow.live.model import RunModel
 from nbflow.live.palette import look_of
 from nbflow.live.panes import CHARTS, Panes
 from nbflow.live.picture import draw_run
-from nbflow.live.rate import in_words
 from nbflow.live.scene import Scene
 from nbflow.live.source import flush_journal
 from nbflow.live.traceback import fold

@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, final
 
+from nbflow.core.durations import in_words
 from nbflow.core.states import State
 from nbflow.live.model import RunModel, Summary
 from nbflow.live.palette import LEGEND, LOOKS
-from nbflow.live.rate import Estimate, Rate, in_words
+from nbflow.live.rate import Estimate, Rate
 
 __all__ = ["Headline", "Tally"]
 

@@ -14,7 +14,10 @@ class Provider(Protocol):
     """Ask one batch system, cloud or machine for jobs; know nothing of tasks.
 
     Methods block while a command of the batch system runs. One thread uses a provider at a time.
+    `trouble` says why the last `status` could not be trusted; it is empty when it could.
     """
+
+    trouble: str
 
     def submit(self, spec: JobSpec) -> JobId:
         """Have a job queued, and return its id.

@@ -45,8 +45,8 @@ def test_a_choice_is_told_in_one_bounded_line_the_chosen_first() -> None:
         Offer(Z, None, 4, first=FOREVER, mean=FOREVER),
     ]
     assert describe(offers, offers[1], 7) == (
-        "y was free at once, takes 1.25 s, would end in 1.25 s; "
-        "x was free in about 30 s, takes 90 s, would end in 2 min; "
+        "y was free at once, takes 1.2 s, would end in 1.2 s; "
+        "x was free in about 30 s, takes 1 min 30 s, would end in 2 min; "
         "z had no node, and none was in sight; 7 queued"
     )
     many = [Offer(ExecutorId(f"site{n}"), 1.0, 1) for n in range(50)]
@@ -182,4 +182,4 @@ def test_a_choice_says_why() -> None:
         race.submit(id)
     race.run()
     assert race.why[TaskId(1)].startswith("fast was free at once, run time unknown; slow")
-    assert "takes 1 s, would end in 1 s" in race.why[TaskId(29)]
+    assert "takes 1.0 s, would end in 1.0 s" in race.why[TaskId(29)]

@@ -33,7 +33,7 @@ from nbflow.core.task import Resources
 from nbflow.executors.views import BlockView, NodeView, SlotView
 
 class Queue:
-    label, is_remote = "cluster", False
+    label, is_remote, standing = "cluster", False, ""
     def start(self, post): return Capacity((), Resources(1))
     def send(self, slot, calls): ...
     def drop(self, tries): ...

@@ -1,6 +1,8 @@
 """Pilots for real, on this machine and over SSH; `test_clusters` has them in jobs of batch systems."""
 
+import pickle
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -211,3 +213,47 @@ def test_F16_a_login_that_is_lost_is_made_again_and_nothing_runs_twice(far: Site
         psutil.Process(pid).kill()
     marks.check()
     assert set(marks.runs().values()) == {1}
+
+
+FAILS = """
+import io, pickle, sys, time
+import nbflow as nf
+
+run = nf.load(nf.Pilots(pickle.loads({site!r}), workers_per_node=1))
+
+@nf.python_app
+def share(total, people):
+    each = [total]
+    return total / people
+
+if __name__ == "__main__":
+    failed = share(12, 0)
+    nf.wait([failed])
+    nf.scale(0)
+    while any(row.stage != "ended" for row in nf.nodes() if row.block):
+        time.sleep(0.05)
+    print(run.run_id)
+    sys.stdin = io.StringIO("p each\\nq\\n")
+    failed.task.debug()
+"""
+
+
+def test_a_failure_can_be_debugged_when_its_pilot_is_gone_and_when_its_kernel_is(
+    here: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NBFLOW_STATE_DIR", str(tmp_path / "state"))
+    script = tmp_path / "notebook.py"
+    script.write_text(FAILS.format(site=pickle.dumps(here)))
+
+    def said(*words: str | Path, answers: str = "") -> str:
+        ran = subprocess.run(
+            [sys.executable, *words], input=answers, capture_output=True, text=True, timeout=90, check=False
+        )
+        assert ran.returncode == 0, ran.stderr
+        return ran.stdout
+
+    run, _, told = said(script).partition("\n")
+    assert "[12]" in told
+    told = said("-m", "nbflow", "debug", run, "1", answers="p each\np people + 1\nq\n")
+    assert "[12]" in told
+    assert "return total / people" in told

@@ -126,8 +126,11 @@ def test_F18_a_hundred_runs_leak_no_file_thread_or_process(nemesis: Nemesis) -> 
     eventually(lambda: (process.num_fds(), process.num_threads()) <= before)
 
 
+# What is started with `nohup`, or in the background of a script, inherits that these signals are ignored.
 ENDLESS = """
     import os, sys, threading, time, signal
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     import nbflow as nf
 
     @nf.python_app
@@ -156,8 +159,9 @@ ENDINGS = {
         except BaseException as error: print('over', type(error).__name__)
     """,
     "an interrupt": """
-        threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
-        try: nf.gather(futures)
+        try:
+            threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+            nf.gather(futures)
         except KeyboardInterrupt: print('over')
         assert not futures[0].done(), 'the work goes on'
     """,

@@ -7,15 +7,17 @@ from pathlib import Path
 
 import pytest
 
+from nbflow.core import scaling
 from nbflow.core.ids import ExecutorId
-from nbflow.core.scaling import Outlook, Phase, Queued
+from nbflow.core.scaling import Limits, Outlook, Phase, Queued
 from nbflow.core.states import Cause
 from nbflow.core.task import ONE_CORE
-from nbflow.errors import ConfigError, ProviderError, SubmitUncertain
+from nbflow.errors import ConfigError, ProviderError, SiteError, SubmitUncertain
 from nbflow.executors.pilots.berth import RECORD, Owner, Record, take_berth
 from nbflow.executors.pilots.blocks import Block, Stage, cause_of, describe_end
 from nbflow.executors.pilots.foreman import Foreman
 from nbflow.executors.pilots.plan import Plan
+from nbflow.executors.pilots.standing import describe_block, describe_site
 from nbflow.executors.pilots.waits import expected_wait
 from nbflow.providers.job import EndCause, JobId, JobSpec, JobState, JobStatus
 from nbflow.sites.model import LOCAL, BlockLimits, BlockShape, Scheduler
@@ -30,6 +32,7 @@ class FakeProvider:
         self.specs: list[JobSpec] = []
         self.cancelled: list[JobId] = []
         self.refuses = False
+        self.trouble = ""
 
     def submit(self, spec: JobSpec) -> JobId:
         self.specs.append(spec)
@@ -271,3 +274,57 @@ def test_the_next_kernel_knows_the_waits_that_were_measured(yard: Yard) -> None:
     record = yard.berth.record
     assert record.waits == Record.read((yard.berth.directory / RECORD).read_text()).waits
     assert yard.foreman.wait_seconds == record.waits[0] > 0
+
+
+def test_a_block_says_what_it_waits_for_and_how_long_yet() -> None:
+    block = Block("a", since=90.0)
+    assert describe_block(block, (), 100.0, 1_000.0) == "its job is handed in"
+    block.follow(JobStatus(state=JobState.PENDING, word="PD", reason="Priority"), now=95.0, clock=995.0)
+    assert describe_block(block, (400.0,), 100.0, 1_000.0) == "Priority; expected in about 6 min 30 s"
+    block.follow(JobStatus(state=JobState.ACTIVE), now=98.0, clock=998.0)
+    assert describe_block(block, (), 100.0, 1_000.0) == "its job runs, its pilot is coming up"
+    block.enter(Stage.ENDED, "its job ended: timeout", 99.0)
+    assert describe_block(block, (400.0,), 100.0, 1_000.0) == "its job ended: timeout"
+
+
+def test_a_site_without_a_block_says_why() -> None:
+    limits, ended = Limits(max=1), Block("a", since=100.0, stage=Stage.ENDED)
+    assert describe_site([], limits, Outlook(), "", 100.0) == "nothing is queued for it"
+    assert describe_site([ended], limits, WORK, "", 100.0) == "one is about to be asked for"
+    assert describe_site([], Limits(max=0), WORK, "", 100.0).startswith("none is wanted: nbflow.scale(1)")
+    assert describe_site([Block("b", since=90.0)], limits, WORK, "", 100.0) == ""
+    refused = describe_site([ended], limits, WORK, "sbatch: no such account", 101.0)
+    assert refused == "sbatch: no such account; the next try is in 4.0 s"
+
+
+def test_what_is_wrong_at_a_site_is_told_until_it_is_mended(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scaling, "BACKOFF_SECONDS", 0.5)
+    yard.provider.refuses = True
+    yard.foreman.demand(WORK)
+    yard.wait_until(lambda: "no such account" in yard.foreman.standing)
+    assert "the next try is in" in yard.foreman.standing
+    yard.provider.refuses = False
+    yard.wait_until(lambda: "pending" in yard.stages)
+    assert "no such account" in yard.foreman.standing, "it waits, and none was had as yet"
+    yard.provider.trouble = "squeue: timed out"
+    yard.foreman.tell(next(block.name for block in yard.foreman.blocks.values() if block.job), "up", "nb1")
+    yard.wait_until(lambda: "no such account" not in yard.foreman.standing)
+    assert yard.foreman.standing == "the batch system gives no good answer: squeue: timed out"
+    yard.provider.trouble = ""
+    assert yard.foreman.standing == ""
+
+
+def test_a_site_that_cannot_be_reached_says_so_until_it_can(yard: Yard) -> None:
+    status = yard.provider.status
+
+    def unreachable(jobs: Collection[JobId]) -> Mapping[JobId, JobStatus]:
+        raise SiteError("cluster cannot be reached")
+
+    yard.foreman.scale(1)
+    yard.wait_until(lambda: yard.stages == ["pending"])
+    yard.provider.status = unreachable  # type: ignore[method-assign]
+    yard.wait_until(lambda: yard.foreman.standing == "cluster cannot be reached")
+    yard.provider.status = status  # type: ignore[method-assign]
+    yard.wait_until(lambda: yard.foreman.standing == "")

@@ -16,6 +16,7 @@ class Blocky:
     """An executor that only shows blocks."""
 
     is_remote = False
+    standing = ""
 
     def __init__(self, label: str) -> None:
         self.label = ExecutorId(label)
@@ -59,6 +60,18 @@ def test_nodes_show_what_waits_and_what_is_there(sites: list[Blocky]) -> None:
     assert "Priority &lt;high&gt;" in table._repr_html_()
 
 
+def test_a_site_says_what_is_wrong_or_why_it_has_no_block(sites: list[Blocky]) -> None:
+    here, there = sites
+    here.standing, there.standing = "it cannot be reached", "nothing is queued for it"
+    there.blocks = list  # type: ignore[method-assign]
+    troubled, bare = nf.nodes()[2:]
+    assert (troubled.site, troubled.stage, troubled.reason) == ("here", "trouble", here.standing)
+    assert (bare.site, bare.stage, bare.reason, bare.slots) == ("there", "no block", there.standing, 0)
+    assert "no block (nothing is queued for it)" in repr(nf.nodes())
+    future = nf.python_app(sites=["there"])(int)()
+    assert future.task.why().endswith("; there: nothing is queued for it")
+
+
 def test_who_asks_from_outside_is_told_the_same(
     sites: list[Blocky], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -71,6 +84,14 @@ def test_who_asks_from_outside_is_told_the_same(
     assert [site.scaled for site in sites] == [[], [2]]
     assert main(["scale", "last", "2"]) == 2
     assert "here, there" in capsys.readouterr().err
+
+
+def test_a_queued_task_says_how_the_blocks_stand_that_it_waits_for(sites: list[Blocky]) -> None:
+    future = nf.python_app(sites=["there"])(int)()
+    why = future.task.why()
+    assert "there has no node as yet; b1: pending (Priority <high>)" in why
+    assert "b2" not in why, "it has a node"
+    assert "here" not in why.replace("there", "")
 
 
 def test_without_sites_there_is_nothing_to_show() -> None:

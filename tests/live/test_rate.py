@@ -1,6 +1,6 @@
 import pytest
 
-from nbflow.live.rate import Rate, in_words
+from nbflow.live.rate import Rate
 
 
 def test_rate_needs_two_moments() -> None:
@@ -53,21 +53,3 @@ def test_nothing_left_has_no_estimate() -> None:
     rate.note(0, 0)
     rate.note(1, 100)
     assert rate.estimate(0) is None
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [
-        (0.0123, "12 ms"),
-        (0.25, "0.2 s"),
-        (9.94, "9.9 s"),
-        (9.96, "10 s"),
-        (59.6, "1 min"),
-        (200, "3 min 20 s"),
-        (1500, "25 min"),
-        (7800, "2 h 10 min"),
-        (7200, "2 h"),
-    ],
-)
-def test_durations_are_for_people(seconds: float, words: str) -> None:
-    assert in_words(seconds) == words

@@ -216,17 +216,22 @@ class PilotsExecutor:
         """Return what there is, for people."""
         if self._foreman is None or self._lanes is None:
             return []
-        nodes = self._lanes.nodes()
+        nodes, foreman = self._lanes.nodes(), self._foreman
         return [
             BlockView(
                 block.name,
                 block.job or "",
                 block.stage,
-                block.reason,
+                foreman.describe(block),
                 tuple(_view(node) for node in nodes if node.entry.block == block.name),
             )
-            for block in list(self._foreman.blocks.values())
+            for block in list(foreman.blocks.values())
         ]
+
+    @property
+    def standing(self) -> str:
+        """Say, for people, what is wrong at the site, or why there is no block; empty when all is well."""
+        return "" if self._foreman is None else self._foreman.standing
 
     def held(self) -> Collection[Held]:
         """Return the slots of former runs whose calls run on, or whose results wait to be taken."""

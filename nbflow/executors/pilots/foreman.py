@@ -15,6 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from enum import Enum
 from typing import Final, final
 
 from nbflow.core.ids import ExecutorId
@@ -26,6 +27,7 @@ from nbflow.executors.pilots.blocks import Block, Stage, cause_of
 from nbflow.executors.pilots.lanes import Lanes
 from nbflow.executors.pilots.node import Pass
 from nbflow.executors.pilots.plan import Plan
+from nbflow.executors.pilots.standing import describe_block, describe_site
 from nbflow.executors.pilots.waits import WAITS_KEPT, expected_wait
 from nbflow.providers.job import JobSpec, JobState, job_name
 from nbflow.providers.protocol import Provider
@@ -44,6 +46,15 @@ UNHEARD_SECONDS: Final = 15.0
 controller knew never does: it takes itself for registered."""
 BARE_SECONDS: Final = 60.0
 """How long a job may go on after its last pilot was lost: one that was only cut off may come back."""
+
+
+@final
+class _About(Enum):
+    """Name what may be wrong; of each the last trouble counts."""
+
+    SITE = "site"
+    BLOCK = "block"
+    CANCELLING = "cancelling"
 
 
 @final
@@ -81,7 +92,7 @@ class Foreman:
             for record in berth.record.blocks
         }
         self._restarted_at = -math.inf
-        self.trouble = ""
+        self._troubles: dict[_About, str] = {}
         # Of blocks that were asked for as the other kernel died, nobody knows whether their jobs exist.
         self._unsettled: dict[str, JobSpec] = {
             block.name: replace(self._spec(block.name), may_exist=True)
@@ -130,6 +141,24 @@ class Foreman:
             list(self.blocks.values()), self._berth.record.waits, time.monotonic(), time.time()
         )
 
+    @property
+    def trouble(self) -> str:
+        """Say what is wrong at the site; empty when all is well."""
+        told = [trouble for trouble in list(self._troubles.values()) if trouble]
+        if self._provider.trouble:
+            told.append(f"the batch system gives no good answer: {self._provider.trouble}")
+        return "; ".join(told)
+
+    @property
+    def standing(self) -> str:
+        """Say what is wrong, or why there is no block; empty when there is one and all is well."""
+        blocks = list(self.blocks.values())
+        return describe_site(blocks, self._limits, self._outlook, self.trouble, time.monotonic())
+
+    def describe(self, block: Block) -> str:
+        """Say what a block waits for, or how it ended."""
+        return describe_block(block, self._berth.record.waits, time.monotonic(), time.time())
+
     def demand(self, outlook: Outlook) -> None:
         """Take what is wanted now."""
         is_urgent = bool(outlook.queued) and not self._outlook.queued
@@ -161,10 +190,12 @@ class Foreman:
             try:
                 self._turn()
             except NbflowError as error:  # the site cannot be reached for the moment
-                self._say(str(error))
+                self._say(_About.SITE, str(error))
             except Exception:
                 # A defect of ours must not leave jobs behind that nobody looks after.
                 log.exception("nbflow could not look after the blocks of %s", self._plan.site.name)
+            else:
+                self._say(_About.SITE, "")
             self._keep_record()
             self._listen(time.monotonic() + self._plan.poll_seconds)
         if self._is_left:
@@ -203,6 +234,7 @@ class Foreman:
                     waits = (*self._berth.record.waits, now - block.since)
                     self._berth.update(waits=waits[-WAITS_KEPT:])
                     block.has_come_up, block.since = True, now
+                    self._say(_About.BLOCK, "")
                 block.nodes.append(news.detail)
             case "down":
                 block.nodes = [name for name in block.nodes if name != news.detail]
@@ -214,7 +246,7 @@ class Foreman:
                 self._cancel([block])
                 self._fail(block, news.detail)
             case "refused":
-                self._say(news.detail)
+                self._say(_About.BLOCK, news.detail)
                 self._limits = replace(self._limits, min=0, max=0)
                 self._cancel([block])
 
@@ -264,7 +296,7 @@ class Foreman:
             block.job = self._provider.submit(spec)
         except SubmitUncertain as error:
             self._unsettled[block.name] = spec
-            self._say(str(error))
+            self._say(_About.BLOCK, str(error))
         except NbflowError as error:
             self._fail(block, str(error))
 
@@ -277,12 +309,13 @@ class Foreman:
     def _fail(self, block: Block, reason: str) -> None:
         """Note that nothing came of a block; the next ones are asked for later and later."""
         block.enter(Stage.ENDED, reason, time.monotonic())
-        self._say(f"a block could not be had: {reason}")
+        self._say(_About.BLOCK, f"a block could not be had: {reason}")
 
-    def _say(self, trouble: str) -> None:
-        if trouble != self.trouble:
-            self.trouble = trouble
+    def _say(self, about: _About, trouble: str) -> None:
+        """Note what is wrong about something, or that nothing is any more."""
+        if trouble and trouble != self._troubles.get(about):
             log.warning("nbflow: %s: %s", self._plan.site.name, trouble)
+        self._troubles[about] = trouble
 
     def _follow(self, now: float) -> None:
         """Ask the batch system about all blocks that have not ended."""
@@ -345,8 +378,9 @@ class Foreman:
         try:
             self._provider.cancel([block.job for block in blocks if block.job is not None])
         except NbflowError as error:
-            self._say(f"jobs could not be cancelled: {error}")
+            self._say(_About.CANCELLING, f"jobs could not be cancelled: {error}")
             return
+        self._say(_About.CANCELLING, "")
         for block in blocks:
             block.is_leaving = True
 

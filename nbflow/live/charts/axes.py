@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import final
 
+from nbflow.core.durations import in_words
 from nbflow.live.charts.svg import tag, words
 from nbflow.live.palette import MUTED
-from nbflow.live.rate import in_words
 
 __all__ = ["HAIR", "Scale", "count_axis", "round_steps", "time_axis"]
 
