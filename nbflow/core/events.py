@@ -43,11 +43,15 @@ __all__ = [
 @final
 @dataclass(slots=True)
 class Submitted:
-    """An app was called. `foreign` counts futures of others among its arguments that are not done."""
+    """An app was called. `foreign` counts futures of others among its arguments that are not done.
+
+    `spawner_try` is the try of the join task whose body called it.
+    """
 
     task: TaskId
     node: Task
     foreign: int = 0
+    spawner_try: TryId | None = None
 
 
 @final

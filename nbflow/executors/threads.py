@@ -15,7 +15,7 @@ from typing import final
 
 from nbflow.core.capacity import Capacity
 from nbflow.core.events import TryFailed
-from nbflow.core.ids import ExecutorId, SlotId, TaskId
+from nbflow.core.ids import ExecutorId, SlotId
 from nbflow.core.states import Cause
 from nbflow.errors import ConfigError, TaskError
 from nbflow.executors.capacity import capacity_for
@@ -113,15 +113,14 @@ class ThreadsExecutor:
         self._busy.set()
         self._capture.close()
 
-    def task_of_this_thread(self) -> TaskId | None:
-        """Return the task that the calling thread runs, None when it is no thread of this executor.
+    def call_of_this_thread(self) -> Call | None:
+        """Return the call that the calling thread runs, None when it is no thread of this executor.
 
-        A thread that was left to itself still runs its task, though nobody waits for it.
+        A thread that was left to itself still runs its call, though nobody waits for it.
         """
         me = threading.get_ident()
         runner = self._of_thread.get(me)
-        call = runner.running() if runner is not None else self._left.get(me)
-        return call.task if call is not None else None
+        return runner.running() if runner is not None else self._left.get(me)
 
     def grow_for_this_thread(self) -> None:
         """Give the place of the calling thread, if it is one of these, to another: its call is about to wait.

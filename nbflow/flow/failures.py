@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final, overload
 
 from nbflow.errors import NbflowError
+from nbflow.flow.cards import table
 from nbflow.flow.current import current, is_loaded
 from nbflow.flow.kernel import DataFlowKernel
 from nbflow.flow.request import Request
@@ -151,12 +151,8 @@ class Failures(Sequence[Group]):
     def _repr_html_(self) -> str:
         if not self._groups:
             return "<p>nothing failed</p>"
-        head = "".join(f"<th>{name}</th>" for name in ("", "tasks", "reason", "error", "where", "try"))
-        body = "".join(
-            f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in _cells(place, group))}</tr>"
-            for place, group in enumerate(self)
-        )
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        head = ("", "tasks", "reason", "error", "where", "try")
+        return table(head, (_cells(place, group) for place, group in enumerate(self)))
 
 
 def failures(run: Path | str | None = None) -> Failures:

@@ -25,6 +25,7 @@ from nbflow.data.file import File
 from nbflow.flow.cards import card, plain_value
 from nbflow.flow.handle import TaskHandle
 from nbflow.flow.owner import Owner
+from nbflow.wire.pickling import Refused
 
 __all__ = ["AppFuture", "Callback", "DataFuture", "KernelFuture"]
 
@@ -153,9 +154,9 @@ class KernelFuture(concurrent.futures.Future[T], Generic[T]):
         )
 
     def __reduce__(self) -> Any:
-        raise TypeError(
-            "futures are replaced by their results in lists, tuples, sets, values of dicts and dataclasses, "
-            "at any depth, and in nothing else; pass it there, or pass its result()"
+        raise Refused(
+            "a future is of this process only: an app that is given one gets its result, also in lists, "
+            "tuples, sets, values of dicts and dataclasses, at any depth; elsewhere pass its result()"
         )
 
     def _await(self, timeout: float | None) -> None:

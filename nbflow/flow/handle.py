@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
@@ -109,7 +109,7 @@ class TaskHandle:
         self,
         fn: Callable[..., Any] | None = None,
         *,
-        args: tuple[Any, ...] | None = None,
+        args: Sequence[Any] | None = None,
         kwargs: dict[str, Any] | None = None,
         **options: Any,
     ) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, ValuesView
 from concurrent.futures import Future
 from dataclasses import fields, is_dataclass
 from functools import partial
@@ -30,6 +30,7 @@ __all__ = [
     "are_atoms",
     "find_futures",
     "keep_arrangement",
+    "lasting",
     "replace_futures",
     "walk_futures",
     "with_futures_as",
@@ -57,6 +58,11 @@ def walk_futures(value: object) -> Iterator[Future[Any]]:
         elif (parts := _parts(at)) is not None and id(at) not in entered:
             entered.add(id(at))
             todo.extend(reversed([part for part in parts if type(part) not in ATOMS]))
+
+
+def lasting(futures: Any) -> Any:
+    """Return an arrangement that can be walked more than once: a generator is made a list."""
+    return list(futures) if isinstance(futures, Iterator | ValuesView) else futures
 
 
 @final

@@ -208,10 +208,11 @@ class DataFlowKernel:
         if found is not None or (travels and not is_simple):
             args = tuple(map(keep_arrangement, args))
             kwargs = {name: keep_arrangement(value) for name, value in kwargs.items()}
-        spawner = self._local.task_of_this_thread()
-        if spawner is None:
+        spawner = spawner_try = None
+        if (body := self._local.call_of_this_thread()) is None:
             origin, source = self._origin or calling_line(), self.binding.source
         else:
+            spawner, spawner_try = body.task, body.try_id
             origin, source = self._origin_under(spawner)
         call = Invocation(function, args, kwargs, directive, has_futures=found is not None, origin=origin)
         task = Task(
@@ -234,7 +235,7 @@ class DataFlowKernel:
         if outputs:
             future._outputs = tuple(DataFuture(self, task, file) for file in outputs)
         foreign = [] if found is None else found.foreign
-        return Submitted(task.id, task, len(foreign)), foreign
+        return Submitted(task.id, task, len(foreign), spawner_try), foreign
 
     def _origin_under(self, spawner: TaskId) -> tuple[str | None, Source | None]:
         """Return the cell of a join task, and the source of its calls: by now another cell may run."""

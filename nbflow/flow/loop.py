@@ -289,8 +289,9 @@ class FlowLoop:
         spawner = event.node.spawner
         if spawner is not None:
             join = self.graph.tasks.get(spawner)
-            if join is not None and join.state is State.CANCELLED:
-                # Its body runs on in a thread that cannot be stopped; what it starts ends here.
+            if join is not None and (join.state, join.try_id) != (State.RUNNING, event.spawner_try):
+                # Cancelled, undone or out of time, and its body runs on in a thread that cannot be stopped:
+                # what that starts ends here.
                 self._apply(CancelRequested(event.task))
 
     # What executors report

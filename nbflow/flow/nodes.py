@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import final, overload
@@ -10,6 +9,7 @@ from typing import final, overload
 from nbflow.core.ids import TaskId
 from nbflow.errors import ConfigError
 from nbflow.executors.views import BlockView, HasBlocks, describe_standing
+from nbflow.flow.cards import table
 from nbflow.flow.current import current
 from nbflow.flow.kernel import DataFlowKernel
 
@@ -75,13 +75,9 @@ class NodeTable(Sequence[NodeRow]):
         )
 
     def _repr_html_(self) -> str:
-        def row(tag: str, cells: Sequence[str]) -> str:
-            return f"<tr>{''.join(f'<{tag}>{html.escape(cell)}</{tag}>' for cell in cells)}</tr>"
-
         if not self._rows:
             return f"<p>{self!r}</p>"
-        body = "".join(row("td", one.cells) for one in self._rows)
-        return f"<table>{row('th', COLUMNS)}{body}</table>"
+        return table(COLUMNS, (one.cells for one in self._rows))
 
 
 def nodes() -> NodeTable:

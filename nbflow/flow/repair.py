@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, final
 
 from nbflow.core.events import CancelRequested, Released, RetryRequested, Substitute
 from nbflow.core.former import Former
+from nbflow.core.graph import waits_for
 from nbflow.core.ids import AppId
 from nbflow.core.states import REOPENABLE, State
 from nbflow.core.task import Options, Task
@@ -86,6 +87,7 @@ class Repairs:
             self._loop.memory.open()
 
         def reopen() -> int:
+            self._check_cycle(wanted, request)
             formers = self._closed()
             for former in formers:
                 self._renew(former.task, definitions)
@@ -187,7 +189,15 @@ class Repairs:
             signature.bind(*args, **kwargs)
         except TypeError as error:
             name = getattr(fn, "__name__", type(fn).__name__)
-            raise AppTypeError(f"{name}{signature}: {error}") from None
+            kept = "; what was given by position stays, args=() leaves it out" if request.args is None else ""
+            raise AppTypeError(f"{name}{signature}: {error}{kept}") from None
+
+    def _check_cycle(self, wanted: Iterable[Task], request: Request) -> None:
+        """Raise AppTypeError for arguments that wait for the very task that would take them."""
+        found = find_futures(self._owner, tuple(request.args or ()), request.kwargs or {})
+        for task in wanted:
+            if found is not None and waits_for(found.tasks, task):
+                raise AppTypeError(f"task {task.id} cannot take a future that waits for it: that never ends")
 
     def _definitions(
         self, wanted: set[AppId], *, is_remote: bool, is_memoized: bool
@@ -239,7 +249,7 @@ class Repairs:
             return
         # Arguments that are not given stay, with the futures among them.
         call = task.call
-        call.args = call.args if request.args is None else request.args
+        call.args = call.args if request.args is None else tuple(request.args)
         call.kwargs = call.kwargs if request.kwargs is None else request.kwargs
         found = find_futures(self._owner, call.args, call.kwargs)
         call.has_futures = found is not None
@@ -268,7 +278,7 @@ def _words(request: Request, fn: Callable[..., Any]) -> str:
     changes: dict[str, Any] = {"kwargs": request.kwargs, **request.options}
     told = []
     if request.args is not None:
-        shown = list(describe_arguments(request.args, {}, secret_places(fn)).values())
+        shown = list(describe_arguments(tuple(request.args), {}, secret_places(fn)).values())
         told.append(f"args=({', '.join(shown)}{',' if len(shown) == 1 else ''})")
     told += [f"{name}={describe_value(value)}" for name, value in changes.items() if value is not None]
     if request.fn is not None:

@@ -6,6 +6,8 @@ from collections.abc import Collection
 
 from nbflow.core.states import REOPENABLE, State
 from nbflow.core.task import Task
+from nbflow.errors import AppTypeError
+from nbflow.flow.describe import describe_value
 from nbflow.flow.kernel import DataFlowKernel
 from nbflow.flow.spec import check_name
 
@@ -43,8 +45,10 @@ def choose_failed(
     """Return the tasks that failed by themselves, with such an error if one is given.
 
     `error` may be the name of a type, and of one that it derives from. Tasks that were cancelled, or wait for
-    others to be retried, are among them only where they are named by their numbers.
+    others to be retried, are among them only where they are named by their numbers. Raises AppTypeError for
+    what is no type.
     """
+    _check_error(error)
     states = {State.FAILED} if numbers is None else REOPENABLE
     return [
         task
@@ -70,6 +74,14 @@ def describe_choice(
     if app is not None:
         told.append(f"app={app}")
     return ", ".join(told) or "failed=True"
+
+
+def _check_error(error: ErrorChoice) -> None:
+    kinds = error if isinstance(error, tuple) else (error,)
+    if not isinstance(error, str | None) and not all(
+        isinstance(kind, type) and issubclass(kind, BaseException) for kind in kinds
+    ):
+        raise AppTypeError(f"error={describe_value(error)}: give a type of exceptions, or the name of one")
 
 
 def _is_failed_with(task: Task, error: str | type[BaseException] | tuple[type[BaseException], ...]) -> bool:

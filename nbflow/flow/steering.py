@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -11,7 +11,7 @@ from nbflow.core.task import Task
 from nbflow.errors import AppTypeError, NbflowError
 from nbflow.flow.current import current
 from nbflow.flow.future import AppFuture, KernelFuture
-from nbflow.flow.inputs import walk_futures
+from nbflow.flow.inputs import lasting, walk_futures
 from nbflow.flow.kernel import DataFlowKernel
 from nbflow.flow.request import Request
 from nbflow.flow.selection import ErrorChoice, choose, choose_failed, describe_choice
@@ -174,9 +174,10 @@ def attr(future: AppFuture[Any], name: str) -> AppFuture[Any]:
 def _by_kernel(futures: tuple[Any, ...]) -> Iterable[tuple[DataFlowKernel, list[Task]]]:
     """Return the tasks behind futures, by kernel: each numbers its tasks from 1, a former one did too."""
     found: dict[DataFlowKernel, list[Task]] = {}
-    for future in walk_futures(futures):
+    given = [lasting(one) for one in futures]
+    for future in walk_futures(given):
         if isinstance(future, KernelFuture):
             found.setdefault(cast("DataFlowKernel", future._kernel), []).append(future._task)
-    if not found:
+    if not found and not all(isinstance(one, Collection) and not one for one in given):
         raise AppTypeError("give futures of apps, or a list of them")
     return found.items()

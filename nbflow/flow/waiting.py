@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import concurrent.futures
+import sys
 import time
-from collections.abc import Iterator, ValuesView
+from collections.abc import Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from typing import Any, Literal
 
 from nbflow.flow.future import AppFuture, KernelFuture
-from nbflow.flow.inputs import replace_futures, walk_futures
+from nbflow.flow.inputs import lasting, replace_futures, walk_futures
+from nbflow.flow.owner import Owner
 
 __all__ = ["as_completed", "gather", "wait"]
 
@@ -26,7 +29,7 @@ def gather(*futures: Any, return_exceptions: bool = False, timeout: float | None
     `return_exceptions` gives a flat list with exceptions in place of results. `timeout` is in seconds, for
     all together.
     """
-    wanted = _lasting(futures[0]) if len(futures) == 1 else list(futures)
+    wanted = lasting(futures[0]) if len(futures) == 1 else list(futures)
     if (
         timeout is None
         and not return_exceptions
@@ -58,7 +61,8 @@ def as_completed(futures: Any, timeout: float | None = None) -> Iterator[Future[
 
     Raises TimeoutError after `timeout` seconds.
     """
-    return concurrent.futures.as_completed(_found(futures), timeout)
+    found = _found(futures)
+    return _each(found, concurrent.futures.as_completed(found, timeout))
 
 
 def wait(
@@ -68,18 +72,35 @@ def wait(
 
     Returns the sets `done` and `not_done`.
     """
-    return concurrent.futures.wait(_found(futures), timeout, return_when)
+    found = _found(futures)
+    with _interruptible(found):
+        return concurrent.futures.wait(found, timeout, return_when)
 
 
-def _lasting(futures: Any) -> Any:
-    """Return an arrangement that can be walked more than once: a generator is made a list."""
-    return list(futures) if isinstance(futures, Iterator | ValuesView) else futures
+def _each(found: list[Future[Any]], ended: Iterator[Future[Any]]) -> Iterator[Future[Any]]:
+    with _interruptible(found):
+        yield from ended
+
+
+@contextmanager
+def _interruptible(found: list[Future[Any]]) -> Iterator[None]:
+    """Tell who interrupts the waiting what goes on, as a single future does."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        for kernel in _kernels_of(found):
+            sys.stderr.write(kernel.interrupted() + "\n")
+        raise
 
 
 def _found(futures: Any) -> list[Future[Any]]:
     """Return the futures that somebody is about to wait for; their kernels are told."""
-    found = list(walk_futures(_lasting(futures)))
-    ours = (future for future in found if isinstance(future, KernelFuture) and not future.done())
-    for kernel in {future._kernel for future in ours}:
+    found = list(walk_futures(lasting(futures)))
+    for kernel in _kernels_of(found):
         kernel.before_wait()
     return found
+
+
+def _kernels_of(found: list[Future[Any]]) -> set[Owner]:
+    ours = (future for future in found if isinstance(future, KernelFuture) and not future.done())
+    return {future._kernel for future in ours}

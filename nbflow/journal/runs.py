@@ -93,7 +93,10 @@ def find_run(run: Path | str) -> RunInfo:
 def connect(address: Path | str) -> sqlite3.Connection:
     """Open the journal at `address` for reading; raise JournalError if it is none, or of another version."""
     if isinstance(address, Path) and not address.is_file():
-        raise JournalError(f"there is no journal at {address}; `nbflow ps` lists the runs")
+        raise JournalError(
+            f"there is no journal at {address}: none was written there, or it was deleted. "
+            "`nbflow ps` lists the runs"
+        )
     uri = f"{address.absolute().as_uri()}?mode=ro" if isinstance(address, Path) else address
     connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
     try:

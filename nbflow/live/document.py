@@ -65,8 +65,11 @@ def write_report(run: Path | str, path: Path) -> Path:
         model.take(follower.news())
         page = _page(reader, info, model)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.write_text(page, encoding="utf-8")
-    draft.replace(path)
+    try:
+        draft.write_text(page, encoding="utf-8")
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
     return path
 
 

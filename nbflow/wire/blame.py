@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from itertools import islice
+from traceback import walk_tb
 from typing import Any
 
 from nbflow.errors import NotPicklable
 from nbflow.wire.pickling import Refused
 
-__all__ = ["blame", "message_of", "not_picklable"]
+__all__ = ["blame", "cause_of", "message_of", "not_picklable"]
 
 _PROBES = 400
 """At most so many parts are tried: the search must end, also inside large values."""
 _ITEMS = 100
 """Items of one container that are tried."""
+
+_PICKLERS = frozenset(("copyreg", "dill", "nbflow", "pickle"))
 
 Step = tuple[str, Any]
 
@@ -58,6 +61,17 @@ def not_picklable(
         "Make it inside the function, pass what it is made from, or use an executor of threads",
         path=path,
     )
+
+
+def cause_of(error: BaseException) -> BaseException | None:
+    """Return an error that a user's code raised while it was pickled, whose traceback tells where.
+
+    None for one that picklers raise: `not_picklable` tells all of it.
+    """
+    name = ""
+    for frame, _ in walk_tb(error.__traceback__):
+        name = frame.f_globals.get("__name__", "")
+    return None if name.partition(".")[0] in _PICKLERS else error
 
 
 def message_of(error: BaseException) -> str:

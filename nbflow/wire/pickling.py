@@ -202,10 +202,11 @@ def dump(value: Any, refer: Refer, buffers: list[memoryview] | None = None) -> b
     """Pickle `value`, large buffers into `buffers` when given. Raises whatever its own code raises."""
     try:
         return _dump(_Fast, value, refer, buffers)
-    except (pickle.PicklingError, TypeError, AttributeError) as error:
-        if isinstance(error, Refused):
-            raise
-        return _dump(_thorough(), value, refer, buffers)
+    except Refused:
+        raise
+    except (pickle.PicklingError, TypeError, AttributeError):
+        kind = _thorough()
+    return _dump(kind, value, refer, buffers)
 
 
 @final

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, final
 
 from nbflow.wire import shapes
-from nbflow.wire.blame import not_picklable
+from nbflow.wire.blame import cause_of, not_picklable
 from nbflow.wire.pickling import SENTINELS, dump, named
 from nbflow.wire.references import address
 from nbflow.wire.shapes import EMPTY
@@ -78,9 +78,9 @@ class Part:
         """Pickle this part as `value`. Raises NotPicklable, which names the piece that cannot travel."""
         try:
             self.payload = dump(value, self.refer)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - it is told, and kept where a user's code raised it
             path = next((path for path, piece in pieces.items() if not _travels(piece)), self.path)
-            raise not_picklable(error, path, pieces.get(path, self.thing), _travels) from error
+            raise not_picklable(error, path, pieces.get(path, self.thing), _travels) from cause_of(error)
 
     def is_unchanged(self) -> bool:
         """Tell whether the value would be pickled the same way again."""

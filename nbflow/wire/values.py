@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, final
 
 from nbflow.errors import NotPicklable, NotReadable
-from nbflow.wire.blame import message_of, not_picklable
+from nbflow.wire.blame import cause_of, message_of, not_picklable
 from nbflow.wire.functions import Function, living, portable
 from nbflow.wire.pickling import Buffer, Loader, dump, named
 
@@ -74,8 +74,8 @@ def encode(value: Any, *, what: str | Sequence[str], known: Definitions | None =
         data = dump(value, refer, buffers)
     except NotPicklable:
         raise
-    except BaseException as error:
-        raise _explain(error, what, value, refer) from error
+    except BaseException as error:  # noqa: BLE001 - it is told, and kept where a user's code raised it
+        raise _explain(error, what, value, refer) from cause_of(error)
     return Encoded(data, tuple(buffers), tuple(needs.values()))
 
 

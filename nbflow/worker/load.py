@@ -42,7 +42,8 @@ class Load:
             try:
                 self._packing.add(call)
             except BaseException as error:  # noqa: BLE001 - a user's code raised it: the call's outcome
-                self.refused.append((call, error))
+                # The way to here says nothing to a user; what code of theirs raised is its cause.
+                self.refused.append((call, error.with_traceback(None)))
 
     def take_back(self, tries: Set[Try]) -> list[Call]:
         """Take out and return those of the tries that are not being packed just now."""

@@ -54,7 +54,8 @@ class TestThreadsExecutor(ExecutorContract):
         def wait() -> int | None:
             executor.grow_for_this_thread()
             go_on.wait(5)
-            return executor.task_of_this_thread()
+            call = executor.call_of_this_thread()
+            return call and call.task
 
         try:
             waiting = driver.call(wait)
@@ -65,6 +66,6 @@ class TestThreadsExecutor(ExecutorContract):
             end = driver.end_of(waiting)
             assert isinstance(end, Returned)
             assert end.value == waiting.task
-            assert executor.task_of_this_thread() is None
+            assert executor.call_of_this_thread() is None
         finally:
             driver.close()

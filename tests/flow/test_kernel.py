@@ -415,22 +415,60 @@ def test_a_retry_uses_the_options_of_the_newest_definition() -> None:
     assert future.result(10) == "in time"
 
 
-def test_cancelling_a_join_cancels_what_its_body_starts_afterwards() -> None:
-    begun, go_on = threading.Event(), threading.Event()
-    started: list[Any] = []
+class TestJoinsWhoseBodiesGoOn:
+    """A thread cannot be stopped: what it starts once nobody waits for its join is cancelled."""
 
-    @nf.join_app
-    def slow() -> Any:
-        begun.set()
-        go_on.wait(10)
-        started.append(add(1))
-        return started
+    @pytest.fixture(autouse=True)
+    def make(self) -> None:
+        self.begun, self.go_on = threading.Event(), threading.Event()
+        self.started: list[Any] = []
 
-    future = slow()
-    assert begun.wait(10)
-    assert future.cancel()
-    go_on.set()
-    while not started:
-        threading.Event().wait(0.005)
-    with pytest.raises(CancelledError):
-        started[0].result(10)
+        @nf.join_app
+        def slow(*, fails: bool = False) -> Any:
+            if fails:
+                raise ValueError
+            self.begun.set()
+            self.go_on.wait(10)
+            self.started.append(add(1))
+            return self.started
+
+        self.slow = slow
+
+    def end(self) -> None:
+        self.go_on.set()
+        while not self.started:
+            threading.Event().wait(0.005)
+        with pytest.raises(CancelledError):
+            self.started[0].result(10)
+
+    def test_cancelled(self) -> None:
+        future = self.slow()
+        assert self.begun.wait(10)
+        assert future.cancel()
+        self.end()
+
+    def test_undone(self) -> None:
+        future = self.slow(fails=True)
+        nf.wait([future])
+        future.task.retry(kwargs={})
+        assert self.begun.wait(10)
+        nf.undo()
+        self.end()
+        assert isinstance(future.exception(10), ValueError)
+
+    def test_undone_and_running_again(self) -> None:
+        future = self.slow(fails=True)
+        nf.wait([future])
+        future.task.retry(kwargs={})
+        assert self.begun.wait(10)
+        nf.undo()
+        again = threading.Event()
+        future.task.retry(fn=lambda fails: add(2) if again.wait(10) else None)
+        self.end()
+        again.set()
+        assert future.result(10) == 2
+
+    def test_out_of_time(self) -> None:
+        future = self.slow.options(walltime=0.05)()
+        assert isinstance(future.exception(10), nf.errors.AppTimeout)
+        self.end()

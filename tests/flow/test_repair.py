@@ -67,6 +67,7 @@ class TestOptions:
         nf.wait([future])
         for options, error in (
             ({"memroy": "2GB"}, "did you mean 'memory'"),
+            ({"x": 1}, "an argument is changed by args= or kwargs="),
             ({"label": "x"}, "a retry cannot change 'label'"),
             ({"sites": "nowhere"}, "no executor is called 'nowhere'"),
         ):
@@ -77,6 +78,10 @@ class TestOptions:
         for given, error in (
             ({"args": (1, 2)}, "too many positional arguments"),
             ({"kwargs": {"y": 1}}, "unexpected keyword argument 'y'"),
+            ({"args": 1}, "args is a int: give a tuple"),
+            ({"args": "0"}, "args is a str: give a tuple"),
+            ({"kwargs": ["x"]}, "kwargs is a list: give a dict"),
+            ({"kwargs": {"x": 1}}, "what was given by position stays"),
             ({"fn": 3}, "fn=3: give the function"),
             ({"fn": lambda: 0, "args": (1,)}, "too many positional arguments"),
         ):
@@ -84,8 +89,21 @@ class TestOptions:
                 future.task.retry(**given)
         with pytest.raises(NbflowError, match="no app is called 'ivnert'; did you mean 'invert'"):
             nf.retry(app="ivnert")
+        for wrong in (3, ZeroDivisionError(), (ValueError, 3)):
+            with pytest.raises(AppTypeError, match="give a type of exceptions"):
+                nf.retry(error=wrong)
         assert future.task.state == "failed"
         assert len(future.task.attempts) == 1
+
+    def test_what_waits_for_a_task_is_no_argument_of_it(self) -> None:
+        bad = invert(0)
+        waiting = double(double(bad))
+        nf.wait([waiting])
+        for circle in (bad, waiting, {"inside": [waiting]}):
+            with pytest.raises(AppTypeError, match="never ends"):
+                bad.task.retry(args=(circle,))
+        bad.task.retry(args=[0.5])
+        assert waiting.result(10) == 8
 
     def test_a_result_is_remembered_where_the_retry_says_so(self) -> None:
         calls: list[int] = []

@@ -60,3 +60,10 @@ def test_the_command_line_writes_it_and_refuses_what_is_not_there(
     assert "wrote" in capsys.readouterr().out
     assert main(["report", "nothing-like-it"]) == 2
     assert main(["report", "sample", "-o", str(tmp_path / "no" / "out.html")]) == 2
+
+
+def test_a_report_that_cannot_be_put_there_leaves_nothing_behind(run: SampleRun, tmp_path: Path) -> None:
+    (tmp_path / "taken").mkdir()
+    with pytest.raises(OSError, match="taken"):
+        write_report(run.address, tmp_path / "taken")
+    assert [one.name for one in tmp_path.iterdir() if one.name.startswith(".")] == []

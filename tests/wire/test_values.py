@@ -1,5 +1,6 @@
 """Arguments and results of all kinds, there and back; and those that misbehave."""
 
+import hashlib
 import sys
 import threading
 
@@ -113,6 +114,13 @@ class Raising:
         raise OSError("no")
 
 
+class SlotsWithoutState:
+    __slots__ = ("lock",)
+
+    def __init__(self):
+        self.lock = threading.Lock()
+
+
 class RaisingBack:
     def __reduce__(self):
         return raise_it, ()
@@ -139,6 +147,15 @@ def test_B4_reduce_raising():
     with pytest.raises(NotPicklable, match="OSError: no") as caught:
         encode({"a": Raising()}, what="result")
     assert caught.value.path == "result['a']"
+    assert isinstance(caught.value.__cause__, OSError)
+
+
+@pytest.mark.parametrize("value", [threading.Lock(), hashlib.sha256(), SlotsWithoutState()])
+def test_what_picklers_refuse_is_told_once(value):
+    with pytest.raises(NotPicklable) as caught:
+        encode(value, what="result")
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__
 
 
 @pytest.mark.parametrize("value", [RaisingBack(), RaisingState()])

@@ -53,7 +53,8 @@ def test_what_is_taken_back_and_what_is_left_keep_their_order() -> None:
 def test_what_cannot_travel_is_refused_and_the_rest_goes_on() -> None:
     load = Load([call(1, threading.Lock()), call(2, [2])], set())
     load.pack()
-    assert [one.task for one, _ in load.refused] == [1]
+    ((refused, error),) = load.refused
+    assert (refused.task, error.__traceback__) == (1, None)
     assert tasks(load) == [2]
     assert [one.task for one in load.calls.values()] == [2]
 

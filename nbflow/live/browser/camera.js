@@ -3,7 +3,7 @@
 const MOST_ZOOM = 4;
 const FITTED_ZOOM = 1.5;
 const MARGIN = 28;
-const TOOLS = 14; // more at the bottom: the buttons there cover no mark
+const TOOLS = 14; // more at the top and the bottom: the search and the buttons there cover no name and no mark
 
 export class Camera {
   constructor() {
@@ -28,12 +28,13 @@ export class Camera {
     const height = Math.max(1, bounds.bottom - bounds.top);
     const left = MARGIN + this.overhang.left;
     const right = this.width - this.inset - MARGIN - this.overhang.right;
-    const bottom = this.height - MARGIN - TOOLS;
-    const scale = Math.min(FITTED_ZOOM, Math.max(1, right - left) / width, Math.max(1, bottom - MARGIN) / height);
+    const top = MARGIN + TOOLS;
+    const bottom = this.height - top;
+    const scale = Math.min(FITTED_ZOOM, Math.max(1, right - left) / width, Math.max(1, bottom - top) / height);
     return {
       scale,
       x: (left + right) / 2 - (scale * (bounds.left + bounds.right)) / 2,
-      y: (MARGIN + bottom) / 2 - (scale * (bounds.top + bounds.bottom)) / 2
+      y: (top + bottom) / 2 - (scale * (bounds.top + bounds.bottom)) / 2
     };
   }
 
