@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import nbformat
@@ -18,7 +19,7 @@ from playwright.sync_api import Page, WebSocket, sync_playwright
 
 from tests.e2e.jupyterlab import CHROMIUM_FLAGS, Lab, Notebook, open_lab
 
-__all__ = ["main"]
+__all__ = ["browser_page", "count_bytes", "main", "open_cells"]
 
 ROOT = Path(__file__).parent.parent
 SECONDS = 8
@@ -71,19 +72,37 @@ FRAMES = """([seconds, pans]) => new Promise(done => {
 
 def main() -> None:
     """Print the figures."""
+    with browser_page() as (page, lab):
+        received = count_bytes(page)
+        _measure(page, lab, received)
+
+
+@contextmanager
+def browser_page() -> Iterator[tuple[Page, Lab]]:
+    """Have a page of a browser, and a JupyterLab server that knows no run."""
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         lab = Lab(Path(folder))
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=CHROMIUM_FLAGS)
         try:
-            page = browser.new_page(viewport={"width": 1280, "height": 860})
-            received = _count_bytes(page)
-            _measure(page, lab, received)
+            yield browser.new_page(viewport={"width": 1280, "height": 860}), lab
         finally:
             browser.close()
             lab.close()
 
 
-def _count_bytes(page: Page) -> Callable[[], int]:
+def open_cells(page: Page, lab: Lab, name: str, *cells: str) -> Notebook:
+    """Open a new notebook that has these cells."""
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    content = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(cell.strip()) for cell in cells], metadata={"kernelspec": kernel}
+    )
+    nbformat.write(content, lab.folder / name)
+    open_lab(page, lab, name)
+    return Notebook(page)
+
+
+def count_bytes(page: Page) -> Callable[[], int]:
+    """Return a function that tells how many bytes the page got over WebSockets since now."""
     sizes: list[int] = []
 
     def listen(socket: WebSocket) -> None:
@@ -94,13 +113,7 @@ def _count_bytes(page: Page) -> Callable[[], int]:
 
 
 def _measure(page: Page, lab: Lab, received: Callable[[], int]) -> None:
-    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    content = nbformat.v4.new_notebook(
-        cells=[nbformat.v4.new_code_cell(CELL.strip())], metadata={"kernelspec": kernel}
-    )
-    nbformat.write(content, lab.folder / "graph.ipynb")
-    open_lab(page, lab, "graph.ipynb")
-    root = Notebook(page).run(0, 120).locator(".nbflow-graph")
+    root = open_cells(page, lab, "graph.ipynb", CELL).run(0, 120).locator(".nbflow-graph")
     root.wait_for()
     page.wait_for_timeout(2_000)
     _open_cards(page)

@@ -110,6 +110,7 @@ _HOMES = {
     "retry": "flow.steering",
     "scale": "flow.nodes",
     "sessions": "config.sessions",
+    "start_session": "config.sessions",
     "tasks": "flow.steering",
     "views": "live",
     "wait": "flow.waiting",

@@ -52,6 +52,7 @@ PUBLIC = [
     "retry",
     "scale",
     "sessions",
+    "start_session",
     "tasks",
     "undo",
     "views",

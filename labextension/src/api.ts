@@ -7,7 +7,7 @@ import type { INotebookContent } from '@jupyterlab/nbformat';
 import type { Contents, ServiceManager } from '@jupyterlab/services';
 import { ServerConnection } from '@jupyterlab/services';
 
-import type { BlockNode, Cause, CellTasks, Run, RunDetail, Session, Task } from './shapes';
+import type { BlockNode, Cause, CellTasks, Draft, Edit, Run, RunDetail, Session, Task } from './shapes';
 
 const API = 'nbflow/api';
 
@@ -106,10 +106,13 @@ export class Api {
   }
 
   /** Has a live run do a command; rejects with what it says when it refuses. */
-  async command(run: string, command: string, chosen: Chosen = {}): Promise<void> {
-    const headers = { 'Content-Type': 'application/json' };
-    const body = JSON.stringify(chosen);
-    await this.request(['runs', run, 'commands', command], { method: 'POST', headers, body });
+  async command(run: string, command: string, given: Chosen | Edit = {}): Promise<void> {
+    await this.send(['runs', run, 'commands', command], given);
+  }
+
+  /** Resolves with what an editor of a failed task starts from; rejects for a task that cannot be edited. */
+  async draft(run: string, task: number): Promise<Draft> {
+    return (await (await this.send(['runs', run, 'commands', 'draft'], { task })).json()) as Draft;
   }
 
   /** Calls `onChange` when a run changes, and again after a lost connection; returns the way to stop that. */
@@ -143,6 +146,11 @@ export class Api {
 
   private async ask<T>(path: string[]): Promise<T> {
     return (await (await this.request(path)).json()) as T;
+  }
+
+  private send(path: string[], given: object): Promise<Response> {
+    const headers = { 'Content-Type': 'application/json' };
+    return this.request(path, { method: 'POST', headers, body: JSON.stringify(given) });
   }
 
   private async request(path: string[], init: RequestInit = {}): Promise<Response> {

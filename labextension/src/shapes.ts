@@ -61,6 +61,27 @@ export interface Cause {
   readonly traceback: string | null;
 }
 
+/** What a person starts from who edits a failed task; without a source only its arguments can be edited. */
+export interface Draft {
+  readonly task: number;
+  readonly name: string;
+  readonly source: string | null;
+  readonly why_not: string;
+  readonly arguments: readonly { readonly name: string; readonly text: string; readonly is_literal: boolean }[];
+  readonly error: string;
+  readonly alike: number;
+  readonly blocked: number;
+  readonly all_blocked: number;
+}
+
+/** A task as a person edited it; only what is changed is there. */
+export interface Edit {
+  readonly task: number;
+  readonly source?: string;
+  readonly arguments?: Readonly<Record<string, string>>;
+  readonly all_alike: boolean;
+}
+
 /** One task, as a table shows it. */
 export interface Task {
   readonly task: number;

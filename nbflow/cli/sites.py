@@ -1,6 +1,7 @@
 """List the sites that work can run on; show one with its origins, check it for real, render its job script.
 
-Or list the pilots at them, and whose they are (`sessions`), and `stop` those that no kernel uses.
+Or list the pilots at them, and whose they are (`sessions`), `start` some before there is a kernel, and `stop`
+those that none uses.
 Exit code 1: a site's description is wrong, or a check failed.
 """
 
@@ -13,7 +14,7 @@ from typing import Any
 
 from nbflow.cli.output import aligned, json_of
 from nbflow.cli.site_checks import add_site_argument, tell_checks
-from nbflow.config.sessions import sessions, stop_session
+from nbflow.config.sessions import PilotSession, SessionTable, sessions, start_session, stop_session
 from nbflow.config.sites import SiteRow, job_script, site_rows
 from nbflow.sites.catalogue import Catalogue, load_catalogue
 from nbflow.sites.model import Site
@@ -24,7 +25,7 @@ __all__ = ["configure", "run"]
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     actions = parser.add_subparsers(
-        dest="action", required=True, metavar="list | show | check | render | sessions | stop"
+        dest="action", required=True, metavar="list | show | check | render | sessions | start | stop"
     )
     listing = actions.add_parser("list", help="list all sites and where they are described")
     shown = actions.add_parser("show", help="show what is known about a site")
@@ -32,17 +33,27 @@ def configure(parser: argparse.ArgumentParser) -> None:
     checked = actions.add_parser("check", help="log in to a site and look at what work needs there")
     rendered = actions.add_parser("render", help="write the job script of one block, without submitting it")
     sessions_listed = actions.add_parser("sessions", help="list pilots, also those whose kernel is gone")
+    started = actions.add_parser("start", help="ask for pilots that a notebook's next kernel takes over")
+    started.add_argument("notebook", help="its path")
+    started.add_argument("--blocks", type=int, default=1, help="how many jobs (default: 1)")
+    started.add_argument(
+        "--wait",
+        type=float,
+        default=3600.0,
+        metavar="SECONDS",
+        help="end when no kernel came (default: 3600)",
+    )
     stopped = actions.add_parser("stop", help="end the pilots of a session that no kernel uses")
     stopped.add_argument("session", help="its name, as `nbflow sites sessions` lists it")
-    for action in (shown, checked, rendered):
+    for action in (shown, checked, rendered, started):
         add_site_argument(action)
-    for action in (listing, shown, checked, rendered, sessions_listed, stopped):
+    for action in (listing, shown, checked, rendered, sessions_listed, started, stopped):
         action.add_argument("--json", action="store_true", help="write JSON")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Do what the command says."""
-    if arguments.action in ("sessions", "stop"):
+    if arguments.action in ("sessions", "start", "stop"):
         return _sessions(arguments)
     match arguments.action:
         case "list":
@@ -58,9 +69,15 @@ def run(arguments: argparse.Namespace) -> int:
 def _sessions(arguments: argparse.Namespace) -> int:
     if arguments.action == "stop":
         stop_session(arguments.session)
-    found = sessions()
+    found = SessionTable([_started(arguments)]) if arguments.action == "start" else sessions()
     print(json_of([{**asdict(one), "state": one.state} for one in found]) if arguments.json else found)
     return 0
+
+
+def _started(arguments: argparse.Namespace) -> PilotSession:
+    return start_session(
+        arguments.site, arguments.notebook, blocks=arguments.blocks, wait_seconds=arguments.wait
+    )
 
 
 def _list(*, as_json: bool) -> int:

@@ -1,18 +1,28 @@
-"""Own what a person may know and do about pilots whose kernel is gone: list and stop them."""
+"""Own what a person may know and do about pilots without a kernel: list, start and stop them."""
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import final, overload
+from pathlib import Path
+from typing import TYPE_CHECKING, cast, final, overload
 
-from nbflow.config.pilots import ask, berths_dir, find_site
-from nbflow.errors import ConfigError
+from nbflow.config.model import Pilots
+from nbflow.config.pilots import ask, berths_dir, build_pilots, find_site
+from nbflow.errors import ConfigError, ProviderError
+from nbflow.executors.protocol import Exit
+from nbflow.sites.model import Site
 from nbflow.sites.opening import open_session
 
-__all__ = ["PilotSession", "SessionTable", "sessions", "stop_session"]
+if TYPE_CHECKING:
+    from nbflow.executors.pilots.executor import PilotsExecutor
 
+__all__ = ["PilotSession", "SessionTable", "sessions", "start_session", "stop_session"]
+
+SUBMIT_SECONDS = 90.0
+LOOK_SECONDS = 0.1
 COLUMNS = ("session", "site", "blocks", "pilots", "state", "notebook")
 
 
@@ -97,6 +107,54 @@ def _sessions() -> Iterator[PilotSession]:
             pilots=len(record.passes),
             until=None if is_used else record.seen + record.orphan_seconds,
         )
+
+
+def start_session(
+    site: str | Site, notebook: str | Path, *, blocks: int = 1, wait_seconds: float = 3600.0
+) -> PilotSession:
+    """Ask for pilots before their notebook has a kernel, and return when their jobs are submitted.
+
+    The next kernel of `notebook` (a path, of a script too) that loads `site` takes them over; pilots that
+    nobody came for in `wait_seconds` end by themselves. Raises ConfigError for what cannot be asked for, and
+    for pilots that a kernel uses; SiteError or ProviderError when the site cannot be reached, or gives no
+    job: then nothing is left there.
+    """
+    spec = Pilots(site, init_blocks=blocks, min_blocks=blocks, orphan_seconds=wait_seconds)
+    if blocks < 1:
+        raise ConfigError(f"start_session(blocks={blocks}): give a whole number, 1 or more")
+    path = str(Path(notebook).absolute())
+    used = _find(spec.label, path)
+    if used is not None and used.until is None:
+        raise ConfigError(f"{path} has pilots at {spec.label} already: session {used.name}, {used.state}")
+    executor = cast("PilotsExecutor", build_pilots(spec))
+    executor.belong(f"start-{secrets.token_hex(2)}", path)
+    executor.start(lambda _: None)
+    try:
+        _await_jobs(executor, blocks)
+    except BaseException:
+        executor.close(Exit.STOP)
+        raise
+    executor.leave()
+    started = _find(spec.label, path)
+    assert started is not None, "what was just left is there"
+    return started
+
+
+def _find(site: str, notebook: str) -> PilotSession | None:
+    return next((one for one in _sessions() if (one.site, one.notebook) == (site, notebook)), None)
+
+
+def _await_jobs(executor: PilotsExecutor, count: int) -> None:
+    deadline = time.monotonic() + SUBMIT_SECONDS
+    while time.monotonic() < deadline:
+        blocks = executor.blocks()
+        if sum(bool(block.job) for block in blocks) >= count:
+            return
+        failed = [block.reason for block in blocks if block.stage == "ended"]
+        if failed:
+            raise ProviderError(f"{executor.label} gives no pilots: {failed[-1]}")
+        time.sleep(LOOK_SECONDS)
+    raise ProviderError(f"{executor.label} took no job within {SUBMIT_SECONDS:g} s; try again later")
 
 
 def stop_session(name: str) -> None:

@@ -56,10 +56,10 @@ def pictures() -> Path:
 def notebook(lab: Lab, page: Page) -> Callable[..., Notebook]:
     """Open a notebook with these cells."""
 
-    def opened(name: str, *cells: str) -> Notebook:
-        kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    def opened(name: str, *cells: str, kernel: str = "python3") -> Notebook:
+        spec = {"name": kernel, "display_name": "Python 3", "language": "python"}
         content = nbformat.v4.new_notebook(
-            cells=[nbformat.v4.new_code_cell(cell.strip()) for cell in cells], metadata={"kernelspec": kernel}
+            cells=[nbformat.v4.new_code_cell(cell.strip()) for cell in cells], metadata={"kernelspec": spec}
         )
         nbformat.write(content, lab.folder / f"{name}.ipynb")
         open_lab(page, lab, f"{name}.ipynb")

@@ -278,6 +278,27 @@ def test_pilots_that_a_kernel_left_are_listed_and_stopped(
     eventually(lambda: not processes(notebook.folder))
 
 
+def test_pilots_that_were_started_before_there_is_a_kernel_are_taken_over(
+    notebook: Notebook, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = notebook.folder / "notebook.ipynb"
+    with pytest.raises(nf.errors.ConfigError, match="1 or more"):
+        nf.start_session(notebook.site, path, blocks=0)
+    session = nf.start_session(notebook.site, path, wait_seconds=60)
+    assert (session.site, session.notebook, session.blocks) == ("local", str(path), 1)
+    assert session.state.startswith("left, until")
+    eventually(lambda: len(processes(notebook.folder, "ipyparallel.engine")) == 1)
+    (engine,) = processes(notebook.folder, "ipyparallel.engine")
+    nf.load(nf.Pilots(notebook.site, workers_per_node=2))
+    assert nf.python_app(abs)(-3).result(timeout=60) == 3
+    assert processes(notebook.folder, "ipyparallel.engine") == [engine], "it asked for pilots of its own"
+    with pytest.raises(nf.errors.ConfigError, match="has pilots at local already"):
+        nf.start_session(notebook.site, path)
+    nf.clear()
+    assert main(["sites", "start", "no-such-site", str(path)]) == 2
+    assert "no-such-site" in capsys.readouterr().err
+
+
 def test_pilots_that_nobody_comes_for_end_with_all_that_served_them(notebook: Notebook) -> None:
     notebook.run_and_die(orphan=2.0)
     eventually(lambda: not processes(notebook.folder))

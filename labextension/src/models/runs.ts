@@ -7,10 +7,11 @@ import type { ISignal } from '@lumino/signaling';
 import { Signal } from '@lumino/signaling';
 
 import type { Api, Chosen } from '../api';
-import type { Run, RunDetail, Session } from '../shapes';
+import type { Edit, Run, RunDetail, Session } from '../shapes';
 import type { News } from './news';
 import { newsOf } from './news';
 import { isLive } from './run';
+import { told } from './trouble';
 
 const MOST_SECONDS = 60;
 const MOST_ASKED = 10;
@@ -95,8 +96,8 @@ export class RunsModel {
   }
 
   /** Has a live run do a command and looks what came of it; rejects with what the run says when it refuses. */
-  async command(run: Run, command: string, chosen?: Chosen): Promise<void> {
-    await this.api.command(run.run, command, chosen);
+  async command(run: Run, command: string, given?: Chosen | Edit): Promise<void> {
+    await this.api.command(run.run, command, given);
     await this.refresh();
   }
 
@@ -136,7 +137,7 @@ export class RunsModel {
         }
       }
     } catch (error) {
-      this.trouble = error instanceof Error ? error.message : String(error);
+      this.trouble = told(error);
       this.isFirstLook = false;
       this.changedSignal.emit(undefined);
       throw error; // so that the poll backs off

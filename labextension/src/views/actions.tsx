@@ -10,6 +10,7 @@ import type { Chosen } from '../api';
 import { countOf } from '../models/counts';
 import { isBusy, isLive } from '../models/run';
 import type { RunsModel } from '../models/runs';
+import { told } from '../models/trouble';
 import type { Run } from '../shapes';
 
 /** Has something done for a run, and shows at once what came of it. */
@@ -17,7 +18,7 @@ export async function steer(runs: RunsModel, run: Run, ...[command, chosen]: Ste
   try {
     await runs.command(run, command, chosen);
   } catch (error) {
-    await showErrorMessage(`nbflow: no ${command}`, error instanceof Error ? error.message : String(error));
+    await showErrorMessage(`nbflow: no ${command}`, told(error));
   }
 }
 

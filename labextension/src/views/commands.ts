@@ -9,6 +9,7 @@ import type { ILauncher } from '@jupyterlab/launcher';
 
 import type { Api } from '../api';
 import { STARTER_CELL, starterNotebook } from '../models/starter';
+import { told } from '../models/trouble';
 import { nbflowIcon, nbflowIconUrl } from './icon';
 
 const FIRST_TUTORIAL = '01-first-flow.ipynb';
@@ -84,7 +85,7 @@ async function orShow<T>(title: string, action: () => Promise<T>): Promise<T | u
   try {
     return await action();
   } catch (error) {
-    await showErrorMessage(`nbflow: ${title}`, error instanceof Error ? error.message : String(error));
+    await showErrorMessage(`nbflow: ${title}`, told(error));
     return undefined;
   }
 }

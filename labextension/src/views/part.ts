@@ -6,6 +6,7 @@ import * as React from 'react';
 
 import type { Api } from '../api';
 import type { RunsModel } from '../models/runs';
+import { told } from '../models/trouble';
 import type { Run } from '../shapes';
 
 export interface Part {
@@ -33,7 +34,7 @@ export function useAnswer<T>(run: Run, ask: (id: string) => Promise<T>): Answer<
       },
       (error: unknown) => {
         if (!isOver) {
-          take(({ value }) => ({ value, problem: error instanceof Error ? error.message : String(error) }));
+          take(({ value }) => ({ value, problem: told(error) }));
         }
       }
     );

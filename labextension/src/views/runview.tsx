@@ -57,18 +57,23 @@ export class RunView extends ReactWidget {
 }
 
 function View({ api, runs, id }: { api: Api; runs: RunsModel; id: string }): JSX.Element {
-  const [chosen, choose] = React.useState<Tab | null>(null);
   const run = runs.find(id);
   if (run === undefined) {
     return <p className="nbflow-lab-empty">{runs.isWaiting ? 'Asking the server …' : runs.problem || `There is no run ${id} any more.`}</p>;
   }
-  const tab = chosen ?? (countOf(run.tasks, 'failed') > 0 ? 'Failures' : 'Graph and timeline');
-  const part = { api, runs, run };
+  return <Known {...{ api, runs, run }} />;
+}
+
+/** Shows a run that is known; the tab that it begins with stays, whatever becomes of the run meanwhile. */
+function Known(part: Part): JSX.Element {
+  const { runs, run } = part;
+  const hasFailed = countOf(run.tasks, 'failed') > 0;
+  const [tab, choose] = React.useState<Tab>(hasFailed ? 'Failures' : 'Graph and timeline');
   return (
     <>
       <Head runs={runs} run={run} />
       <Tabs chosen={tab} choose={choose} />
-      <div className="nbflow-lab-pane" role="tabpanel" id={`${id}-pane`} aria-label={tab}>
+      <div className="nbflow-lab-pane" role="tabpanel" id={`${run.run}-pane`} aria-label={tab}>
         {tab === 'Failures' && <Failures {...part} />}
         {tab === 'Tasks' && <Tasks {...part} />}
         {tab === 'Graph and timeline' && <Report {...part} />}
