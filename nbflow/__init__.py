@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from nbflow.flow.steering import release as release
     from nbflow.flow.steering import resume as resume
     from nbflow.flow.steering import retry as retry
+    from nbflow.flow.steering import sql as sql
     from nbflow.flow.steering import tasks as tasks
     from nbflow.flow.steering import undo as undo
     from nbflow.flow.waiting import as_completed as as_completed
@@ -110,6 +111,7 @@ _HOMES = {
     "retry": "flow.steering",
     "scale": "flow.nodes",
     "sessions": "config.sessions",
+    "sql": "flow.steering",
     "tasks": "flow.steering",
     "views": "live",
     "wait": "flow.waiting",

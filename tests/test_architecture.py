@@ -52,6 +52,7 @@ PUBLIC = [
     "retry",
     "scale",
     "sessions",
+    "sql",
     "tasks",
     "undo",
     "views",

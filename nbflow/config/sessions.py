@@ -9,6 +9,7 @@ from typing import final, overload
 
 from nbflow.config.pilots import ask, berths_dir, find_site
 from nbflow.errors import ConfigError
+from nbflow.journal.grid import aligned
 from nbflow.sites.opening import open_session
 
 __all__ = ["PilotSession", "SessionTable", "sessions", "stop_session"]
@@ -71,12 +72,7 @@ class SessionTable(Sequence[PilotSession]):
     def __repr__(self) -> str:
         if not self._rows:
             return "no pilots: none run, and none were left"
-        lines = [COLUMNS, *(row.cells for row in self._rows)]
-        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        return "\n".join(
-            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-            for line in lines
-        )
+        return aligned([COLUMNS, *(row.cells for row in self._rows)])
 
 
 def sessions() -> SessionTable:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final, overload
@@ -12,6 +11,7 @@ from nbflow.flow.current import current, is_loaded
 from nbflow.flow.kernel import DataFlowKernel
 from nbflow.flow.request import Request
 from nbflow.flow.selection import choose, describe_choice
+from nbflow.journal.grid import html_table
 from nbflow.journal.reader import open_run
 from nbflow.postmortem.capsule import Capsule, open_capsule
 from nbflow.postmortem.triage import FailureGroup, read_groups
@@ -151,12 +151,8 @@ class Failures(Sequence[Group]):
     def _repr_html_(self) -> str:
         if not self._groups:
             return "<p>nothing failed</p>"
-        head = "".join(f"<th>{name}</th>" for name in ("", "tasks", "reason", "error", "where", "try"))
-        body = "".join(
-            f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in _cells(place, group))}</tr>"
-            for place, group in enumerate(self)
-        )
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        head = ("", "tasks", "reason", "error", "where", "try")
+        return html_table(head, [list(_cells(place, group)) for place, group in enumerate(self)])
 
 
 def failures(run: Path | str | None = None) -> Failures:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import final, overload
@@ -12,6 +11,7 @@ from nbflow.errors import ConfigError
 from nbflow.executors.views import BlockView, HasBlocks
 from nbflow.flow.current import current
 from nbflow.flow.kernel import DataFlowKernel
+from nbflow.journal.grid import aligned, html_table
 
 __all__ = ["NodeRow", "NodeTable", "nodes", "nodes_of", "scale", "scale_kernel"]
 
@@ -64,21 +64,12 @@ class NodeTable(Sequence[NodeRow]):
     def __repr__(self) -> str:
         if not self._rows:
             return "no blocks: nothing was asked of a site yet, or no site is loaded"
-        lines = [COLUMNS, *(row.cells for row in self._rows)]
-        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        return "\n".join(
-            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-            for line in lines
-        )
+        return aligned([COLUMNS, *(row.cells for row in self._rows)])
 
     def _repr_html_(self) -> str:
-        def row(tag: str, cells: Sequence[str]) -> str:
-            return f"<tr>{''.join(f'<{tag}>{html.escape(cell)}</{tag}>' for cell in cells)}</tr>"
-
         if not self._rows:
             return f"<p>{self!r}</p>"
-        body = "".join(row("td", one.cells) for one in self._rows)
-        return f"<table>{row('th', COLUMNS)}{body}</table>"
+        return html_table(COLUMNS, [one.cells for one in self._rows])
 
 
 def nodes() -> NodeTable:

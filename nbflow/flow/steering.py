@@ -21,6 +21,7 @@ from nbflow.memo.store import Store
 
 if TYPE_CHECKING:
     from nbflow.journal.rows import EventRow
+    from nbflow.journal.sql import Answer
     from nbflow.journal.table import Table
     from nbflow.postmortem.capsule import Capsule
 
@@ -34,6 +35,7 @@ __all__ = [
     "release",
     "resume",
     "retry",
+    "sql",
     "tasks",
     "undo",
 ]
@@ -149,6 +151,21 @@ def events(since: int = 0) -> Iterator[EventRow]:
 
     with open_run(current().journal.address) as reader:
         yield from reader.follow(since)
+
+
+def sql(query: str, run: str | Path | None = None) -> Answer:
+    """Answer a SELECT over what has happened in the run: its tasks, attempts, events, failures and more.
+
+    `run` is the name of any run of yours, the start of it, or "last"; without it the loaded one is meant.
+    `.to_frame()` makes a pandas DataFrame of the answer. Raises QueryError for anything but a SELECT.
+    """
+    from nbflow.journal.sql import ask
+
+    if run is not None:
+        return ask(run, query)
+    journal = current().journal
+    journal.flush()
+    return ask(journal.address, query)
 
 
 def forget(app: Any) -> int:
