@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nbflow.core.events import Returned, TryFailed
 from nbflow.core.states import Cause
-from nbflow.errors import AppTimeout, TaskError
+from nbflow.errors import AppTimeout, RemoteTraceback, TaskError
 from nbflow.wire.bundles import Outcome
 from nbflow.wire.capsule import Testimony
 from nbflow.wire.failures import traceback_text
@@ -54,10 +54,9 @@ def failed_by(
         if error.args and name not in str(error):
             error.args = (f"{name}: {error.args[0]}", *error.args[1:])
     cause = Cause.TIMEOUT if type(error) is AppTimeout else Cause.RAISED
-    # An error that came from elsewhere carries its traceback as text already.
     text, evidence = testimony or (None, None)
-    if error.__traceback__ is None:
-        text = None
+    if error.__traceback__ is None and isinstance(error.__cause__, RemoteTraceback):
+        text = None  # it came from elsewhere, and carries its traceback as text already
     elif text is None:
         text = traceback_text(error)
     return TryFailed(call.task, call.try_id, cause, error, seconds=seconds, traceback=text, evidence=evidence)

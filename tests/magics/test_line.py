@@ -6,6 +6,7 @@ import pytest
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 
+from nbflow.errors import NbflowError
 from nbflow.flow import current
 from nbflow.flow.load import load
 from nbflow.magics.line import LineMagics
@@ -49,7 +50,8 @@ def test_a_retry_takes_the_words_of_the_command_line_and_is_undone(say: Any) -> 
 
     future = python_app(fail)()
     future.exception(timeout=5)
-    assert repr(say("retry --app nobody")) == "0 tasks run again"
+    with pytest.raises(NbflowError, match="no app is called 'nobody'"):
+        say("retry --app nobody")
     assert repr(say("retry --failed --error ValueError --memory 1MB --retries 1")) == "1 task runs again"
     future.exception(timeout=5)
     assert len(future.task.attempts) == 3
