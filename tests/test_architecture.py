@@ -52,6 +52,7 @@ PUBLIC = [
     "retry",
     "scale",
     "sessions",
+    "skip",
     "sql",
     "tasks",
     "undo",

@@ -7,6 +7,7 @@ about everything that a statement would do.
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from collections.abc import Iterator, Sequence
 from importlib import resources
@@ -20,7 +21,7 @@ from nbflow.journal.runs import connect, locate
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Answer", "ask"]
+__all__ = ["Answer", "ask", "views"]
 
 MOST_ROWS: Final = 1_000_000
 SHOWN_ROWS = 60
@@ -110,11 +111,19 @@ def ask(run: Path | str, query: str) -> Answer:
         connection.close()
 
 
+def views() -> list[str]:
+    """Return the names of the views that can be asked."""
+    return re.findall(r"^CREATE TEMP VIEW (\w+)", _text(), re.M)
+
+
+def _text() -> str:
+    return resources.files("nbflow.journal").joinpath("views.sql").read_text(encoding="utf-8")
+
+
 def _lay_out(connection: sqlite3.Connection) -> None:
     """Make the views, then allow nothing any more but to read."""
-    views = resources.files("nbflow.journal").joinpath("views.sql").read_text(encoding="utf-8")
     # They are this connection's own, in memory: the file is open for reading only.
-    connection.executescript(f"PRAGMA temp_store = MEMORY; PRAGMA query_only = 0; {views}")
+    connection.executescript(f"PRAGMA temp_store = MEMORY; PRAGMA query_only = 0; {_text()}")
     connection.execute("PRAGMA query_only = 1")
     connection.set_authorizer(_guard)
     connection.set_progress_handler(_let_signals_in, STEPS_BETWEEN_SIGNALS)

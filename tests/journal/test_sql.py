@@ -8,7 +8,7 @@ import pytest
 
 from nbflow.errors import QueryError
 from nbflow.journal.reader import Reader
-from nbflow.journal.sql import Answer, ask
+from nbflow.journal.sql import Answer, ask, views
 from nbflow.journal.writer import Journal
 
 COLUMNS = {
@@ -55,6 +55,7 @@ COUNT_FOREVER = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n)
 
 
 def test_the_views_keep_their_columns(sample: Journal) -> None:
+    assert views() == list(COLUMNS)
     assert {view: " ".join(ask("last", f"SELECT * FROM {view}").columns) for view in COLUMNS} == COLUMNS
 
 
