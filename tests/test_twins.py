@@ -27,7 +27,7 @@ TWINS = {
     "subscribe": ("watch", "watch", "watch"),
 }
 OF_THE_EDITOR = {"draft", "edit"}
-"""They serve the form in which a failed task is edited; in Python that is `future.task.retry(fn=..., args=...)`."""
+"""They serve the form in which a failed task is edited; `future.task.retry(fn=...)` is the same in Python."""
 
 
 @pytest.mark.parametrize("command", COMMANDS.keys() - OF_THE_EDITOR)
