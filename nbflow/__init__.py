@@ -56,6 +56,8 @@ if TYPE_CHECKING:
     from nbflow.flow.steering import release as release
     from nbflow.flow.steering import resume as resume
     from nbflow.flow.steering import retry as retry
+    from nbflow.flow.steering import skip as skip
+    from nbflow.flow.steering import sql as sql
     from nbflow.flow.steering import tasks as tasks
     from nbflow.flow.steering import undo as undo
     from nbflow.flow.waiting import as_completed as as_completed
@@ -110,6 +112,8 @@ _HOMES = {
     "retry": "flow.steering",
     "scale": "flow.nodes",
     "sessions": "config.sessions",
+    "skip": "flow.steering",
+    "sql": "flow.steering",
     "start_session": "config.sessions",
     "tasks": "flow.steering",
     "views": "live",

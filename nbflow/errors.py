@@ -7,6 +7,7 @@
     ├── AppTypeError               an app was declared or called with what it cannot take
     ├── EnvMismatch                a pilot that runs another Python, nbflow or dill than this process
     ├── JournalError               a journal that cannot be opened, read or written
+    │   └── QueryError             SQL that is no SELECT, has a mistake, or asks for too much
     ├── ResultsError               finished results that cannot be found, read or believed
     ├── ControlError               a live run that cannot be reached, or a command that it cannot take
     ├── SiteError                  a site that cannot be reached, or did not do what it was asked
@@ -61,6 +62,7 @@ __all__ = [
     "NotPlannable",
     "NotReadable",
     "ProviderError",
+    "QueryError",
     "RemoteError",
     "RemoteTraceback",
     "ResultsError",
@@ -100,9 +102,13 @@ class EnvMismatch(NbflowError):
     """Say what a pilot runs, what this process runs, and that both have to be the same."""
 
 
-@final
 class JournalError(NbflowError):
     """Say why a journal cannot be opened, read or written."""
+
+
+@final
+class QueryError(JournalError):
+    """Say why SQL over a journal is not answered: it is no SELECT, has a mistake, or asks for too much."""
 
 
 @final

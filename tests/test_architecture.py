@@ -52,6 +52,8 @@ PUBLIC = [
     "retry",
     "scale",
     "sessions",
+    "skip",
+    "sql",
     "start_session",
     "tasks",
     "undo",

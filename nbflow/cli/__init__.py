@@ -26,6 +26,8 @@ COMMANDS = {
     "watch": "watch a run in the terminal until it ends",
     "cancel": "cancel tasks of a live run",
     "retry": "run failed tasks of a live run again",
+    "sql": "ask the journal of a run in SQL: its tasks, attempts, events, failures",
+    "skip": "give failed tasks of a live run a value instead of running them",
     "failures": "group what failed in a run, and say what helps",
     "debug": "go back to a failed task: a debugger at its failure, a second run, a test",
     "undo": "take the last retry of a live run back",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,6 @@ from nbflow.core.states import State
 from nbflow.journal.runs import RunInfo, RunStatus
 
 __all__ = [
-    "aligned",
     "by_state",
     "clock",
     "counted",
@@ -31,13 +29,6 @@ FAILED = (State.FAILED, State.UPSTREAM_FAILED)
 def json_of(value: Any) -> str:
     """Write `value` as indented JSON."""
     return json.dumps(value, indent=2, default=str)
-
-
-def aligned(lines: Iterable[Sequence[str]]) -> str:
-    """Write lines of cells as columns."""
-    cells = [list(line) for line in lines]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in cells)
 
 
 def clock(moment: float | None, form: str = "%H:%M:%S") -> str:

@@ -10,7 +10,6 @@ from collections import Counter
 
 from nbflow.cli.catchup import catch_up
 from nbflow.cli.output import (
-    aligned,
     clock,
     counted,
     exit_code,
@@ -21,6 +20,7 @@ from nbflow.cli.output import (
 )
 from nbflow.core.states import State
 from nbflow.errors import JournalError
+from nbflow.journal.grid import aligned
 from nbflow.journal.places import runs_dir
 from nbflow.journal.reader import open_run
 from nbflow.journal.runs import RunInfo, RunStatus, runs

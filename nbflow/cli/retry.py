@@ -10,20 +10,16 @@ from __future__ import annotations
 
 import argparse
 
-from nbflow.cli.steering import steer
-from nbflow.control.words import add_changes, add_choice, changes, who
+from nbflow.cli.steering import add_run, steer
+from nbflow.control.words import add_retrying, changes, who
 
 __all__ = ["configure", "run"]
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("run", metavar="RUN", help="a live run: its name, the start of it, or `last`")
-    parser.add_argument("--failed", action="store_true", help="all that failed (what it does by itself)")
-    add_choice(parser)
-    parser.add_argument("--error", metavar="TYPE", help="only those with such an error, as `ValueError`")
-    add_changes(parser)
-    parser.add_argument("--json", action="store_true", help="write JSON")
+    add_run(parser)
+    add_retrying(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

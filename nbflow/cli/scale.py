@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 
 from nbflow.cli.output import json_of
+from nbflow.cli.steering import add_run
 from nbflow.control.client import connect
 
 __all__ = ["configure", "run"]
@@ -15,10 +16,9 @@ __all__ = ["configure", "run"]
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("run", metavar="RUN", help="a live run: its name, the start of it, or `last`")
+    add_run(parser)
     parser.add_argument("blocks", type=int, metavar="BLOCKS", help="how many")
     parser.add_argument("--site", help="where; it needs no name when there is only one")
-    parser.add_argument("--json", action="store_true", help="write JSON")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -12,10 +12,11 @@ from collections.abc import Iterator
 from dataclasses import asdict, astuple, fields
 from typing import Any
 
-from nbflow.cli.output import aligned, json_of
+from nbflow.cli.output import json_of
 from nbflow.cli.site_checks import add_site_argument, tell_checks
 from nbflow.config.sessions import PilotSession, SessionTable, sessions, start_session, stop_session
 from nbflow.config.sites import SiteRow, job_script, site_rows
+from nbflow.journal.grid import aligned
 from nbflow.sites.catalogue import Catalogue, load_catalogue
 from nbflow.sites.model import Site
 

@@ -9,14 +9,19 @@ from nbflow.cli.output import json_of
 from nbflow.control.client import connect
 from nbflow.control.words import add_choice, told
 
-__all__ = ["add_steering", "steer"]
+__all__ = ["add_run", "add_steering", "steer"]
+
+
+def add_run(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of every command that a live run takes."""
+    parser.add_argument("run", metavar="RUN", help="a live run: its name, the start of it, or `last`")
+    parser.add_argument("--json", action="store_true", help="write JSON")
 
 
 def add_steering(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of a command that takes a run and a choice of its tasks."""
-    parser.add_argument("run", metavar="RUN", help="a live run: its name, the start of it, or `last`")
+    add_run(parser)
     add_choice(parser)
-    parser.add_argument("--json", action="store_true", help="write JSON")
 
 
 def steer(arguments: argparse.Namespace, command: str, **given: Any) -> int:

@@ -8,16 +8,12 @@ from __future__ import annotations
 
 import argparse
 
-from nbflow.cli.steering import steer
+from nbflow.cli.steering import add_run, steer
 from nbflow.control.words import who
 
 __all__ = ["configure", "run"]
 
-
-def configure(parser: argparse.ArgumentParser) -> None:
-    """Add the command's arguments."""
-    parser.add_argument("run", metavar="RUN", help="a live run: its name, the start of it, or `last`")
-    parser.add_argument("--json", action="store_true", help="write JSON")
+configure = add_run
 
 
 def run(arguments: argparse.Namespace) -> int:

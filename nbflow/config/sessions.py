@@ -13,6 +13,7 @@ from nbflow.config.model import Pilots
 from nbflow.config.pilots import ask, berths_dir, build_pilots, find_site
 from nbflow.errors import ConfigError, ProviderError
 from nbflow.executors.protocol import Exit
+from nbflow.journal.grid import aligned
 from nbflow.sites.model import Site
 from nbflow.sites.opening import open_session
 
@@ -81,12 +82,7 @@ class SessionTable(Sequence[PilotSession]):
     def __repr__(self) -> str:
         if not self._rows:
             return "no pilots: none run, and none were left"
-        lines = [COLUMNS, *(row.cells for row in self._rows)]
-        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        return "\n".join(
-            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-            for line in lines
-        )
+        return aligned([COLUMNS, *(row.cells for row in self._rows)])
 
 
 def sessions() -> SessionTable:

@@ -1,4 +1,4 @@
-"""Own how one future, app or run, and a table of words, shows itself as HTML: static and small."""
+"""Own how one future, app or run shows itself as HTML: static and small."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from collections.abc import Iterable
 from html import escape
 from typing import Any
 
-__all__ = ["card", "plain_value", "table"]
+from nbflow.journal.grid import html_row
+
+__all__ = ["card", "plain_value"]
 
 LONGEST_VALUE = 400
 _NUMBERS = frozenset((int, float, bool, complex, type(None)))
@@ -14,25 +16,14 @@ _NUMBERS = frozenset((int, float, bool, complex, type(None)))
 
 def card(title: str, facts: Iterable[tuple[str, str]]) -> str:
     """Return a title and what is known below it; a fact without a value is left out."""
-    rows = "".join(_row("td", (name, _shortened(value))) for name, value in facts if value)
+    rows = "".join(html_row("td", (name, _shortened(value))) for name, value in facts if value)
     return f"<div><code>{escape(title)}</code>{f'<table>{rows}</table>' if rows else ''}</div>"
-
-
-def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """Return a table of words."""
-    body = "".join(_row("td", cells) for cells in rows)
-    return f"<table><thead>{_row('th', head)}</thead><tbody>{body}</tbody></table>"
 
 
 def plain_value(value: Any) -> str:
     """Return a number as it is, and of all else the type: its repr may be long, slow, or secret."""
     kind = type(value)
     return _shortened(repr(value)) if kind in _NUMBERS else f"<{kind.__name__}>"
-
-
-def _row(tag: str, cells: Iterable[str]) -> str:
-    start = f'<{tag} style="text-align: left">'  # Jupyter puts cells to the right, as if all were numbers
-    return f"<tr>{''.join(f'{start}{escape(cell)}</{tag}>' for cell in cells)}</tr>"
 
 
 def _shortened(text: str) -> str:

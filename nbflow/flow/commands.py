@@ -18,11 +18,11 @@ from nbflow.core.states import State
 from nbflow.core.task import Task
 from nbflow.errors import AppTypeError, ConfigError, ControlError
 from nbflow.flow.editing import edit as edit_task
-from nbflow.flow.editing import prepare
+from nbflow.flow.editing import prepare, value_of
 from nbflow.flow.kernel import DataFlowKernel
 from nbflow.flow.nodes import nodes_of, scale_kernel
 from nbflow.flow.request import Request
-from nbflow.flow.selection import choose, choose_failed, describe_choice
+from nbflow.flow.selection import choose, choose_failed, choose_stated, describe_choice
 from nbflow.journal.reader import Reader, open_run
 from nbflow.journal.rows import EventRow
 
@@ -154,6 +154,25 @@ def retry(
     return {"reopened": desk.kernel.retry(wanted, Request(options=options or {}, by=by, why=why))}
 
 
+def skip(
+    desk: Desk,
+    *,
+    value: str,
+    failed: bool = False,
+    app: str | None = None,
+    tasks: list[int] | None = None,
+    error: str | None = None,
+    by: str = STRANGER,
+) -> dict[str, int]:
+    """Give failed tasks a value, a Python literal, instead of running them: those chosen, or all that failed.
+
+    What waits for them goes on with it. `by` is who asks, for the journal.
+    """
+    kernel = desk.kernel
+    wanted = choose_stated(kernel, "skip", failed=failed, app=app, numbers=tasks, error=error)
+    return {"reopened": kernel.skip(wanted, value_of(value), by=by)}
+
+
 def undo(desk: Desk, *, by: str = STRANGER) -> dict[str, int]:
     """Take the last retry back: its tasks end as they had ended before it."""
     return {"undone": desk.kernel.undo(by=by)}
@@ -227,7 +246,8 @@ def subscribe(desk: Desk, *, since: int | None = None) -> dict[str, Any]:
 
 
 ALL = (
-    status, tasks, nodes, cancel, retry, draft, edit, undo, release, pause, resume, tail, scale, subscribe,
+    status, tasks, nodes, cancel, retry, skip, draft, edit, undo, release, pause, resume, tail, scale,
+    subscribe,
 )  # fmt: skip
 COMMANDS: dict[str, Callable[..., Any]] = {function.__name__: function for function in ALL}
 

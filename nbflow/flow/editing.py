@@ -26,7 +26,7 @@ from nbflow.flow.request import Request
 from nbflow.flow.selection import choose_failed, describe_choice
 from nbflow.flow.spec import newest
 
-__all__ = ["Argument", "Draft", "alike", "edit", "function_of", "prepare", "revise", "source_of"]
+__all__ = ["Argument", "Draft", "alike", "edit", "function_of", "prepare", "revise", "source_of", "value_of"]
 
 LITERAL_LIMIT: Final = 2_000
 """Characters of an argument that can be edited; a longer one is only described."""
@@ -120,6 +120,14 @@ def edit(
     wanted = alike(kernel, task) if all_alike else [task]
     why = describe_choice(app=kernel.app_name(task), numbers=[one.id for one in wanted])
     return kernel.retry(wanted, Request(fn=changed, args=args, kwargs=kwargs, by=by, why=why))
+
+
+def value_of(text: str, name: str = "value") -> Any:
+    """Return the value of a Python literal; raise AppTypeError for another text, the value of `name`."""
+    try:
+        return ast.literal_eval(text.strip())
+    except (ValueError, SyntaxError, MemoryError, RecursionError) as error:
+        raise AppTypeError(f"{name} = {text}: give a Python literal, as 3, 'text' or [1, 2]") from error
 
 
 def function_of(kernel: DataFlowKernel, task: Task) -> Callable[..., Any]:
@@ -252,10 +260,7 @@ def _changed(
         if name not in bound.signature.parameters:
             takes = ", ".join(bound.signature.parameters)
             raise AppTypeError(f"there is no argument {name!r}; the function takes {takes}")
-        try:
-            bound.arguments[name] = ast.literal_eval(text.strip())
-        except (ValueError, SyntaxError, MemoryError, RecursionError) as error:
-            raise AppTypeError(f"{name} = {text}: give a Python literal, as 3, 'text' or [1, 2]") from error
+        bound.arguments[name] = value_of(text, name)
     return bound.args, bound.kwargs
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, final, overload
 
 from nbflow.errors import NbflowError
-from nbflow.flow.cards import table
 from nbflow.flow.current import current, is_loaded
 from nbflow.flow.kernel import DataFlowKernel
 from nbflow.flow.request import Request
 from nbflow.flow.selection import choose, describe_choice
+from nbflow.journal.grid import html_table
 from nbflow.journal.reader import open_run
 from nbflow.postmortem.capsule import Capsule, open_capsule
 from nbflow.postmortem.triage import FailureGroup, read_groups
@@ -152,7 +152,7 @@ class Failures(Sequence[Group]):
         if not self._groups:
             return "<p>nothing failed</p>"
         head = ("", "tasks", "reason", "error", "where", "try")
-        return table(head, (_cells(place, group) for place, group in enumerate(self)))
+        return html_table(head, [list(_cells(place, group)) for place, group in enumerate(self)])
 
 
 def failures(run: Path | str | None = None) -> Failures:

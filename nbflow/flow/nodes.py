@@ -9,9 +9,9 @@ from typing import final, overload
 from nbflow.core.ids import TaskId
 from nbflow.errors import ConfigError
 from nbflow.executors.views import BlockView, HasBlocks, describe_standing
-from nbflow.flow.cards import table
 from nbflow.flow.current import current
 from nbflow.flow.kernel import DataFlowKernel
+from nbflow.journal.grid import aligned, html_table
 
 __all__ = ["NodeRow", "NodeTable", "nodes", "nodes_of", "scale", "scale_kernel"]
 
@@ -67,17 +67,12 @@ class NodeTable(Sequence[NodeRow]):
     def __repr__(self) -> str:
         if not self._rows:
             return "no blocks: no site with blocks is loaded"
-        lines = [COLUMNS, *(row.cells for row in self._rows)]
-        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        return "\n".join(
-            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-            for line in lines
-        )
+        return aligned([COLUMNS, *(row.cells for row in self._rows)])
 
     def _repr_html_(self) -> str:
         if not self._rows:
             return f"<p>{self!r}</p>"
-        return table(COLUMNS, (one.cells for one in self._rows))
+        return html_table(COLUMNS, [one.cells for one in self._rows])
 
 
 def nodes() -> NodeTable:

@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any, final, overload
 
+from nbflow.journal.grid import aligned
+
 __all__ = ["AppPlan", "Plan"]
 
 _NUMBERS = ("calls", "reuse", "run", "depends")
@@ -65,11 +67,9 @@ class Plan(Sequence[AppPlan]):
     def __repr__(self) -> str:
         if not self._apps:
             return "\n".join(filter(None, ["nothing is called", self.unknown]))
-        lines = [list(_COLUMNS), *map(_cells, self._apps)]
-        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        table = ["  ".join(map(str.ljust, line, widths)).rstrip() for line in lines]
+        table = aligned([_COLUMNS, *map(_cells, self._apps)])
         told = [f"\n{one.app}: {one.why}" for one in self._apps if _is_long(one.why)]
-        return "\n".join([*table, self._total(), *filter(None, [self.unknown]), *told])
+        return "\n".join([table, self._total(), *filter(None, [self.unknown]), *told])
 
     def _repr_html_(self) -> str:
         if not self._apps:

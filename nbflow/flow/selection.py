@@ -6,12 +6,12 @@ from collections.abc import Collection
 
 from nbflow.core.states import REOPENABLE, State
 from nbflow.core.task import Task
-from nbflow.errors import AppTypeError
+from nbflow.errors import AppTypeError, NbflowError
 from nbflow.flow.describe import describe_value
 from nbflow.flow.kernel import DataFlowKernel
 from nbflow.flow.spec import check_name
 
-__all__ = ["ErrorChoice", "choose", "choose_failed", "describe_choice"]
+__all__ = ["ErrorChoice", "choose", "choose_failed", "choose_stated", "describe_choice"]
 
 NUMBERS_SHOWN = 6
 
@@ -55,6 +55,24 @@ def choose_failed(
         for task in choose(kernel, app=app, numbers=numbers)
         if task.state in states and (error is None or _is_failed_with(task, error))
     ]
+
+
+def choose_stated(
+    kernel: DataFlowKernel,
+    what: str,
+    *,
+    failed: bool,
+    app: str | None = None,
+    numbers: Collection[int] | None = None,
+    error: ErrorChoice = None,
+) -> list[Task]:
+    """Return what `choose_failed` does, where somebody said which, were it all of them by `failed`.
+
+    `what` is to be done to them. Raises NbflowError where nothing was said.
+    """
+    if not failed and app is None and numbers is None and error is None:
+        raise NbflowError(f"{what} what? Give tasks, failed=True, error=SomeError or app='name'")
+    return choose_failed(kernel, app=app, numbers=numbers, error=error)
 
 
 def describe_choice(

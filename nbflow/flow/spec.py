@@ -18,7 +18,7 @@ from nbflow.wire.functions import Function, Portable, era
 from nbflow.wire.messages import Directive, Kind
 from nbflow.wire.secrecy import conceal_source
 
-__all__ = ["AppSpec", "check_name", "defined_names", "newest"]
+__all__ = ["AppSpec", "app_names", "check_name", "newest"]
 
 SOURCE_LIMIT = 20_000
 
@@ -119,14 +119,14 @@ def newest(spec: AppSpec) -> AppSpec:
     return spec if is_same else known
 
 
-def defined_names() -> set[str]:
-    """Return the names of all apps that were defined in this process."""
-    return {spec.name for spec in list(_newest.values())}
+def app_names(specs: Mapping[AppId, AppSpec]) -> set[str]:
+    """Return the names of all apps: those that were defined in this process, and those among `specs`."""
+    return {spec.name for spec in [*_newest.values(), *specs.values()]}
 
 
 def check_name(app: str | None, specs: Mapping[AppId, AppSpec]) -> None:
     """Raise NbflowError for an app that nobody has defined, here or among `specs`."""
-    known = defined_names() | {spec.name for spec in list(specs.values())}
+    known = app_names(specs)
     if app is not None and app not in known:
         near = difflib.get_close_matches(app, known, 1)
         raise NbflowError(f"no app is called {app!r}{f'; did you mean {near[0]!r}?' if near else ''}")

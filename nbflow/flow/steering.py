@@ -8,19 +8,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from nbflow.core.task import Task
-from nbflow.errors import AppTypeError, NbflowError
+from nbflow.errors import AppTypeError
 from nbflow.flow.current import current
 from nbflow.flow.future import AppFuture, KernelFuture
 from nbflow.flow.inputs import lasting, walk_futures
 from nbflow.flow.kernel import DataFlowKernel
 from nbflow.flow.request import Request
-from nbflow.flow.selection import ErrorChoice, choose, choose_failed, describe_choice
+from nbflow.flow.selection import ErrorChoice, choose, choose_stated, describe_choice
 from nbflow.memo.collect import forget as forget_app
 from nbflow.memo.places import cache_dir
 from nbflow.memo.store import Store
 
 if TYPE_CHECKING:
     from nbflow.journal.rows import EventRow
+    from nbflow.journal.sql import Answer
     from nbflow.journal.table import Table
     from nbflow.postmortem.capsule import Capsule
 
@@ -34,6 +35,8 @@ __all__ = [
     "release",
     "resume",
     "retry",
+    "skip",
+    "sql",
     "tasks",
     "undo",
 ]
@@ -71,11 +74,23 @@ def retry(
             kernel.retry(tasks, replace(asked, why=describe_choice(numbers=[task.id for task in tasks])))
             for kernel, tasks in _by_kernel(futures)
         )
-    if not failed and error is None and app is None:
-        raise NbflowError("retry what? Give futures, failed=True, error=SomeError or app='name'")
     kernel = current()
-    wanted = choose_failed(kernel, app=app, error=error)
+    wanted = choose_stated(kernel, "retry", failed=failed, app=app, error=error)
     return kernel.retry(wanted, replace(asked, why=describe_choice(app=app, error=error)))
+
+
+def skip(
+    *futures: Any, value: Any, failed: bool = False, error: ErrorChoice = None, app: str | None = None
+) -> int:
+    """Give failed tasks a value instead of running them; return how many reopened, with what waits for them.
+
+    Give futures, or `failed=True`, `error` and `app` as for `retry`. The futures that you hold give the
+    value; the journal says so, and `nbflow.undo()` takes it back.
+    """
+    if futures:
+        return sum(kernel.skip(tasks, value) for kernel, tasks in _by_kernel(futures))
+    kernel = current()
+    return kernel.skip(choose_stated(kernel, "skip", failed=failed, app=app, error=error), value)
 
 
 def undo() -> int:
@@ -149,6 +164,21 @@ def events(since: int = 0) -> Iterator[EventRow]:
 
     with open_run(current().journal.address) as reader:
         yield from reader.follow(since)
+
+
+def sql(query: str, run: str | Path | None = None) -> Answer:
+    """Answer a SELECT over what has happened in the run: its tasks, attempts, events, failures and more.
+
+    `run` is the name of any run of yours, the start of it, or "last"; without it the loaded one is meant.
+    `.to_frame()` makes a pandas DataFrame of the answer. Raises QueryError for anything but a SELECT.
+    """
+    from nbflow.journal.sql import ask
+
+    if run is not None:
+        return ask(run, query)
+    journal = current().journal
+    journal.flush()
+    return ask(journal.address, query)
 
 
 def forget(app: Any) -> int:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import html
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, final, overload
 
 from nbflow.core.states import State
+from nbflow.journal.grid import aligned, html_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -109,22 +109,14 @@ class Table(Sequence[TaskRecord]):
     def _repr_html_(self) -> str:
         if not self._records:
             return "<p>no tasks</p>"
-        head = "".join(f"<th>{name}</th>" for name in _COLUMNS)
-        body = "".join(
-            f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in cells)}</tr>"
-            for cells in self._cells(SHOWN_ROWS)
-        )
         rest = "".join(f"<p>{line}</p>" for line in self._rest(SHOWN_ROWS))
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{rest}"
+        return html_table(list(_COLUMNS), self._cells(SHOWN_ROWS)) + rest
 
     def to_text(self, rows: int = SHOWN_ROWS) -> str:
         """Write the first `rows` tasks as aligned lines, and how many there are beside."""
         if not self._records:
             return "no tasks"
-        lines = [list(_COLUMNS), *self._cells(rows)]
-        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        aligned = ["  ".join(map(str.ljust, line, widths)).rstrip() for line in lines]
-        return "\n".join([*aligned, *self._rest(rows)])
+        return "\n".join([aligned([list(_COLUMNS), *self._cells(rows)]), *self._rest(rows)])
 
     def to_frame(self) -> pd.DataFrame:
         """Make a pandas data frame of all fields, one line for each task, times as UTC timestamps."""

@@ -28,7 +28,7 @@ _DECLARATIONS = (
     argument("--cores", type=int, help="cores that a call occupies"),
     argument("--memory", help="memory that a call needs, such as 2GB"),
     argument("--gpus", type=int, help="GPUs that a call occupies"),
-    argument("--executors", nargs="*", help="labels of the executors that may run it"),
+    argument("--executors", nargs="*", metavar="LABEL", help="labels of the executors that may run it"),
     argument("--priority", type=int, help="higher goes first"),
     argument("--on-failure", choices=("fail", "hold"), help="what tasks do that wait for a failed call"),
     argument("--label", help="what views show instead of the app's name"),

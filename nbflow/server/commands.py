@@ -15,8 +15,10 @@ from nbflow.server.registry import opened
 __all__ = ["Command", "Session"]
 
 PATIENCE_SECONDS = 20.0
-COMMANDS = frozenset(("cancel", "retry", "draft", "edit", "undo", "release", "pause", "resume", "scale"))
-SIGNED = frozenset(("retry", "edit", "undo"))
+COMMANDS = frozenset(
+    ("cancel", "retry", "skip", "draft", "edit", "undo", "release", "pause", "resume", "scale")
+)
+SIGNED = frozenset(("retry", "skip", "edit", "undo"))
 """Commands that take who asks, for the journal."""
 
 

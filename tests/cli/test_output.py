@@ -1,6 +1,6 @@
 import pytest
 
-from nbflow.cli.output import aligned, counted, took
+from nbflow.cli.output import counted, took
 
 
 @pytest.mark.parametrize(
@@ -9,10 +9,6 @@ from nbflow.cli.output import aligned, counted, took
 )
 def test_durations_are_for_people(seconds: float | None, words: str) -> None:
     assert took(seconds) == words
-
-
-def test_cells_are_aligned() -> None:
-    assert aligned([("a", "bb"), ("ccc", "")]) == "a    bb\nccc"
 
 
 def test_nothing_is_counted_in_words() -> None:

@@ -75,6 +75,22 @@ def test_a_retry_is_told_and_undone(run: str, tmp_path: Path, capsys: pytest.Cap
     assert told[0]["code_before"] == told[0]["code_after"]
 
 
+def test_what_failed_is_given_a_value(run: str, capsys: pytest.CaptureFixture[str]) -> None:
+    future = touch("nothing")
+    after = nf.python_app(lambda n: n + 1)(future)
+    after.exception(20)
+    assert main(["skip", run, "--value", "0"]) == 2
+    assert main(["skip", run, "--app", "touch", "--value", "nothing"]) == 2
+    told = capsys.readouterr().err
+    assert "skip what?" in told
+    assert "value = nothing: give a Python literal" in told
+    assert main(["skip", run, "--error", "OSError", "--value", "41", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"reopened": 2}
+    assert after.result(20) == 42
+    assert main(["show", run, "1"]) == 0
+    assert "by nbflow skip" in capsys.readouterr().out
+
+
 def test_work_is_paused_and_resumed(run: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["pause", run, "--app", "touch"]) == 0
     future = touch("nothing")

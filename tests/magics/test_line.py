@@ -6,10 +6,10 @@ import pytest
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 
-from nbflow.errors import NbflowError
+from nbflow.errors import AppTypeError, NbflowError, QueryError
 from nbflow.flow import current
 from nbflow.flow.load import load
-from nbflow.magics.line import LineMagics
+from nbflow.magics.line import WORDS, LineMagics, parsers
 
 
 @pytest.fixture
@@ -96,7 +96,60 @@ def test_sites_are_listed_checked_and_rendered(
     assert "#SBATCH --partition=small" in repr(say("sites render lumi"))
 
 
-@pytest.mark.parametrize("line", ["fly", "sites burn", "status now", "load --speed 3"])
+def test_failed_tasks_are_skipped(say: Any) -> None:
+    from nbflow.apps.decorators import python_app
+
+    future = python_app(fail)()
+    after = python_app(str)(future)
+    after.exception(timeout=5)
+    with pytest.raises(NbflowError, match="skip what"):
+        say("skip --value 0")
+    with pytest.raises(AppTypeError, match="give a Python literal"):
+        say("skip --task 1 --value nothing")
+    assert repr(say("skip --error ValueError --value '[1, None]'")) == "2 tasks go on with the value"
+    assert (future.result(5), after.result(5)) == ([1, None], "[1, None]")
+    assert "by %nbflow skip (skip([1, None]))" in future.task.why()
+    assert repr(say("undo")) == "2 tasks are as they were before the last retry"
+
+
+def test_the_journal_is_asked(say: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from nbflow.apps.decorators import python_app
+
+    python_app(fail)().exception(timeout=5)
+    frame = say("sql SELECT state, count(*) AS n FROM tasks WHERE error = 'ValueError' -- why")
+    assert frame.to_dict("records") == [{"state": "failed", "n": 1}]
+    monkeypatch.setattr("nbflow.magics.looking.find_spec", lambda name: None)
+    run = current.current().run_id
+    assert list(say(f"sql --run {run[:-2]} SELECT 'two  spaces', '--run'")) == [("two  spaces", "--run")]
+    assert [row[0] for row in say("tail 2")] == [2, 3]
+    with pytest.raises(QueryError, match="only SELECT is answered"):
+        say("sql DROP VIEW tasks")
+    ask = LineMagics(InteractiveShell()).nbflow_sql
+    assert list(ask("", "SELECT app\nFROM tasks")) == list(ask("last", "SELECT 'fail'")) == [("fail",)]
+    with pytest.raises(UsageError, match="takes the name of one run"):
+        ask("one two", "SELECT 1")
+
+
+def test_every_word_explains_itself(say: Any) -> None:
+    overview = repr(say("help"))
+    for word in WORDS:
+        assert f"%nbflow {word}" in overview
+        told = repr(say(f"help {word}"))
+        assert told == repr(say(f"{word} --help"))
+        assert f"usage: %nbflow {word}" in told
+        assert "examples:\n  %nbflow" in told
+    assert overview == LineMagics.nbflow.__doc__
+
+
+@pytest.mark.parametrize("word", [word for word in WORDS if word not in ("sql", "help")])
+def test_every_example_is_understood(word: str) -> None:
+    for line, _ in WORDS[word].examples:
+        parsers()[word].parse_args(line.split()[1:])
+
+
+@pytest.mark.parametrize(
+    "line", ["fly", "sites burn", "status now", "load --speed 3", "tasks asleep", "skip"]
+)
 def test_what_is_not_understood_says_so(say: Any, line: str) -> None:
     with pytest.raises(UsageError, match="%nbflow"):
         say(line)
@@ -113,5 +166,5 @@ def test_failures_are_grouped_and_debugged(say: Any, monkeypatch: pytest.MonkeyP
     say("debug 1")
     say(f"debug {current.current().run_id} 1")
     assert len(opened) == 2
-    with pytest.raises(UsageError, match="the number of a task"):
+    with pytest.raises(UsageError, match="required: TASK; see %nbflow debug --help"):
         say("debug")
