@@ -25,7 +25,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 
 @pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
-    """Give one browser. It ends with these tests: while its event loop runs, there is no other in this thread."""
+    """Give one browser, until these tests end: while its loop runs, no other can in this thread."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=CHROMIUM_FLAGS)
         yield browser

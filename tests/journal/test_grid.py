@@ -7,5 +7,6 @@ def test_cells_are_aligned() -> None:
 
 def test_cells_of_a_table_are_text() -> None:
     table = html_table(["<b>"], [["<script>"]])
-    assert table.startswith("<table><thead><tr><th>&lt;b&gt;</th></tr></thead>")
-    assert "<td>&lt;script&gt;</td>" in table
+    left = ' style="text-align: left"'
+    assert table.startswith(f"<table><thead><tr><th{left}>&lt;b&gt;</th></tr></thead>")
+    assert f"<td{left}>&lt;script&gt;</td>" in table
