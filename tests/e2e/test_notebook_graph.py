@@ -139,7 +139,7 @@ def test_the_graph_is_reachable_by_keyboard_and_follows_the_theme(
     page.wait_for_timeout(600)
     page.screenshot(path=pictures / "graph-dark.png")
     page.keyboard.press("ArrowLeft")
-    expect(graph.root.locator("[role=status]")).to_contain_text("split(")
+    expect(graph.root.locator(".nbflow-word")).to_contain_text("split(")
     assert len(page.locator(".jp-Notebook .jp-Cell").all()) == 2, "a key went to the notebook"
     choose_theme(page, "JupyterLab Light")
 

@@ -61,7 +61,7 @@ def test_two_notebooks_at_once_know_nothing_of_each_other(
     graph.wait_for("total", 7)
     graph.wait_for("failed", 1)
     assert len(lab.get("/api/kernels")) >= 2
-    page.evaluate("() => window.jupyterapp.commands.execute('docmanager:open', {path: 'first.ipynb'})")
+    page.evaluate("() => void window.jupyterapp.commands.execute('docmanager:open', {path: 'first.ipynb'})")
     again = Graph(Notebook(page).run(0))
     again.wait_for("total", 5)  # bound to the work that exists: its own, not the other's
     again.wait_for("done", 4)
