@@ -38,31 +38,31 @@ if TYPE_CHECKING:
     from nbflow.core.retry import RetryPolicy as RetryPolicy
     from nbflow.data.file import File as File
     from nbflow.flow.current import clear as clear
-    from nbflow.flow.failures import failures as failures
-    from nbflow.flow.future import AppFuture as AppFuture
-    from nbflow.flow.future import DataFuture as DataFuture
+    from nbflow.flow.former.sharing import export_results as export_results
+    from nbflow.flow.former.sharing import import_results as import_results
+    from nbflow.flow.futures.future import AppFuture as AppFuture
+    from nbflow.flow.futures.future import DataFuture as DataFuture
+    from nbflow.flow.futures.waiting import as_completed as as_completed
+    from nbflow.flow.futures.waiting import gather as gather
+    from nbflow.flow.futures.waiting import wait as wait
     from nbflow.flow.load import load as load
-    from nbflow.flow.nodes import nodes as nodes
-    from nbflow.flow.nodes import scale as scale
     from nbflow.flow.planning import plan as plan
-    from nbflow.flow.sharing import export_results as export_results
-    from nbflow.flow.sharing import import_results as import_results
-    from nbflow.flow.steering import attr as attr
-    from nbflow.flow.steering import cancel as cancel
-    from nbflow.flow.steering import capsule as capsule
-    from nbflow.flow.steering import events as events
-    from nbflow.flow.steering import forget as forget
-    from nbflow.flow.steering import pause as pause
-    from nbflow.flow.steering import release as release
-    from nbflow.flow.steering import resume as resume
-    from nbflow.flow.steering import retry as retry
-    from nbflow.flow.steering import skip as skip
-    from nbflow.flow.steering import sql as sql
-    from nbflow.flow.steering import tasks as tasks
-    from nbflow.flow.steering import undo as undo
-    from nbflow.flow.waiting import as_completed as as_completed
-    from nbflow.flow.waiting import gather as gather
-    from nbflow.flow.waiting import wait as wait
+    from nbflow.flow.steering.failures import failures as failures
+    from nbflow.flow.steering.nodes import nodes as nodes
+    from nbflow.flow.steering.nodes import scale as scale
+    from nbflow.flow.steering.words import attr as attr
+    from nbflow.flow.steering.words import cancel as cancel
+    from nbflow.flow.steering.words import capsule as capsule
+    from nbflow.flow.steering.words import events as events
+    from nbflow.flow.steering.words import forget as forget
+    from nbflow.flow.steering.words import pause as pause
+    from nbflow.flow.steering.words import release as release
+    from nbflow.flow.steering.words import resume as resume
+    from nbflow.flow.steering.words import retry as retry
+    from nbflow.flow.steering.words import skip as skip
+    from nbflow.flow.steering.words import sql as sql
+    from nbflow.flow.steering.words import tasks as tasks
+    from nbflow.flow.steering.words import undo as undo
     from nbflow.live import progress as progress
     from nbflow.live import report as report
     from nbflow.live import views as views
@@ -73,9 +73,9 @@ _HOMES = {
     "AUTO": "apps.files",
     "App": "apps.decorators",
     "AppFunction": "apps.app",
-    "AppFuture": "flow.future",
+    "AppFuture": "flow.futures.future",
     "Config": "config.model",
-    "DataFuture": "flow.future",
+    "DataFuture": "flow.futures.future",
     "Decision": "core.retry",
     "Executor": "apps.executor",
     "File": "data.file",
@@ -84,40 +84,40 @@ _HOMES = {
     "Processes": "config.model",
     "RetryPolicy": "core.retry",
     "Threads": "config.model",
-    "as_completed": "flow.waiting",
-    "attr": "flow.steering",
+    "as_completed": "flow.futures.waiting",
+    "attr": "flow.steering.words",
     "bash_app": "apps.decorators",
-    "cancel": "flow.steering",
-    "capsule": "flow.steering",
+    "cancel": "flow.steering.words",
+    "capsule": "flow.steering.words",
     "clear": "flow.current",
-    "events": "flow.steering",
-    "export_results": "flow.sharing",
-    "failures": "flow.failures",
-    "forget": "flow.steering",
-    "gather": "flow.waiting",
-    "import_results": "flow.sharing",
+    "events": "flow.steering.words",
+    "export_results": "flow.former.sharing",
+    "failures": "flow.steering.failures",
+    "forget": "flow.steering.words",
+    "gather": "flow.futures.waiting",
+    "import_results": "flow.former.sharing",
     "job_script": "config.sites",
     "join_app": "apps.decorators",
     "load": "flow.load",
     "memo_key": "wire.canonical",
-    "nodes": "flow.nodes",
+    "nodes": "flow.steering.nodes",
     "plan": "flow.planning",
     "progress": "live",
     "python_app": "apps.decorators",
-    "pause": "flow.steering",
-    "release": "flow.steering",
-    "resume": "flow.steering",
-    "undo": "flow.steering",
+    "pause": "flow.steering.words",
+    "release": "flow.steering.words",
+    "resume": "flow.steering.words",
+    "undo": "flow.steering.words",
     "report": "live",
-    "retry": "flow.steering",
-    "scale": "flow.nodes",
+    "retry": "flow.steering.words",
+    "scale": "flow.steering.nodes",
     "sessions": "config.sessions",
-    "skip": "flow.steering",
-    "sql": "flow.steering",
+    "skip": "flow.steering.words",
+    "sql": "flow.steering.words",
     "start_session": "config.sessions",
-    "tasks": "flow.steering",
+    "tasks": "flow.steering.words",
     "views": "live",
-    "wait": "flow.waiting",
+    "wait": "flow.futures.waiting",
     "watch": "live",
 }
 

@@ -6,8 +6,8 @@ import pytest
 
 import nbflow
 from nbflow import cli
-from nbflow.flow.commands import COMMANDS
-from nbflow.flow.handle import TaskHandle
+from nbflow.flow.futures.handle import TaskHandle
+from nbflow.flow.steering.commands import COMMANDS
 from nbflow.magics.line import WORDS
 
 TWINS = {

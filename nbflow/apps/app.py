@@ -15,9 +15,9 @@ from nbflow.apps.signature import RESERVED, AppSignature
 from nbflow.core.task import Options
 from nbflow.data.file import File
 from nbflow.errors import AppTypeError, ConfigError
-from nbflow.flow.cards import card
 from nbflow.flow.current import taker
-from nbflow.flow.future import AppFuture
+from nbflow.flow.futures.cards import card
+from nbflow.flow.futures.future import AppFuture
 from nbflow.flow.internal import LOCAL_OPTIONS
 from nbflow.flow.options import change_options, check_walltime, ignored
 from nbflow.flow.spec import AppSpec

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar, final
 
 from nbflow.apps.app import AppFunction, options_for
-from nbflow.flow.future import AppFuture
+from nbflow.flow.futures.future import AppFuture
 from nbflow.flow.load import Loaded, load
 from nbflow.wire.messages import Kind
 

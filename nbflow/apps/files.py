@@ -9,7 +9,7 @@ from typing import Any, Final, final
 
 from nbflow.data.file import File
 from nbflow.errors import AppTypeError
-from nbflow.flow.future import DataFuture
+from nbflow.flow.futures.future import DataFuture
 from nbflow.wire.messages import Stream
 
 __all__ = ["AUTO", "Auto", "as_files", "as_stream"]

@@ -14,7 +14,7 @@ from typing import Any
 from nbflow.apps.decorators import bash_app, join_app, python_app
 from nbflow.cli.output import json_of
 from nbflow.flow.current import clear, current
-from nbflow.flow.future import AppFuture
+from nbflow.flow.futures.future import AppFuture
 from nbflow.flow.load import load
 from nbflow.live.terminal import progress
 

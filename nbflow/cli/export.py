@@ -11,7 +11,7 @@ import argparse
 from pathlib import Path
 
 from nbflow.cli.output import json_of
-from nbflow.flow.sharing import export_results
+from nbflow.flow.former.sharing import export_results
 
 __all__ = ["configure", "run"]
 

@@ -9,7 +9,7 @@ import argparse
 
 from nbflow.cli.catchup import catch_up
 from nbflow.cli.output import json_of
-from nbflow.flow.failures import failures
+from nbflow.flow.steering.failures import failures
 from nbflow.journal.reader import open_run
 
 __all__ = ["configure", "run"]

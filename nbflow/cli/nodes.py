@@ -9,7 +9,7 @@ import argparse
 
 from nbflow.cli.output import json_of
 from nbflow.control.client import connect
-from nbflow.flow.nodes import NodeRow, NodeTable
+from nbflow.flow.steering.nodes import NodeRow, NodeTable
 
 __all__ = ["configure", "run"]
 

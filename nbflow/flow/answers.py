@@ -8,7 +8,7 @@ from typing import final
 from nbflow.core.events import Event, Returned
 from nbflow.core.task import Task
 from nbflow.executors.protocol import Receipt
-from nbflow.flow.past import Sent
+from nbflow.flow.former.past import Sent
 
 __all__ = ["Adoption", "Answer", "Answers", "Joining", "Kept"]
 

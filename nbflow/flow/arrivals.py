@@ -18,12 +18,12 @@ from nbflow.core.task import Task
 from nbflow.errors import JoinError
 from nbflow.executors.protocol import Receipt
 from nbflow.flow.answers import Adoption, Answers, Joining, Kept
-from nbflow.flow.foreign import watch
-from nbflow.flow.inputs import Found
-from nbflow.flow.keeping import Keeper
+from nbflow.flow.former.past import Sent
+from nbflow.flow.futures.foreign import watch
+from nbflow.flow.futures.inputs import Found
 from nbflow.flow.memory import Memory
-from nbflow.flow.past import Sent
-from nbflow.flow.shelf import Shelf
+from nbflow.flow.reuse.keeping import Keeper
+from nbflow.flow.reuse.shelf import Shelf
 from nbflow.flow.usercode import UserCode
 from nbflow.wire.messages import Kind
 

@@ -19,8 +19,8 @@ from typing import Any, NamedTuple, final
 from nbflow.core.events import TryFailed
 from nbflow.core.ids import AppId, TaskId, TryId
 from nbflow.core.task import Task
-from nbflow.flow.future import KernelFuture
-from nbflow.flow.inputs import Invocation
+from nbflow.flow.futures.future import KernelFuture
+from nbflow.flow.futures.inputs import Invocation
 from nbflow.flow.record import failure_text
 from nbflow.flow.spec import AppSpec
 from nbflow.postmortem.capsule import Capsule

@@ -20,7 +20,7 @@ from nbflow.executors.protocol import (
     SlotDown,
     SlotUp,
 )
-from nbflow.flow.past import Sent
+from nbflow.flow.former.past import Sent
 from nbflow.wire.messages import Call
 
 __all__ = ["LOOK_SECONDS", "Fleet"]

@@ -21,23 +21,23 @@ from nbflow.errors import NotLoaded
 from nbflow.executors.protocol import Durable, Executor
 from nbflow.executors.threads import ThreadsExecutor
 from nbflow.flow.admission import Admission, Defaults
-from nbflow.flow.bonds import why_bound
 from nbflow.flow.cancelling import cancel_tasks
 from nbflow.flow.capsules import Capsules
-from nbflow.flow.describe import describe_arguments
 from nbflow.flow.ending import close_all, leave_all
 from nbflow.flow.excuses import explain_standstill, explain_waiting
-from nbflow.flow.future import LOOK_SECONDS, AppFuture, DataFuture, KernelFuture
-from nbflow.flow.handle import TaskHandle
-from nbflow.flow.inputs import Found, Invocation, are_atoms, find_futures, keep_arrangement
+from nbflow.flow.former.bonds import why_bound
+from nbflow.flow.former.past import NOBODY, Lineage
+from nbflow.flow.futures.describe import describe_arguments
+from nbflow.flow.futures.future import LOOK_SECONDS, AppFuture, DataFuture, KernelFuture
+from nbflow.flow.futures.handle import TaskHandle
+from nbflow.flow.futures.inputs import Found, Invocation, are_atoms, find_futures, keep_arrangement
 from nbflow.flow.internal import DERIVATIONS
 from nbflow.flow.loop import FlowLoop
 from nbflow.flow.origin import calling_line
-from nbflow.flow.past import NOBODY, Lineage
 from nbflow.flow.pausing import Pauses
 from nbflow.flow.repair import Repairs
 from nbflow.flow.request import AS_IT_IS, Request
-from nbflow.flow.shelf import Source
+from nbflow.flow.reuse.shelf import Source
 from nbflow.flow.spec import AppSpec
 from nbflow.flow.standin import stand_in
 from nbflow.flow.usercode import UserCode

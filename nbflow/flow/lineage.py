@@ -8,7 +8,7 @@ from pathlib import Path
 
 from nbflow.errors import ResultsError
 from nbflow.flow.cells import is_notebook, notebook_path
-from nbflow.flow.past import LAST, Lineage, find_results, runs_of
+from nbflow.flow.former.past import LAST, Lineage, find_results, runs_of
 
 __all__ = ["this_lineage"]
 

@@ -19,12 +19,12 @@ from nbflow.errors import ConfigError, ControlError, JournalError
 from nbflow.executors.threads import ThreadsExecutor
 from nbflow.flow import current
 from nbflow.flow.admission import Defaults
-from nbflow.flow.cards import card
 from nbflow.flow.cells import follow_cells
-from nbflow.flow.control import Control
+from nbflow.flow.futures.cards import card
 from nbflow.flow.internal import LOCAL
 from nbflow.flow.kernel import DataFlowKernel
 from nbflow.flow.lineage import this_lineage
+from nbflow.flow.steering.control import Control
 from nbflow.journal.places import new_run_id, runs_dir
 from nbflow.journal.writer import Journal
 

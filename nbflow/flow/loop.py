@@ -58,15 +58,15 @@ from nbflow.executors.protocol import (
 )
 from nbflow.flow.answers import Adoption, Answers, Kept
 from nbflow.flow.arrivals import Arrivals
-from nbflow.flow.binding import Binding
-from nbflow.flow.bonds import Joined
 from nbflow.flow.fleet import LOOK_SECONDS, Fleet
-from nbflow.flow.foreign import Told, watch
-from nbflow.flow.inputs import Found
-from nbflow.flow.keeping import Keeper
+from nbflow.flow.former.bonds import Joined
+from nbflow.flow.futures.foreign import Told, watch
+from nbflow.flow.futures.inputs import Found
 from nbflow.flow.memory import Memory
 from nbflow.flow.record import Recorder
-from nbflow.flow.restoring import missed
+from nbflow.flow.reuse.binding import Binding
+from nbflow.flow.reuse.keeping import Keeper
+from nbflow.flow.reuse.restoring import missed
 from nbflow.flow.settle import settle
 from nbflow.flow.timers import Timers
 from nbflow.flow.usercode import UserCode

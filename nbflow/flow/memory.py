@@ -22,8 +22,8 @@ from nbflow.core.task import Task
 from nbflow.errors import NotMemoizable
 from nbflow.executors.protocol import Receipt
 from nbflow.flow.answers import Kept
-from nbflow.flow.describe import describe_named
-from nbflow.flow.inputs import Invocation
+from nbflow.flow.futures.describe import describe_named
+from nbflow.flow.futures.inputs import Invocation
 from nbflow.memo.codec import encode
 from nbflow.memo.collect import find_garbage, size_limit
 from nbflow.memo.files import digest_of

@@ -19,8 +19,8 @@ from nbflow.core.task import Options, Task
 from nbflow.data.file import File
 from nbflow.errors import AppTypeError, NotPlannable
 from nbflow.flow.current import current
-from nbflow.flow.future import AppFuture, DataFuture
-from nbflow.flow.inputs import Invocation, walk_futures
+from nbflow.flow.futures.future import AppFuture, DataFuture
+from nbflow.flow.futures.inputs import Invocation, walk_futures
 from nbflow.flow.internal import DERIVATIONS
 from nbflow.flow.kernel import DataFlowKernel
 from nbflow.flow.memory import cannot, restore

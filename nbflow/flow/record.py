@@ -23,7 +23,7 @@ from nbflow.core.states import Cause, State
 from nbflow.core.task import Failure, Task
 from nbflow.errors import RemoteError, RemoteTraceback, TaskError
 from nbflow.executors.protocol import Printed
-from nbflow.flow.describe import describe_call
+from nbflow.flow.futures.describe import describe_call
 from nbflow.journal.rows import (
     ARGUMENT,
     JOIN_CHILD,

@@ -21,12 +21,12 @@ from nbflow.core.task import Options, Task
 from nbflow.errors import AppTypeError, NotPicklable
 from nbflow.flow.admission import Admission
 from nbflow.flow.cancelling import spawned_by
-from nbflow.flow.describe import describe_arguments, describe_value
-from nbflow.flow.inputs import find_futures
+from nbflow.flow.futures.describe import describe_arguments, describe_value
+from nbflow.flow.futures.inputs import find_futures
+from nbflow.flow.futures.owner import Owner
 from nbflow.flow.loop import FlowLoop
 from nbflow.flow.memory import Recipe
 from nbflow.flow.options import change_options
-from nbflow.flow.owner import Owner
 from nbflow.flow.request import Request
 from nbflow.flow.spec import AppSpec, newest
 from nbflow.wire.functions import Function

@@ -10,8 +10,8 @@ from typing import Any
 from nbflow.core.states import State
 from nbflow.core.task import Failure, Task
 from nbflow.errors import DependencyError, JoinError, TaskError
-from nbflow.flow.future import KernelFuture
-from nbflow.flow.inputs import replace_futures
+from nbflow.flow.futures.future import KernelFuture
+from nbflow.flow.futures.inputs import replace_futures
 from nbflow.flow.record import remote_text
 from nbflow.flow.usercode import UserCode
 from nbflow.wire.messages import Kind

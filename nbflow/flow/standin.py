@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from nbflow.core.task import Options
 from nbflow.data.file import File
-from nbflow.flow.future import AppFuture
+from nbflow.flow.futures.future import AppFuture
 from nbflow.flow.spec import AppSpec
 from nbflow.wire.messages import Directive
 

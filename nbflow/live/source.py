@@ -70,8 +70,8 @@ class CurrentRun:
 
     def tasks_of(self, futures: Any) -> set[int]:
         """Return the ids of the tasks behind futures, in whatever arrangement these are."""
-        from nbflow.flow.future import AppFuture
-        from nbflow.flow.inputs import walk_futures
+        from nbflow.flow.futures.future import AppFuture
+        from nbflow.flow.futures.inputs import walk_futures
 
         found = list(walk_futures(futures))
         self._futures.update((one.tid, one) for one in found if isinstance(one, AppFuture))
@@ -84,7 +84,7 @@ class CurrentRun:
 
     def do(self, command: str, **arguments: Any) -> Any:
         """Do one of the commands that a live run takes; raise ControlError where it cannot be."""
-        from nbflow.flow.commands import Desk
+        from nbflow.flow.steering.commands import Desk
 
         with closing(Desk(self._kernel)) as desk:
             return desk.do(command, arguments)
@@ -92,8 +92,8 @@ class CurrentRun:
     def edit(self, task: int, *, adopt: bool, **changes: Any) -> tuple[int, bool]:
         """Run a failed task again, edited; return how many reopened, and whether the app was adopted."""
         from nbflow.apps.app import adopt as adopt_function
-        from nbflow.flow.editing import revise
         from nbflow.flow.spec import newest
+        from nbflow.flow.steering.editing import revise
 
         kernel, source = self._kernel, changes.get("source")
         known = [newest(kernel.admission.specs[one.app]).fn for one in kernel.known_tasks() if one.id == task]

@@ -10,10 +10,11 @@ from nbflow import live
 from nbflow.config.sessions import sessions, stop_session
 from nbflow.config.sites import check_named, job_script, site_rows
 from nbflow.core.states import State
-from nbflow.flow import current, steering
-from nbflow.flow.failures import failures
+from nbflow.flow import current
 from nbflow.flow.load import load
-from nbflow.flow.nodes import nodes
+from nbflow.flow.steering import words
+from nbflow.flow.steering.failures import failures
+from nbflow.flow.steering.nodes import nodes
 from nbflow.journal.reader import open_run
 from nbflow.live.headline import Headline
 from nbflow.live.model import Summary
@@ -26,7 +27,7 @@ LAST_EVENTS = "SELECT * FROM (SELECT * FROM events ORDER BY seq DESC LIMIT {}) O
 
 def ask(query: str, run: str | None = None) -> Any:
     """Answer a SELECT over a run's journal: as a pandas DataFrame where there is pandas, else as a table."""
-    answer = steering.sql(query, run)
+    answer = words.sql(query, run)
     return answer.to_frame() if find_spec("pandas") else answer
 
 
@@ -58,7 +59,7 @@ def _takes_state(parser: argparse.ArgumentParser) -> None:
 
 
 def _tasks(given: argparse.Namespace) -> Any:
-    return steering.tasks(state=given.state, app=given.app)
+    return words.tasks(state=given.state, app=given.app)
 
 
 def _takes_limit(parser: argparse.ArgumentParser) -> None:
@@ -66,7 +67,7 @@ def _takes_limit(parser: argparse.ArgumentParser) -> None:
 
 
 def _tail(given: argparse.Namespace) -> Any:
-    return steering.sql(LAST_EVENTS.format(given.limit))
+    return words.sql(LAST_EVENTS.format(given.limit))
 
 
 def _takes_query(parser: argparse.ArgumentParser) -> None:
@@ -95,7 +96,7 @@ def _debug(given: argparse.Namespace) -> None:
     if given.run is None:
         current.current().capsule(given.task).debug()
     else:
-        steering.capsule(given.run, given.task).debug()
+        words.capsule(given.run, given.task).debug()
 
 
 def _nodes(_: argparse.Namespace) -> Any:

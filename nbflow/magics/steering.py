@@ -8,12 +8,12 @@ from typing import Any
 from nbflow.control.words import add_choice, add_retrying, add_skipping, changes, told
 from nbflow.core.task import Task
 from nbflow.flow import current
-from nbflow.flow.editing import value_of
 from nbflow.flow.kernel import DataFlowKernel
 from nbflow.flow.load import load
-from nbflow.flow.nodes import nodes, scale
 from nbflow.flow.request import Request
-from nbflow.flow.selection import choose, choose_failed, choose_stated, describe_choice
+from nbflow.flow.steering.editing import value_of
+from nbflow.flow.steering.nodes import nodes, scale
+from nbflow.flow.steering.selection import choose, choose_failed, choose_stated, describe_choice
 from nbflow.magics.word import Said, Word
 
 __all__ = ["STEERING"]

@@ -21,8 +21,8 @@ from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import start_new_kernel
 
 import nbflow as nf
-from nbflow.flow.commands import COMMANDS
 from nbflow.flow.current import current
+from nbflow.flow.steering.commands import COMMANDS
 from nbflow.journal.runs import find_run
 
 from .nemesis import eventually

@@ -3,7 +3,7 @@ from collections.abc import Iterator
 import pytest
 
 import nbflow as nf
-from nbflow.flow.cards import card, plain_value
+from nbflow.flow.futures.cards import card, plain_value
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ import pytest
 import nbflow as nf
 from nbflow.control.client import Client, connect
 from nbflow.errors import ControlError, JournalError
-from nbflow.flow.control import Control
 from nbflow.flow.kernel import DataFlowKernel
+from nbflow.flow.steering.control import Control
 from nbflow.journal.runs import find_run
 
 

@@ -9,9 +9,9 @@ import pytest
 
 import nbflow as nf
 from nbflow.errors import AppTypeError, NbflowError
-from nbflow.flow.commands import Desk
-from nbflow.flow.editing import edit, prepare, revise, source_of
 from nbflow.flow.kernel import DataFlowKernel
+from nbflow.flow.steering.commands import Desk
+from nbflow.flow.steering.editing import edit, prepare, revise, source_of
 
 SCALE = 10
 

@@ -11,7 +11,7 @@ import pytest
 
 import nbflow as nf
 from nbflow.errors import DependencyError
-from nbflow.flow.future import AppFuture
+from nbflow.flow.futures.future import AppFuture
 
 pytestmark = pytest.mark.usefixtures("kernel")
 

@@ -8,7 +8,7 @@ import pytest
 
 import nbflow as nf
 from nbflow.errors import AppTypeError, DependencyError
-from nbflow.flow.inputs import replace_futures, walk_futures
+from nbflow.flow.futures.inputs import replace_futures, walk_futures
 
 Pair = namedtuple("Pair", "left right")
 

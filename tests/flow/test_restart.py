@@ -15,7 +15,7 @@ from IPython.core.interactiveshell import InteractiveShell
 import nbflow as nf
 from nbflow.errors import ResultsError
 from nbflow.flow.current import current
-from nbflow.flow.past import DONE, RESULTS_NAME, index_of, own_key, results_path
+from nbflow.flow.former.past import DONE, RESULTS_NAME, index_of, own_key, results_path
 from nbflow.journal.places import JOURNAL_NAME
 from nbflow.memo.results import ResultsFile, read_blocks
 
@@ -349,7 +349,7 @@ def test_kernels_that_began_together_are_both_found(
     from nbflow.flow import current as currents
 
     nf.clear()
-    monkeypatch.setattr("nbflow.flow.binding.time.time_ns", lambda: 7)  # neither knows of the other
+    monkeypatch.setattr("nbflow.flow.reuse.binding.time.time_ns", lambda: 7)  # neither knows of the other
     kernels = []
     for number in (1, 2):
         notebook.start()
@@ -457,7 +457,7 @@ def test_F12_without_room_for_a_file_the_run_goes_on(
     def full(*_: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("nbflow.flow.binding.ResultsFile", full)
+    monkeypatch.setattr("nbflow.flow.reuse.binding.ResultsFile", full)
     notebook.restart()
     notebook.run("a", SQUARE)
     assert [notebook.run("b", "square(2).result()") for _ in range(2)] == [4, 4]

@@ -12,7 +12,7 @@ import pytest
 import nbflow as nf
 from nbflow.cli import main
 from nbflow.errors import ResultsError
-from nbflow.flow.past import DONE, index_of, own_key, results_path
+from nbflow.flow.former.past import DONE, index_of, own_key, results_path
 from nbflow.memo.results import MAGIC, ResultsFile, read_blocks
 
 

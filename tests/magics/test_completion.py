@@ -55,9 +55,9 @@ def test_options_are_those_of_the_parser(offered: Offered) -> None:
 @pytest.mark.parametrize(
     ("line", "found"),
     [
-        ("cancel in", "invert"),
-        ("pause --app inv", "invert"),
-        ("retry --app=in", "invert"),
+        ("cancel inve", "invert"),
+        ("pause --app inve", "invert"),
+        ("retry --app=inve", "invert"),
         ("retry --error Zero", "ZeroDivisionError"),
         ("retry --executors thr", "threads"),
         ("retry --executors threads --sites fron", "frontera"),

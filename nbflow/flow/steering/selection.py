@@ -7,7 +7,7 @@ from collections.abc import Collection
 from nbflow.core.states import REOPENABLE, State
 from nbflow.core.task import Task
 from nbflow.errors import AppTypeError, NbflowError
-from nbflow.flow.describe import describe_value
+from nbflow.flow.futures.describe import describe_value
 from nbflow.flow.kernel import DataFlowKernel
 from nbflow.flow.spec import check_name
 

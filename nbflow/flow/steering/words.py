@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, cast
 from nbflow.core.task import Task
 from nbflow.errors import AppTypeError
 from nbflow.flow.current import current
-from nbflow.flow.future import AppFuture, KernelFuture
-from nbflow.flow.inputs import lasting, walk_futures
+from nbflow.flow.futures.future import AppFuture, KernelFuture
+from nbflow.flow.futures.inputs import lasting, walk_futures
 from nbflow.flow.kernel import DataFlowKernel
 from nbflow.flow.request import Request
-from nbflow.flow.selection import ErrorChoice, choose, choose_stated, describe_choice
+from nbflow.flow.steering.selection import ErrorChoice, choose, choose_stated, describe_choice
 from nbflow.memo.collect import forget as forget_app
 from nbflow.memo.places import cache_dir
 from nbflow.memo.store import Store

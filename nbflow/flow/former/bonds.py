@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any, final
 
 from nbflow.core.task import Task
-from nbflow.flow.past import Result, Sent
+from nbflow.flow.former.past import Result, Sent
 
 __all__ = ["FOLLOWING", "Joined", "identities_of", "identity_of", "why_bound"]
 

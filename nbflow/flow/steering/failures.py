@@ -10,7 +10,7 @@ from nbflow.errors import NbflowError
 from nbflow.flow.current import current, is_loaded
 from nbflow.flow.kernel import DataFlowKernel
 from nbflow.flow.request import Request
-from nbflow.flow.selection import choose, describe_choice
+from nbflow.flow.steering.selection import choose, describe_choice
 from nbflow.journal.grid import html_table
 from nbflow.journal.reader import open_run
 from nbflow.postmortem.capsule import Capsule, open_capsule

@@ -22,9 +22,9 @@ from typing import Any, Generic, TypeVar, final
 from nbflow.core.states import State
 from nbflow.core.task import Task
 from nbflow.data.file import File
-from nbflow.flow.cards import card, plain_value
-from nbflow.flow.handle import TaskHandle
-from nbflow.flow.owner import Owner
+from nbflow.flow.futures.cards import card, plain_value
+from nbflow.flow.futures.handle import TaskHandle
+from nbflow.flow.futures.owner import Owner
 from nbflow.wire.pickling import Refused
 
 __all__ = ["AppFuture", "Callback", "DataFuture", "KernelFuture"]

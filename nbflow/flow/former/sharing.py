@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from nbflow.errors import ResultsError
-from nbflow.flow.past import (
+from nbflow.flow.former.past import (
     APART,
     DONE,
     START,

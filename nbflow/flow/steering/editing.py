@@ -20,11 +20,11 @@ from typing import Any, Final, final
 from nbflow.core.states import State
 from nbflow.core.task import Task
 from nbflow.errors import AppTypeError, NbflowError
-from nbflow.flow.describe import describe_value
+from nbflow.flow.futures.describe import describe_value
 from nbflow.flow.kernel import DataFlowKernel
 from nbflow.flow.request import Request
-from nbflow.flow.selection import choose_failed, describe_choice
 from nbflow.flow.spec import newest
+from nbflow.flow.steering.selection import choose_failed, describe_choice
 
 __all__ = ["Argument", "Draft", "alike", "edit", "function_of", "prepare", "revise", "source_of", "value_of"]
 

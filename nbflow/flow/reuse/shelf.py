@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable
 from typing import Any, final
 
 from nbflow.core.task import Task
-from nbflow.flow.inputs import Invocation
-from nbflow.flow.past import Result, Sent
+from nbflow.flow.former.past import Result, Sent
+from nbflow.flow.futures.inputs import Invocation
 
 __all__ = ["Shelf", "Source", "Work", "code_of", "number_of"]
 

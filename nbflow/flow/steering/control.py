@@ -20,9 +20,9 @@ from typing import Final, final
 
 from nbflow.control.lines import Request, done, failed, peer_uid
 from nbflow.control.places import SUFFIX
-from nbflow.flow.commands import Desk, News
 from nbflow.flow.kernel import DataFlowKernel
-from nbflow.flow.visitor import Visitor
+from nbflow.flow.steering.commands import Desk, News
+from nbflow.flow.steering.visitor import Visitor
 from nbflow.journal.places import make_private
 
 __all__ = ["Control"]

@@ -7,7 +7,7 @@ from pathlib import PosixPath, WindowsPath
 from typing import Any
 
 from nbflow.data.file import File
-from nbflow.flow.future import DataFuture, KernelFuture
+from nbflow.flow.futures.future import DataFuture, KernelFuture
 from nbflow.wire.secrecy import WITHHELD, conceal, has_secret_name
 
 __all__ = ["describe_arguments", "describe_call", "describe_named", "describe_value"]

@@ -22,13 +22,13 @@ from nbflow.core.task import Task
 from nbflow.errors import ConfigError, NotMemoizable, ResultsError
 from nbflow.executors.protocol import Receipt
 from nbflow.flow.answers import Adoption, Answer, Answers, Joining
-from nbflow.flow.bonds import FOLLOWING, Joined, identities_of
-from nbflow.flow.forms import form_of_call, form_of_joined
-from nbflow.flow.inputs import Found, are_atoms
+from nbflow.flow.former.bonds import FOLLOWING, Joined, identities_of
+from nbflow.flow.former.past import APART, DONE, FRESH, PICKLED, PLAIN, SENT, Finished, Result, Sent, index_of
+from nbflow.flow.futures.inputs import Found, are_atoms
 from nbflow.flow.memory import written_by
-from nbflow.flow.past import APART, DONE, FRESH, PICKLED, PLAIN, SENT, Finished, Result, Sent, index_of
-from nbflow.flow.restoring import bind, missed
-from nbflow.flow.shelf import Work, code_of
+from nbflow.flow.reuse.forms import form_of_call, form_of_joined
+from nbflow.flow.reuse.restoring import bind, missed
+from nbflow.flow.reuse.shelf import Work, code_of
 from nbflow.memo.files import digest_of
 from nbflow.memo.results import ResultsFile, digest_of_data
 from nbflow.wire.messages import PYTHON, Kind

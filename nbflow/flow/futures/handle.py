@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, final
 from nbflow.core.states import REOPENABLE, State
 from nbflow.core.task import Task
 from nbflow.errors import NbflowError, NoCapsule
-from nbflow.flow.bonds import why_bound
-from nbflow.flow.owner import Owner
+from nbflow.flow.former.bonds import why_bound
+from nbflow.flow.futures.owner import Owner
+from nbflow.flow.futures.why import Why
 from nbflow.flow.request import Request
-from nbflow.flow.why import Why
 
 if TYPE_CHECKING:
     from nbflow.journal.reader import Reader

@@ -13,8 +13,8 @@ from typing import Any
 from uuid import UUID
 
 from nbflow.core.task import Task
-from nbflow.flow.future import DataFuture
-from nbflow.flow.inputs import with_futures_as
+from nbflow.flow.futures.future import DataFuture
+from nbflow.flow.futures.inputs import with_futures_as
 from nbflow.memo.keys import Binder
 from nbflow.wire.fingerprint import form_of
 

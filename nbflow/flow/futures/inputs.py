@@ -17,8 +17,8 @@ from typing import Any, final
 from nbflow.core.ids import TaskId, TryId
 from nbflow.core.task import Task
 from nbflow.errors import AppTypeError, DependencyError
-from nbflow.flow.future import AppFuture, DataFuture, KernelFuture
-from nbflow.flow.owner import Owner
+from nbflow.flow.futures.future import AppFuture, DataFuture, KernelFuture
+from nbflow.flow.futures.owner import Owner
 from nbflow.wire.blame import message_of
 from nbflow.wire.functions import Function
 from nbflow.wire.messages import Arguments, Call, Directive, Upstream

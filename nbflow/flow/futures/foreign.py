@@ -9,7 +9,7 @@ from typing import Any, final
 
 from nbflow.core.events import DepDone, DepFailed, Event
 from nbflow.core.task import Failure, Task
-from nbflow.flow.inputs import Invocation
+from nbflow.flow.futures.inputs import Invocation
 
 __all__ = ["Told", "watch"]
 

@@ -10,9 +10,9 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any, Literal
 
-from nbflow.flow.future import AppFuture, KernelFuture
-from nbflow.flow.inputs import lasting, replace_futures, walk_futures
-from nbflow.flow.owner import Owner
+from nbflow.flow.futures.future import AppFuture, KernelFuture
+from nbflow.flow.futures.inputs import lasting, replace_futures, walk_futures
+from nbflow.flow.futures.owner import Owner
 
 __all__ = ["as_completed", "gather", "wait"]
 

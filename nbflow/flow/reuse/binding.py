@@ -16,12 +16,22 @@ from typing import Any, final
 from nbflow.core.graph import Graph
 from nbflow.core.task import Task
 from nbflow.errors import ResultsError
-from nbflow.flow.bonds import FOLLOWING, identities_of
-from nbflow.flow.forms import form_of_call
+from nbflow.flow.former.bonds import FOLLOWING, identities_of
+from nbflow.flow.former.past import (
+    START,
+    Lineage,
+    Past,
+    Result,
+    Sent,
+    index_of,
+    own_key,
+    read_results,
+    results_path,
+)
 from nbflow.flow.internal import LOCAL_OPTIONS
-from nbflow.flow.keeping import Keeper
-from nbflow.flow.past import START, Lineage, Past, Result, Sent, index_of, own_key, read_results, results_path
-from nbflow.flow.shelf import Shelf, Source, Work, code_of, number_of
+from nbflow.flow.reuse.forms import form_of_call
+from nbflow.flow.reuse.keeping import Keeper
+from nbflow.flow.reuse.shelf import Shelf, Source, Work, code_of, number_of
 from nbflow.flow.spec import AppSpec
 from nbflow.journal.rows import CellRow
 from nbflow.memo.results import ResultsFile

@@ -17,12 +17,12 @@ from typing import Any, Final, Union, cast, final, get_args, get_origin, get_typ
 from nbflow.core.states import State
 from nbflow.core.task import Task
 from nbflow.errors import AppTypeError, ConfigError, ControlError
-from nbflow.flow.editing import edit as edit_task
-from nbflow.flow.editing import prepare, value_of
 from nbflow.flow.kernel import DataFlowKernel
-from nbflow.flow.nodes import nodes_of, scale_kernel
 from nbflow.flow.request import Request
-from nbflow.flow.selection import choose, choose_failed, choose_stated, describe_choice
+from nbflow.flow.steering.editing import edit as edit_task
+from nbflow.flow.steering.editing import prepare, value_of
+from nbflow.flow.steering.nodes import nodes_of, scale_kernel
+from nbflow.flow.steering.selection import choose, choose_failed, choose_stated, describe_choice
 from nbflow.journal.reader import Reader, open_run
 from nbflow.journal.rows import EventRow
 

@@ -1,0 +1,1 @@
+"""How a call is answered by work that is done already: found, restored, kept."""

@@ -1,0 +1,1 @@
+"""What changes and shows a run from outside: words of Python, commands, the control socket."""
