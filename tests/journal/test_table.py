@@ -19,7 +19,7 @@ def test_a_long_table_says_how_much_it_hides(reader: Reader) -> None:
 
 
 def test_html_is_escaped(reader: Reader) -> None:
-    assert "<td>area(100)</td>" in reader.tasks()._repr_html_()
+    assert ">area(100)</td>" in reader.tasks()._repr_html_()
     record = reader.task(1)
     bad = type(record)(**{name: getattr(record, name) for name in record.__slots__} | {"call": "<script>"})
     assert "<script>" not in Table([bad])._repr_html_()
