@@ -1,9 +1,13 @@
 """Keep what the tests write out of the home of whoever runs them."""
 
+import signal
 import tempfile
 from collections.abc import Iterator
 
 import pytest
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as whatever a script starts in the background inherits
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
