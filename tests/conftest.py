@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as whatever a script starts in the background inherits
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # what a script starts in the background inherits it
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
