@@ -35,7 +35,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
     rendered = actions.add_parser("render", help="write the job script of one block, without submitting it")
     sessions_listed = actions.add_parser("sessions", help="list pilots, also those whose kernel is gone")
     started = actions.add_parser("start", help="ask for pilots that a notebook's next kernel takes over")
-    started.add_argument("notebook", help="its path")
     started.add_argument("--blocks", type=int, default=1, help="how many jobs (default: 1)")
     started.add_argument(
         "--wait",
@@ -48,6 +47,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     stopped.add_argument("session", help="its name, as `nbflow sites sessions` lists it")
     for action in (shown, checked, rendered, started):
         add_site_argument(action)
+    started.add_argument("notebook", help="its path")
     for action in (listing, shown, checked, rendered, sessions_listed, started, stopped):
         action.add_argument("--json", action="store_true", help="write JSON")
 

@@ -16,7 +16,7 @@ from nbflow.executors.registry import executor_names, find_executor
 from nbflow.journal.places import state_dir
 from nbflow.sites.catalogue import load_catalogue
 from nbflow.sites.model import Scheduler, Site
-from nbflow.sites.opening import open_session
+from nbflow.sites.opening import Ask, open_session
 from nbflow.sites.reader import suggestion
 from nbflow.worker.facts import AUTO, own_address
 
@@ -25,8 +25,16 @@ __all__ = ["ask", "berths_dir", "build_pilots", "find_site", "shaped"]
 LOOPBACK = "127.0.0.1"
 
 
-def build_pilots(spec: Pilots) -> Executor:
-    """Return the executor that a description means, not started. Raises ConfigError for an unknown site."""
+def ask(prompt: str, is_secret: bool) -> str:  # noqa: FBT001 - sessions call it so
+    """Ask the person at the keyboard, or in front of the notebook."""
+    return getpass.getpass(prompt) if is_secret else input(prompt)
+
+
+def build_pilots(spec: Pilots, ask: Ask | None = ask) -> Executor:
+    """Return the executor that a description means, not started. Raises ConfigError for an unknown site.
+
+    `ask` answers what its login asks; None: nobody is there to answer.
+    """
     executor = find_executor("pilots")
     from nbflow.executors.pilots.lanes import Patience  # only who wants pilots needs ZeroMQ
     from nbflow.executors.pilots.plan import Plan
@@ -101,8 +109,3 @@ def _address(site: Site) -> str:
             f"this machine's own name, {socket.gethostname()}, has no address ({error}): say with "
             "Pilots(address=...) how the nodes of the site reach this machine"
         ) from error
-
-
-def ask(prompt: str, is_secret: bool) -> str:  # noqa: FBT001 - sessions call it so
-    """Ask the person at the keyboard, or in front of the notebook."""
-    return getpass.getpass(prompt) if is_secret else input(prompt)

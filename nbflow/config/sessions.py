@@ -15,7 +15,7 @@ from nbflow.errors import ConfigError, ProviderError
 from nbflow.executors.protocol import Exit
 from nbflow.journal.grid import aligned
 from nbflow.sites.model import Site
-from nbflow.sites.opening import open_session
+from nbflow.sites.opening import Ask, open_session
 
 if TYPE_CHECKING:
     from nbflow.executors.pilots.executor import PilotsExecutor
@@ -106,14 +106,20 @@ def _sessions() -> Iterator[PilotSession]:
 
 
 def start_session(
-    site: str | Site, notebook: str | Path, *, blocks: int = 1, wait_seconds: float = 3600.0
+    site: str | Site,
+    notebook: str | Path,
+    *,
+    blocks: int = 1,
+    wait_seconds: float = 3600.0,
+    ask: Ask | None = ask,
 ) -> PilotSession:
     """Ask for pilots before their notebook has a kernel, and return when their jobs are submitted.
 
     The next kernel of `notebook` (a path, of a script too) that loads `site` takes them over; pilots that
-    nobody came for in `wait_seconds` end by themselves. Raises ConfigError for what cannot be asked for, and
-    for pilots that a kernel uses; SiteError or ProviderError when the site cannot be reached, or gives no
-    job: then nothing is left there.
+    nobody came for in `wait_seconds` end by themselves. `ask` answers what the site's login asks, given the
+    question and whether the answer is a secret; None: nobody is there to answer. Raises ConfigError for what
+    cannot be asked for, and for pilots that a kernel uses; SiteError or ProviderError when the site cannot be
+    reached, or gives no job: then nothing is left there.
     """
     spec = Pilots(site, init_blocks=blocks, min_blocks=blocks, orphan_seconds=wait_seconds)
     if blocks < 1:
@@ -122,7 +128,7 @@ def start_session(
     used = _find(spec.label, path)
     if used is not None and used.until is None:
         raise ConfigError(f"{path} has pilots at {spec.label} already: session {used.name}, {used.state}")
-    executor = cast("PilotsExecutor", build_pilots(spec))
+    executor = cast("PilotsExecutor", build_pilots(spec, ask))
     executor.belong(f"start-{secrets.token_hex(2)}", path)
     executor.start(lambda _: None)
     try:
@@ -153,11 +159,11 @@ def _await_jobs(executor: PilotsExecutor, count: int) -> None:
     raise ProviderError(f"{executor.label} took no job within {SUBMIT_SECONDS:g} s; try again later")
 
 
-def stop_session(name: str) -> None:
+def stop_session(name: str, ask: Ask | None = ask) -> None:
     """Cancel the jobs of a session that no kernel uses, and end what served its pilots.
 
-    Raises ConfigError for one that is used, or is not there, and SiteError or ProviderError when its site
-    cannot be reached.
+    `ask` answers what its site's login asks; None: nobody is there to answer. Raises ConfigError for one that
+    is used, or is not there, and SiteError or ProviderError when its site cannot be reached.
     """
     from nbflow.executors.pilots.berth import lock_berth
     from nbflow.executors.pilots.ending import end_berth

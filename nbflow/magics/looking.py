@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from nbflow import live
-from nbflow.config.sessions import sessions, stop_session
+from nbflow.config.sessions import SessionTable, sessions, start_session, stop_session
 from nbflow.config.sites import check_named, job_script, site_rows
 from nbflow.core.states import State
 from nbflow.flow import current
@@ -108,6 +108,10 @@ def _takes_site(parser: argparse.ArgumentParser) -> None:
     for action, summary in {"check": "log in and look", "render": "show the script of its job"}.items():
         actions.add_parser(action, help=summary).add_argument("site", metavar="SITE", help="its name")
     actions.add_parser("sessions", help="list pilots, also those that a kernel left")
+    started = actions.add_parser("start", help="ask for pilots for another notebook's next kernel")
+    started.add_argument("site", metavar="SITE", help="its name")
+    started.add_argument("notebook", metavar="NOTEBOOK", help="its path")
+    started.add_argument("--blocks", type=int, default=1, metavar="N", help="how many jobs (default: 1)")
     stopped = actions.add_parser("stop", help="end those of a session that no kernel uses")
     stopped.add_argument("session", metavar="SESSION", help="its name")
 
@@ -118,6 +122,8 @@ def _sites(given: argparse.Namespace) -> Any:
             return Said("\n".join(map(str, check_named(given.site))))
         case "render":
             return Said(job_script(given.site))
+        case "start":
+            return SessionTable([start_session(given.site, given.notebook, blocks=given.blocks)])
         case "stop":
             stop_session(given.session)
             return sessions()
@@ -173,6 +179,7 @@ LOOKING = {
             ("sites check mycluster", "log in to one and look at what work needs there"),
             ("sites render mycluster", "show the job script that it would be sent"),
             ("sites sessions", "list pilots, also those that a kernel left"),
+            ("sites start mycluster other.ipynb", "ask for pilots before that notebook has a kernel"),
             ("sites stop NAME", "end those that no kernel uses"),
         ),
     ),

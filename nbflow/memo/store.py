@@ -34,6 +34,7 @@ T = TypeVar("T")
 DATABASE = "results-2.sqlite"
 INLINE_NBYTES = 1 << 16
 BUSY_SECONDS = 5.0
+AGAIN_SECONDS = 0.01
 SEAL_NBYTES = 32
 USED_SECONDS = 3600.0
 """How far back the noted time of the last use may lie: a write for each hit would cost more than the hit."""
@@ -162,12 +163,7 @@ class Store:
             )
             connection.text_factory = _text
             try:
-                connection.executescript(
-                    "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; "
-                    f"PRAGMA cache_size = -{CACHE_KIB}; PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}"
-                )
-                schema = resources.files("nbflow.memo").joinpath("schema.sql").read_text(encoding="utf-8")
-                connection.executescript(schema)
+                _lay_out(connection)
             except BaseException:
                 connection.close()
                 raise
@@ -292,6 +288,27 @@ class Store:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
+
+
+def _lay_out(connection: sqlite3.Connection) -> None:
+    """Set a database up, and make what is not there yet.
+
+    Of several processes that turn a new one to WAL at the same moment, SQLite refuses all but one at once,
+    whatever the timeout: they try again.
+    """
+    schema = resources.files("nbflow.memo").joinpath("schema.sql").read_text(encoding="utf-8")
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.executescript(
+                "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; "
+                f"PRAGMA cache_size = -{CACHE_KIB}; PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES};" + schema
+            )
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+        time.sleep(AGAIN_SECONDS)
 
 
 def _code_id(connection: sqlite3.Connection, code: Code) -> int:

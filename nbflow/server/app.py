@@ -9,7 +9,7 @@ from jupyter_server.extension.application import ExtensionApp
 from traitlets import Unicode
 
 from nbflow.journal.places import state_dir
-from nbflow.server import commands, handlers, sockets
+from nbflow.server import commands, handlers, sessions, sockets
 from nbflow.server.audit import Audit
 from nbflow.server.base import Hub
 
@@ -24,8 +24,8 @@ ROUTES: Final = [
     (PREFIX + r"/metrics", handlers.Figures),
     (PREFIX + r"/audit", handlers.AuditLog),
     (PREFIX + r"/sites", handlers.Sites),
-    (PREFIX + r"/sessions", handlers.Sessions),
-    (PREFIX + r"/sessions/([^/]+)", commands.Session),
+    (PREFIX + r"/sessions", sessions.Sessions),
+    (PREFIX + r"/sessions/([^/]+)", sessions.Session),
     (PREFIX + r"/changes", sockets.RunsChanges),
     (PREFIX + r"/runs", handlers.Runs),
     (PREFIX + RUN, handlers.Run),

@@ -119,6 +119,11 @@ class Handler(APIHandler):
         except (ControlError, NbflowError) as error:
             raise HTTPError(409, str(error)) from error
 
+    def note(self, action: str, target: str, given: dict[str, Any], outcome: str) -> None:
+        """Write into the audit log what was asked for, and what became of it."""
+        user = self.current_user.username
+        self.hub.audit.note(user=user, action=action, target=target, given=given, outcome=outcome)
+
     def tell(self, values: dict[str, Any]) -> None:
         """Answer with JSON."""
         self.set_header("Cache-Control", "no-store")

@@ -7,12 +7,11 @@ from typing import Any
 from jupyter_server.auth.decorator import authorized
 from tornado.web import HTTPError, authenticated
 
-from nbflow.config.sessions import stop_session
 from nbflow.control.client import connect_to
 from nbflow.server.base import Handler
 from nbflow.server.registry import opened
 
-__all__ = ["Command", "Session"]
+__all__ = ["Command"]
 
 PATIENCE_SECONDS = 20.0
 COMMANDS = frozenset(
@@ -30,16 +29,7 @@ def call(run: str, command: str, given: dict[str, Any]) -> Any:
         return client.call(command, **given)
 
 
-class _Change(Handler):
-    """Write down what was asked for, and what became of it."""
-
-    def note(self, action: str, target: str, given: dict[str, Any], outcome: str) -> None:
-        """Write one change into the audit log."""
-        user = self.current_user.username
-        self.hub.audit.note(user=user, action=action, target=target, given=given, outcome=outcome)
-
-
-class Command(_Change):
+class Command(Handler):
     """Have a live run do a command."""
 
     @authenticated
@@ -61,20 +51,3 @@ class Command(_Change):
         self.hub.metrics.commands.labels(command, "done").inc()
         self.note(command, run, given, "done")
         self.tell(result)
-
-
-class Session(_Change):
-    """End a session's pilots."""
-
-    @authenticated
-    @authorized
-    async def delete(self, session: str) -> None:
-        """Do it."""
-        try:
-            await self.wait(self.hub.calls, stop_session, session)
-        except HTTPError as error:
-            self.note("stop session", session[:80], {}, str(error.log_message))
-            raise
-        self.note("stop session", session, {}, "done")
-        self.set_status(204)
-        self.finish()

@@ -14,7 +14,6 @@ from jupyter_server.auth.decorator import authorized
 from tornado.web import HTTPError, authenticated
 
 from nbflow._version import __version__
-from nbflow.config.sessions import sessions
 from nbflow.config.sites import site_rows
 from nbflow.core.states import State
 from nbflow.journal.places import state_dir
@@ -32,7 +31,6 @@ __all__ = [
     "Report",
     "Run",
     "Runs",
-    "Sessions",
 ]
 __all__ += ["Sites", "Task", "TaskOutput", "Tasks"]
 
@@ -99,17 +97,6 @@ class Sites(Handler):
         """Answer."""
         rows = await self.wait(self.hub.reads, site_rows)
         self.tell({"sites": [asdict(row) for row in rows]})
-
-
-class Sessions(Handler):
-    """List pilots at sites."""
-
-    @authenticated
-    @authorized
-    async def get(self) -> None:
-        """Answer."""
-        found = await self.wait(self.hub.reads, sessions)
-        self.tell({"sessions": [{**asdict(one), "state": one.state} for one in found]})
 
 
 class Runs(Handler):

@@ -3,7 +3,7 @@
 It joins byte streams and understands none: the lanes' encryption goes from end to end, so it needs no trust.
 It runs behind a `standby`. To each HELLO on stdin it answers in JSON: the `address` for lanes, the `port` for
 the kernel's half (loopback only), and the `token` that a connection there has to begin with. Then it writes a
-line for each lane that waits to be fetched. It ends with LEAVE, and with its stdin.
+line for each lane that waits to be fetched, and again while it waits. It ends with LEAVE, and with its stdin.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ CHUNK_NBYTES: Final = 1 << 18
 WAITING: Final = b"waiting"
 LOOPBACK: Final = "127.0.0.1"
 TOKEN_SECONDS: Final = 10.0
+REMINDER_SECONDS: Final = 1.0
 
 Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -62,11 +63,22 @@ class Relay:
         inner = await asyncio.start_server(self._fetch, LOOPBACK, 0)
         address = f"tcp://{host}:{_port(outer)}"
         loop = asyncio.get_running_loop()
+        reminding = loop.create_task(self._remind())
         while (line := await loop.run_in_executor(None, sys.stdin.buffer.readline)) not in (b"", LEAVE):
             if line == HELLO:
                 _say({"address": address, "port": _port(inner), "token": self._token.decode()})
                 for _ in self._lanes:
                     _say_waiting()
+        reminding.cancel()
+
+    async def _remind(self) -> None:
+        """Say again of lanes that still wait: whoever came to fetch one may have been lost on the way."""
+        before: set[Stream] = set()
+        while True:
+            await asyncio.sleep(REMINDER_SECONDS)
+            for _ in before.intersection(self._lanes):
+                _say_waiting()
+            before = set(self._lanes)
 
     async def _take_lane(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._lanes.append((reader, writer))

@@ -48,7 +48,7 @@ def test_options_are_those_of_the_parser(offered: Offered) -> None:
     assert offered("%nbflow retry --app invert --me") == ["--memory"]
     assert offered("%nbflow undo ") == ["--help"]
     assert offered("%nbflow retry --on-failure ") == ["fail", "hold"]
-    assert offered("%nbflow sites st") == ["stop"]
+    assert offered("%nbflow sites st") == ["start", "stop"]
     assert offered("%nbflow tasks upst") == ["upstream_failed"]
 
 

@@ -94,6 +94,8 @@ def test_sites_are_listed_checked_and_rendered(
     assert "LUMI, CSC (untested)" in repr(say("sites"))
     assert "✓ clock" in repr(say("sites check local"))
     assert "#SBATCH --partition=small" in repr(say("sites render lumi"))
+    with pytest.raises(NbflowError, match="no-such-site"):
+        say("sites start no-such-site other.ipynb --blocks 2")
 
 
 def test_failed_tasks_are_skipped(say: Any) -> None:

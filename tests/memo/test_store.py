@@ -6,6 +6,8 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -270,6 +272,23 @@ def test_F14_processes_share_one_store(tmp_path: Path) -> None:
     ]
     assert [process.communicate(timeout=60) for process in running] == [("done\n", "")] * 3
     assert len(values(Store(tmp_path / "memo"), *range(30))) > 20
+
+
+def test_F14_a_store_may_be_begun_by_many_at_the_same_moment(tmp_path: Path) -> None:
+    many = 6
+    with ThreadPoolExecutor(many) as pool:
+        for turn in range(20):
+            together = threading.Barrier(many)
+
+            def begin(number: int, turn: int = turn, together: threading.Barrier = together) -> bool:
+                store = Store(tmp_path / str(turn))
+                together.wait()
+                store.add([record(number, number)])
+                store.close()
+                return store._has_warned
+
+            assert not any(pool.map(begin, range(many)))
+            assert len(values(Store(tmp_path / str(turn)), *range(many))) == many
 
 
 def test_the_least_used_goes_first(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -120,9 +120,9 @@ class Tunnel:
     async def _fetch(self) -> None:
         assert self._forward is not None
         try:
-            far = await asyncio.open_connection(self._forward.host, self._forward.port)
             near = await asyncio.open_connection(LOOPBACK, self._port)
-        except OSError as error:
+            far = await asyncio.open_connection(self._forward.host, self._forward.port)
+        except OSError as error:  # the relay says it again
             log.warning("nbflow: a lane could not be fetched from its relay: %s", error)
             return
         far[1].write(self._token)
