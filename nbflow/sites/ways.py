@@ -40,9 +40,10 @@ class SshForward:
             try:
                 connection = await link.connection()
                 far_reader, far_writer = await connection.open_connection(host, port)
-                async with asyncio.TaskGroup() as both:
-                    both.create_task(_pump(reader, far_writer))
-                    both.create_task(_pump(far_reader, writer))
+                with contextlib.closing(far_writer):  # a reset is no end for it
+                    async with asyncio.TaskGroup() as both:
+                        both.create_task(_pump(reader, far_writer))
+                        both.create_task(_pump(far_reader, writer))
             except* (OSError, asyncssh.Error, SiteError):
                 writer.transport.abort()  # as a port that nobody listens on: whoever connects tries again
             finally:

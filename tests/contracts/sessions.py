@@ -1,6 +1,8 @@
 """What every session promises, as one test class: each driver's tests subclass it."""
 
+import contextlib
 import os
+import select
 import signal
 import socket
 import stat
@@ -139,6 +141,20 @@ class SessionContract(ABC):
                 assert receive_all(near) == b"HELLO" * 50_000
             echo.join(PATIENCE)
             forward.close()
+            forward.close()
+
+    def test_F7_the_other_side_hears_of_a_connection_that_breaks(self, session: Session) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            forward = session.forward("127.0.0.1", server.getsockname()[1])
+            with socket.create_connection((forward.host, forward.port), PATIENCE) as near:
+                far, _ = server.accept()
+                far.settimeout(PATIENCE)
+                far.sendall(b"never read")  # what is not read makes a reset of the close
+                near.sendall(b"x")
+                assert far.recv(1) == b"x"
+                select.select([near], [], [], PATIENCE)
+            with far, contextlib.suppress(ConnectionError):
+                assert far.recv(1) == b""
             forward.close()
 
     def test_a_port_where_nobody_listens_gives_nothing(self, session: Session) -> None:

@@ -187,9 +187,10 @@ def test_F2_a_command_over_two_nodes_of_slurm_is_lost_with_one_of_them_and_runs_
 def engines(block: str, host: str) -> list[psutil.Process]:
     """Return the engines of a block on one of its nodes."""
     found = []
-    for process in psutil.process_iter(["environ", "cmdline"]):
+    for process in psutil.process_iter(["environ", "cmdline", "ppid"]):
         environ = process.info["environ"] or {}
         is_there = environ.get("NBFLOW_BLOCK") == block and environ.get("SLURMD_NODENAME") == host
         if is_there and "ipyparallel.engine" in (process.info["cmdline"] or []):
             found.append(process)
-    return found
+    # A child that has just been forked, and is nothing else yet, looks like its engine.
+    return [one for one in found if one.info["ppid"] not in {other.pid for other in found}]
