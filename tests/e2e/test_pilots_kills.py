@@ -4,7 +4,6 @@ import errno
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -118,9 +117,8 @@ def test_F6_what_is_stopped_for_a_while_goes_on_and_nothing_runs_twice(
 def test_F12_a_full_disk_on_the_node_fails_what_writes_there_and_nothing_else(
     here: Site, marks: Nemesis, tmp_path: Path
 ) -> None:
-    """No file of its jobs may grow, which stands in for a full disk: writes fail with EFBIG."""
-    full = '[ -z "${NBFLOW_BLOCK:-}" ] || ulimit -f 0'
-    nf.load(nf.Pilots(replace(here, setup=(full,)), workers_per_node=2))
+    """No file of its processes may grow any more, which stands in for a full disk: writes fail with EFBIG."""
+    nf.load(nf.Pilots(here, workers_per_node=2))
 
     @nf.python_app
     def write(path: str) -> None:
@@ -131,6 +129,9 @@ def test_F12_a_full_disk_on_the_node_fails_what_writes_there_and_nothing_else(
         print("x" * 100_000)
         return n
 
+    assert talk(0).result(60) == 0
+    for process in (*engines(tmp_path), *workers(tmp_path)):
+        process.rlimit(psutil.RLIMIT_FSIZE, (0, 0))
     written = write(str(tmp_path / "file"))
     assert nf.gather(talk.map(range(20)), timeout=60) == list(range(20))
     error = written.exception(60)
