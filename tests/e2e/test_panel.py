@@ -156,6 +156,20 @@ def test_retry_from_the_panel_ends_the_wait_of_a_blocked_cell(
     expect(run.get_by_role("button", name="Retry failed")).to_have_count(0)
 
 
+def test_a_panel_is_drawn_anew_when_something_took_its_nodes_away(
+    notebook: Callable[..., Notebook], page: Page
+) -> None:
+    opened = notebook("taken", LOAD, FLOW, "is_mended = True\nnf.retry(failed=True)\nwhole.result()")
+    opened.run(0)
+    opened.run(1)
+    run = live(show_panel(page), "taken.ipynb")
+    expect(run).to_contain_text("1 failed")
+    run.locator(".nbflow-lab-chips li").evaluate_all("items => items.forEach(item => item.remove())")
+    opened.run(2)
+    expect(run).to_contain_text("9 of 9 done")
+    expect(run.locator(".nbflow-lab-chips")).to_have_text("✓ 9 done")
+
+
 def test_blocks_are_shown_with_what_the_queue_says(
     notebook: Callable[..., Notebook], page: Page, pictures: Path
 ) -> None:

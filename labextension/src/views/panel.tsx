@@ -13,6 +13,7 @@ import { isLive, progress, standing, timing, title } from '../models/run';
 import type { RunsModel } from '../models/runs';
 import type { Run, Session } from '../shapes';
 import { Actions } from './actions';
+import { Guard } from './guard';
 import { nbflowIcon } from './icon';
 import { StateBar, Chips } from './statebar';
 
@@ -38,7 +39,9 @@ export class RunsPanel extends ReactWidget {
 
   protected override render(): JSX.Element {
     return (
-      <UseSignal signal={this.runs.changed}>{() => <Panel runs={this.runs} open={this.open} />}</UseSignal>
+      <Guard>
+        <UseSignal signal={this.runs.changed}>{() => <Panel runs={this.runs} open={this.open} />}</UseSignal>
+      </Guard>
     );
   }
 }

@@ -13,6 +13,7 @@ import { isLive, standing, timing, title } from '../models/run';
 import type { RunsModel } from '../models/runs';
 import { Actions } from './actions';
 import { Failures } from './failures';
+import { Guard } from './guard';
 import { nbflowIcon } from './icon';
 import type { Part } from './part';
 import { Report } from './report';
@@ -41,9 +42,11 @@ export class RunView extends ReactWidget {
 
   protected override render(): JSX.Element {
     return (
-      <UseSignal signal={this.runs.changed}>
-        {() => <View api={this.api} runs={this.runs} id={this.run} />}
-      </UseSignal>
+      <Guard>
+        <UseSignal signal={this.runs.changed}>
+          {() => <View api={this.api} runs={this.runs} id={this.run} />}
+        </UseSignal>
+      </Guard>
     );
   }
 
