@@ -85,6 +85,22 @@ export class Api {
     return (await this.ask<{ sessions: Session[] }>(['sessions'])).sessions;
   }
 
+  /** Resolves with the names of the sites that are described well. */
+  async sites(): Promise<string[]> {
+    const { sites } = await this.ask<{ sites: { site: string; problem: string }[] }>(['sites']);
+    return sites.filter(({ problem }) => problem === '').map(({ site }) => site);
+  }
+
+  /** Asks for pilots that the next kernel of a notebook takes over; resolves when their jobs are submitted. */
+  async startSession(site: string, notebook: string): Promise<void> {
+    await this.send(['sessions'], { site, notebook });
+  }
+
+  /** Ends pilots that no kernel uses. */
+  async stopSession(name: string): Promise<void> {
+    await this.request(['sessions', name], { method: 'DELETE' });
+  }
+
   /** Resolves with the failed tasks of a run, those that failed alike together. */
   async causes(run: string): Promise<Cause[]> {
     return (await this.ask<{ groups: Cause[] }>(['runs', run, 'failures'])).groups;

@@ -41,9 +41,12 @@ export interface BlockNode {
 export interface Session {
   readonly name: string;
   readonly site: string;
+  readonly notebook: string;
   readonly run: string;
   readonly blocks: number;
   readonly pilots: number;
+  /** When they end by themselves (seconds since 1970); null while a kernel uses them. */
+  readonly until: number | null;
   readonly state: string;
 }
 

@@ -49,8 +49,8 @@ class PilotSession:
         if self.until is None:
             return f"used by run {self.run}"
         if self.until < time.time():
-            return "left, and over"
-        return f"left, until {time.strftime('%H:%M:%S', time.localtime(self.until))}"
+            return "no kernel, and over"
+        return f"no kernel, until {time.strftime('%H:%M', time.localtime(self.until))}"
 
     @property
     def cells(self) -> tuple[str, ...]:

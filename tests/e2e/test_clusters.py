@@ -45,10 +45,11 @@ def nothing_left(tmp_path: Path, listing: tuple[str, ...]) -> Iterator[None]:
 
 
 @pytest.fixture
-def cluster(slurm: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
+def cluster(slurm: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    """Give pilots in jobs of Slurm; what a test leaves loaded ends while there is still a Slurm to ask."""
     for name, value in slurm.env.items():
         monkeypatch.setenv(name, value)
-    return Site(
+    yield Site(
         name="cluster",
         scheduler=Scheduler.SLURM,
         launcher=LauncherName.SRUN,
@@ -57,6 +58,7 @@ def cluster(slurm: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         block=BlockShape(workers_per_node=2, walltime_seconds=600),
         limits=BlockLimits(init_blocks=2, max_blocks=2),
     )
+    nf.clear()
 
 
 def a_thousand_tasks_survive(cancel: str, told: str) -> None:

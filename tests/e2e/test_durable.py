@@ -262,7 +262,7 @@ def test_pilots_that_a_kernel_left_are_listed_and_stopped(
     run = notebook.run_and_die()
     (session,) = nf.sessions()
     assert (session.run, session.site, session.blocks) == (run, "local", 1)
-    assert session.state.startswith("left, until")
+    assert session.state.startswith("no kernel, until")
     with pytest.raises(nf.errors.ConfigError, match=session.name):
         stop_session("another")
     driver = open_next(notebook)
@@ -286,7 +286,7 @@ def test_pilots_that_were_started_before_there_is_a_kernel_are_taken_over(
         nf.start_session(notebook.site, path, blocks=0)
     session = nf.start_session(notebook.site, path, wait_seconds=60)
     assert (session.site, session.notebook, session.blocks) == ("local", str(path), 1)
-    assert session.state.startswith("left, until")
+    assert session.state.startswith("no kernel, until")
     eventually(lambda: len(processes(notebook.folder, "ipyparallel.engine")) == 1)
     (engine,) = processes(notebook.folder, "ipyparallel.engine")
     nf.load(nf.Pilots(notebook.site, workers_per_node=2))

@@ -190,7 +190,8 @@ def engines(block: str, host: str) -> list[psutil.Process]:
     for process in psutil.process_iter(["environ", "cmdline", "ppid"]):
         environ = process.info["environ"] or {}
         is_there = environ.get("NBFLOW_BLOCK") == block and environ.get("SLURMD_NODENAME") == host
-        if is_there and "ipyparallel.engine" in (process.info["cmdline"] or []):
+        # srun, on the first node, has the engine's command among its arguments.
+        if is_there and (process.info["cmdline"] or [])[1:3] == ["-m", "ipyparallel.engine"]:
             found.append(process)
     # A child that has just been forked, and is nothing else yet, looks like its engine.
     return [one for one in found if one.info["ppid"] not in {other.pid for other in found}]

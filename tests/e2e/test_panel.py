@@ -76,6 +76,8 @@ def set_theme(page: Page, name: str) -> None:
         "name => window.jupyterapp.commands.execute('apputils:change-theme', { theme: name })", name
     )
     expect(page.locator(f"body[data-jp-theme-name='{name}']")).to_be_attached()
+    # JupyterLab removes its splash twice, and fails, when the theme changes again before it is gone.
+    expect(page.locator("#jupyterlab-splash")).to_have_count(0)
 
 
 def test_the_panel_lists_a_live_run_and_opens_its_view(
@@ -181,6 +183,25 @@ def test_blocks_are_shown_with_what_the_queue_says(
     page.screenshot(path=pictures / "panel-blocks.png")
 
 
+def test_pilots_are_started_for_a_notebook_and_stopped(
+    notebook: Callable[..., Notebook], page: Page, pictures: Path
+) -> None:
+    notebook("night", "1 + 1")
+    panel = show_panel(page)
+    page.locator(".jp-Notebook").click()
+    run_command(page, "Start Pilots for This Notebook")
+    dialog = page.locator(".jp-Dialog")
+    dialog.locator("select, input").first.wait_for()
+    dialog.locator("select").select_option("local")
+    dialog.locator(".jp-mod-accept").click()
+    sites = panel.get_by_role("region", name="Sites")
+    expect(sites).to_contain_text("no kernel, until", timeout=30_000)
+    expect(sites).to_contain_text("for night.ipynb")
+    page.screenshot(path=pictures / "panel-sites.png")
+    sites.get_by_role("button", name="Stop").click()
+    expect(sites).to_have_count(0, timeout=30_000)
+
+
 def test_marks_beside_cells_tell_of_their_tasks_and_of_an_edit(
     notebook: Callable[..., Notebook], page: Page, pictures: Path
 ) -> None:
@@ -218,6 +239,25 @@ def test_a_person_is_told_of_a_failure(notebook: Callable[..., Notebook], page: 
     expect(live(show_panel(page), "told.ipynb")).to_contain_text("1 of 1 done")
     opened.run(2)
     expect(page.locator(".Toastify__toast", has_text="told.ipynb: a task failed")).to_be_visible()
+
+
+def test_who_wants_no_marks_and_no_notifications_has_none(
+    notebook: Callable[..., Notebook], page: Page, lab: Lab
+) -> None:
+    settings = lab.folder.parent / "settings" / "nbflow-labextension" / "plugin.jupyterlab-settings"
+    settings.parent.mkdir(exist_ok=True)
+    settings.write_text('{"cellMarks": false, "notifyOnFailure": false, "notifyOnEnd": false}')
+    try:
+        opened = notebook("quiet", LOAD, FLOW, "nf.clear()")
+        opened.run(0)
+        opened.run(1)
+        expect(live(show_panel(page), "quiet.ipynb")).to_contain_text("1 failed")
+        opened.run(2)
+        expect(page.get_by_role("region", name="Earlier runs")).to_contain_text("quiet.ipynb")
+        expect(page.locator(".Toastify__toast", has_text="quiet.ipynb")).to_have_count(0)
+        expect(page.locator(".nbflow-lab-mark")).to_have_count(0)
+    finally:
+        settings.unlink()
 
 
 def test_notebook_7_has_the_marks_too(

@@ -101,6 +101,23 @@ export class RunsModel {
     await this.refresh();
   }
 
+  /** The names of the sites that pilots can be asked for at. */
+  sites(): Promise<string[]> {
+    return this.api.sites();
+  }
+
+  /** Asks for pilots before a notebook has a kernel, and looks; rejects with why there are none. */
+  async startSession(site: string, notebook: string): Promise<void> {
+    await this.api.startSession(site, notebook);
+    await this.refresh();
+  }
+
+  /** Ends pilots that no kernel uses, and looks what is left; rejects with why they are not ended. */
+  async stopSession(session: Session): Promise<void> {
+    await this.api.stopSession(session.name);
+    await this.refresh();
+  }
+
   /** Emits `changed` though nothing did: those who show runs have other settings. */
   repeat(): void {
     this.changedSignal.emit(undefined);

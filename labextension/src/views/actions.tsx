@@ -4,22 +4,16 @@
 
 import * as React from 'react';
 
-import { showErrorMessage } from '@jupyterlab/apputils';
-
 import type { Chosen } from '../api';
 import { countOf } from '../models/counts';
 import { isBusy, isLive } from '../models/run';
 import type { RunsModel } from '../models/runs';
-import { told } from '../models/trouble';
 import type { Run } from '../shapes';
+import { attempt } from './attempt';
 
 /** Has something done for a run, and shows at once what came of it. */
 export async function steer(runs: RunsModel, run: Run, ...[command, chosen]: Steering): Promise<void> {
-  try {
-    await runs.command(run, command, chosen);
-  } catch (error) {
-    await showErrorMessage(`nbflow: no ${command}`, told(error));
-  }
+  await attempt(`No ${command}`, () => runs.command(run, command, chosen));
 }
 
 type Steering = [command: 'cancel' | 'pause' | 'resume' | 'retry', chosen?: Chosen];

@@ -4,12 +4,11 @@
 
 import type { JupyterFrontEnd } from '@jupyterlab/application';
 import type { ICommandPalette } from '@jupyterlab/apputils';
-import { showErrorMessage } from '@jupyterlab/apputils';
 import type { ILauncher } from '@jupyterlab/launcher';
 
 import type { Api } from '../api';
 import { STARTER_CELL, starterNotebook } from '../models/starter';
-import { told } from '../models/trouble';
+import { attempt } from './attempt';
 import { nbflowIcon, nbflowIconUrl } from './icon';
 
 const FIRST_TUTORIAL = '01-first-flow.ipynb';
@@ -30,7 +29,7 @@ export function addCommands(app: JupyterFrontEnd, api: Api): void {
     caption: 'A new notebook that starts with a small parallel flow',
     icon: nbflowIcon,
     execute: args =>
-      orShow('No new notebook', async () => {
+      attempt('No new notebook', async () => {
         const content = starterNotebook(await api.defaultKernel());
         return open(await api.saveNewNotebook(folder(args), content));
       })
@@ -41,7 +40,7 @@ export function addCommands(app: JupyterFrontEnd, api: Api): void {
     caption: 'A small parallel flow in a new cell below the current one',
     isEnabled: () => shell.currentWidget !== null && commands.isEnabled('notebook:insert-cell-below'),
     execute: () =>
-      orShow('No starter cell', async () => {
+      attempt('No starter cell', async () => {
         await commands.execute('notebook:insert-cell-below');
         await commands.execute('notebook:replace-selection', { text: STARTER_CELL });
       })
@@ -51,7 +50,7 @@ export function addCommands(app: JupyterFrontEnd, api: Api): void {
     label: 'Open the First nbflow Tutorial',
     caption: 'Ten minutes from nothing to a flow that fails, is repaired and goes on',
     execute: args =>
-      orShow('No tutorial', async () => {
+      attempt('No tutorial', async () => {
         const content = await api.shippedTutorial(FIRST_TUTORIAL);
         return open(await api.keepOrSaveNotebook(inFolder(folder(args), FIRST_TUTORIAL), content));
       })
@@ -79,13 +78,4 @@ function folder(args: { readonly [key: string]: unknown }): string {
 
 function inFolder(path: string, name: string): string {
   return path === '' ? name : `${path}/${name}`;
-}
-
-async function orShow<T>(title: string, action: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return await action();
-  } catch (error) {
-    await showErrorMessage(`nbflow: ${title}`, told(error));
-    return undefined;
-  }
 }

@@ -11,10 +11,11 @@ import { blocksOf } from '../models/blocks';
 import { number } from '../models/counts';
 import { isLive, progress, standing, timing, title } from '../models/run';
 import type { RunsModel } from '../models/runs';
-import type { Run, Session } from '../shapes';
+import type { Run } from '../shapes';
 import { Actions } from './actions';
 import { Guard } from './guard';
 import { nbflowIcon } from './icon';
+import { Sites } from './sites';
 import { StateBar, Chips } from './statebar';
 
 export const PANEL_ID = 'nbflow-runs';
@@ -59,7 +60,7 @@ function Panel({ runs, open }: { runs: RunsModel; open: Open }): JSX.Element {
         </p>
       )}
       <Section name="Live" list={runs.live} {...{ runs, open }} />
-      {runs.sessions.length > 0 && <Sites sessions={runs.sessions} />}
+      <Sites runs={runs} />
       <Section name="Earlier" list={earlier} {...{ runs, open }} />
       {!runs.isWaiting && runs.problem === '' && runs.all.length === 0 && (
         <p className="nbflow-lab-empty">
@@ -126,24 +127,5 @@ function Blocks({ blocks }: { blocks: readonly Block[] }): JSX.Element | null {
       ))}
       {left > 0 && <li>{`and ${number(left)} earlier`}</li>}
     </ul>
-  );
-}
-
-function Sites({ sessions }: { sessions: readonly Session[] }): JSX.Element {
-  return (
-    <section aria-label="Sites">
-      <h3>Sites</h3>
-      <ul className="nbflow-lab-runs">
-        {sessions.map(session => (
-          <li key={session.name} className="nbflow-lab-run nbflow-lab-session">
-            <span className="nbflow-lab-run-title">{session.site}</span>
-            <span className="nbflow-lab-run-standing">{session.state}</span>
-            <span className="nbflow-lab-muted nbflow-lab-run-line">
-              {`${String(session.pilots)} pilots in ${String(session.blocks)} blocks`}
-            </span>
-          </li>
-        ))}
-      </ul>
-    </section>
   );
 }

@@ -16,6 +16,7 @@ import { CellMarks } from './gutter';
 import { notify } from './notify';
 import { PANEL_ID, RunsPanel } from './panel';
 import { RunView } from './runview';
+import { addSites } from './sites';
 import { StatusItem } from './status';
 import { RunButton } from './toolbar';
 
@@ -46,6 +47,7 @@ export function addRuns(app: JupyterFrontEnd, api: Api, around: Surroundings): v
   };
   addPanel(app, runs, around, open);
   addRunViews(app, api, runs, around);
+  addSites(app, runs, around.palette);
   around.statusBar?.registerStatusItem('nbflow:runs', {
     item: new StatusItem(runs, () => void app.commands.execute(RunCommand.showPanel)),
     align: 'left',

@@ -23,6 +23,8 @@ __all__ = ["Berth", "BlockRecord", "Owner", "Record", "berths", "lock_berth", "t
 
 RECORD: Final = "record.json"
 LOCK: Final = "lock"
+GRASPS: Final = 10
+LOOK_SECONDS: Final = 0.01
 
 
 @final
@@ -147,9 +149,7 @@ def lock_berth(path: Path) -> Berth | None:
         lock = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError:
         return None
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    if not _grasp(lock):
         os.close(lock)
         return None
     record = _read(path)  # again: it is ours from here on
@@ -158,6 +158,16 @@ def lock_berth(path: Path) -> Berth | None:
         return None
     _locks.add(lock)
     return Berth(path, record, lock)
+
+
+def _grasp(lock: int) -> bool:
+    """Lock it, unless another process does for longer than `_is_used` takes for its look."""
+    for _ in range(GRASPS):
+        with suppress(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        time.sleep(LOOK_SECONDS)
+    return False
 
 
 _locks: set[int] = set()
