@@ -7,6 +7,8 @@ is all there is of a call whose worker died.
 from __future__ import annotations
 
 import copy
+import functools
+import inspect
 import logging
 import threading
 import time
@@ -14,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
+from types import CodeType, FunctionType
 from typing import Any, NamedTuple, final
 
 from nbflow.core.events import TryFailed
@@ -24,9 +27,10 @@ from nbflow.flow.futures.inputs import Invocation
 from nbflow.flow.record import failure_text
 from nbflow.flow.spec import AppSpec
 from nbflow.postmortem.capsule import Capsule
+from nbflow.postmortem.pytest_file import reached
 from nbflow.postmortem.store import record_path, write
 from nbflow.wire.capsule import CallRecord, Variable, name_arguments, pack_function
-from nbflow.wire.secrecy import Veil, has_secret_name
+from nbflow.wire.secrecy import Veil, has_secret_name, written_secrets
 from nbflow.worker.witness import keep
 
 __all__ = ["Capsules"]
@@ -111,7 +115,7 @@ class Capsules:
         call, event = failure.call, failure.event
         fn = call.function.fn
         named = list(_arguments(call))
-        veil = Veil.of({name: value for name, value, _ in named}, _secret_names(fn))
+        veil = Veil.of({name: value for name, value, _ in named}, *map(_secret_names, reached(fn)))
         error, text = failure_text(event.error, event.traceback)
         return CallRecord(
             run=self._run,
@@ -156,16 +160,20 @@ def _kept(named: list[tuple[str, Any, str]], veil: Veil) -> Iterator[Variable]:
         yield one if not whose else Variable(name, one.text + whose, one.data)
 
 
-def _secret_names(fn: Any) -> dict[str, Any]:
-    """Return what a function reaches under secret names: globals, closure variables."""
-    code = getattr(fn, "__code__", None)
-    if code is None:
-        return {}
+def _secret_names(fn: FunctionType) -> dict[str, Any]:
+    """Return what a function holds under secret names: globals, closure variables, literals in its source."""
     found = {name: value for name, value in list(fn.__globals__.items()) if has_secret_name(name)}
-    for name, cell in zip(code.co_freevars, fn.__closure__ or (), strict=True):
+    for name, cell in zip(fn.__code__.co_freevars, fn.__closure__ or (), strict=True):
         with suppress(ValueError):  # it has no value yet
             found[name] = cell.cell_contents
-    return found
+    return {**found, "secrets": _written_secrets(fn.__code__)}
+
+
+@functools.lru_cache(maxsize=1024)
+def _written_secrets(code: CodeType) -> list[str]:
+    with suppress(OSError):  # its source is not at hand
+        return written_secrets(inspect.getsource(code))
+    return []
 
 
 def _packed(call: Invocation, veil: Veil) -> bytes | None:

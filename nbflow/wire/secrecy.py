@@ -29,6 +29,7 @@ __all__ = [
     "has_secret_name",
     "names_secrets",
     "secret_places",
+    "written_secrets",
 ]
 
 WITHHELD: Final = "<withheld>"
@@ -115,6 +116,15 @@ def conceal_source(source: str) -> str:
         return f"{found['name']}{found['sign']}{WITHHELD!r}"
 
     return conceal(_ASSIGNED.sub(blot, source))
+
+
+def written_secrets(source: str) -> list[str]:
+    """Return the literals that source code gives to secret names."""
+    return [
+        found["text"].lstrip("rbfu").strip("\"'")
+        for found in _ASSIGNED.finditer(source)
+        if has_secret_name(found["name"].strip("\"'"))
+    ]
 
 
 @final

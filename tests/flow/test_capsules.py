@@ -165,7 +165,7 @@ fetch = cell(
 )
 
 
-def test_a8_a_planted_secret_is_nowhere_on_disk(
+def test_A8_a_planted_secret_is_nowhere_on_disk(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("CANARY_TOKEN", SECRET)
