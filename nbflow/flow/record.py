@@ -24,6 +24,7 @@ from nbflow.core.task import Failure, Task
 from nbflow.errors import RemoteError, RemoteTraceback, TaskError
 from nbflow.executors.protocol import Printed
 from nbflow.flow.futures.describe import describe_call
+from nbflow.flow.futures.inputs import Invocation, are_atoms, files_in
 from nbflow.journal.rows import (
     ARGUMENT,
     JOIN_CHILD,
@@ -31,14 +32,16 @@ from nbflow.journal.rows import (
     CellRow,
     Detail,
     EdgeRow,
+    FileRow,
     OutputRow,
     seconds_detail,
 )
 from nbflow.journal.writer import Journal
-from nbflow.wire.secrecy import environment, secret_places
+from nbflow.wire.secrecy import conceal, environment, secret_places
 
 __all__ = ["Recorder", "failure_text", "remote_text"]
 
+MAX_PATH_LENGTH = 1000
 NUMBERS = tuple(int(state) for state in State)
 """Plain numbers: SQLite's module looks twice at those of an enumeration."""
 
@@ -104,6 +107,16 @@ class Recorder:
         )
         if task.parents:
             self._edges(EdgeRow(other.id, task.id, ARGUMENT) for other in task.parents)
+        if spec.directive.outputs or not are_atoms(spec.args, spec.kwargs):
+            self._with_files(task.id, spec)
+
+    def _with_files(self, task: int, call: Invocation) -> None:
+        # Those that it writes are among its arguments, too.
+        paths = {file.path: False for file in files_in(call.args, call.kwargs)}
+        paths |= dict.fromkeys(call.directive.outputs, True)
+        self._journal.files.extend(
+            FileRow(task, conceal(path)[:MAX_PATH_LENGTH], is_written) for path, is_written in paths.items()
+        )
 
     def _dispatched(self, task: Task, event: Dispatched) -> str:
         if event.why is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, TypeVar, final
 
-from nbflow.journal.rows import AppRow, CellRow, EdgeRow, EventRow, OutputRow, TaskRow
+from nbflow.journal.rows import AppRow, CellRow, EdgeRow, EventRow, FileRow, OutputRow, TaskRow
 
 __all__ = ["Batch", "Rows"]
 
@@ -63,16 +63,17 @@ class Rows(Generic[Row]):
 class Batch:
     """Hold rows by table, in the order in which they must be written.
 
-    The six tables stay the same objects for life.
+    The seven tables stay the same objects for life.
     """
 
-    __slots__ = ("apps", "cells", "edges", "events", "outputs", "tasks")
+    __slots__ = ("apps", "cells", "edges", "events", "files", "outputs", "tasks")
 
     def __init__(self) -> None:
         self.apps = Rows(AppRow, len(AppRow._fields))
         self.tasks = Rows(TaskRow, len(TaskRow._fields))
         self.cells = Rows(CellRow, len(CellRow._fields))
         self.edges = Rows(EdgeRow, len(EdgeRow._fields))
+        self.files = Rows(FileRow, len(FileRow._fields))
         self.events = Rows(EventRow, len(EventRow._fields))
         self.outputs = Rows(OutputRow, len(OutputRow._fields))
 
@@ -85,6 +86,7 @@ class Batch:
         yield "tasks", self.tasks
         yield "cells", self.cells
         yield "edges", self.edges
+        yield "files", self.files
         yield "events", self.events
         yield "outputs", self.outputs
 
@@ -106,7 +108,7 @@ class Batch:
         Outputs go first, then the oldest events: the newest say where tasks stand.
         """
         before = len(self)
-        for rows in (self.outputs, self.events, self.edges, self.tasks):
+        for rows in (self.outputs, self.events, self.files, self.edges, self.tasks):
             excess = len(self) - bound
             if excess > 0:
                 rows.drop(excess)

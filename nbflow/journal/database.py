@@ -23,7 +23,7 @@ __all__ = ["APPLICATION_ID", "SCHEMA_VERSION", "Database"]
 APPLICATION_ID = 0x6E62_666C
 """Marks the file as a journal: `nbfl`."""
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 BUSY_SECONDS = 2.0
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self, TypeVar, final
 
 from nbflow.errors import JournalError
-from nbflow.journal.rows import AppRow, EdgeRow, TaskRow
+from nbflow.journal.rows import AppRow, EdgeRow, FileRow, TaskRow
 from nbflow.journal.runs import connect, locate
 
 __all__ = ["Follower", "News", "StateChange"]
@@ -46,6 +46,7 @@ class News:
     apps: list[AppRow] = field(default_factory=list)
     tasks: list[TaskRow] = field(default_factory=list)
     edges: list[EdgeRow] = field(default_factory=list)
+    files: list[FileRow] = field(default_factory=list)
     changes: list[StateChange] = field(default_factory=list)
     is_over: bool = False
 
@@ -62,7 +63,7 @@ class Follower:
         self._address = locate(run)
         self._connection = connect(self._address)
         self._version = -1
-        self._seen = {"apps": 0, "tasks": 0, "edges": 0, "events": 0}
+        self._seen = {"apps": 0, "tasks": 0, "edges": 0, "files": 0, "events": 0}
 
     def __enter__(self) -> Self:
         return self
@@ -98,6 +99,7 @@ class Follower:
             list(self._unpacked("apps", "app", AppRow._make, _APP)),
             list(self._unpacked("tasks", "seq", TaskRow._make, TaskRow._fields)),
             list(self._unpacked("edges", "rowid", EdgeRow._make, EdgeRow._fields)),
+            list(self._unpacked("files", "rowid", FileRow._make, FileRow._fields)),
             list(self._unpacked("events", "seq", StateChange._make, _CHANGE)),
             is_over,
         )

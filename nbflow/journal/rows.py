@@ -19,6 +19,7 @@ __all__ = [
     "Detail",
     "EdgeRow",
     "EventRow",
+    "FileRow",
     "OutputRow",
     "TaskRow",
     "seconds_detail",
@@ -83,6 +84,14 @@ class EdgeRow(NamedTuple):
     parent: int
     child: int
     kind: int
+
+
+class FileRow(NamedTuple):
+    """Say that a task was given a file to read, or promised to write it; `path` is bounded and local."""
+
+    task: int
+    path: str
+    is_written: bool
 
 
 class EventRow(NamedTuple):

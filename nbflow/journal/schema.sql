@@ -22,6 +22,9 @@ CREATE TABLE cells (
 
 CREATE TABLE edges (parent INTEGER, child INTEGER, kind INTEGER);
 
+-- Files that tasks were given to read, or promised to write.
+CREATE TABLE files (task INTEGER, path TEXT, is_written INTEGER);
+
 CREATE TABLE events (
   seq INTEGER PRIMARY KEY, time REAL, task INTEGER, try_id INTEGER, event TEXT, state INTEGER,
   detail TEXT  -- JSON

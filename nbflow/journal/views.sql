@@ -25,6 +25,9 @@ FROM main.task_states;
 CREATE TEMP VIEW edges AS
 SELECT parent, child, CASE kind WHEN 0 THEN 'argument' ELSE 'join' END AS kind FROM main.edges;
 
+CREATE TEMP VIEW files AS
+SELECT task, path, iif(is_written, 'writes', 'reads') AS role FROM main.files;
+
 CREATE TEMP VIEW events AS
 SELECT
   stream.seq, stream.time, stream.task, apps.name AS app, stream.try_id, stream.event, lower(states.name) AS state,

@@ -40,9 +40,10 @@ _Call = Callable[[], object]
 class Journal:
     """Keep the book of one run.
 
-    `apps`, `tasks`, `cells`, `edges`, `events` and `outputs` are tables, the same for life: append rows, then
-    call `commit`, all from one thread. `address` is what `nbflow.journal.reader.open_run` takes. `trouble`
-    says why rows cannot be written just now (None when they can), `lost` counts those that never will be.
+    `apps`, `tasks`, `cells`, `edges`, `files`, `events` and `outputs` are tables, the same for life: append
+    rows, then call `commit`, all from one thread. `address` is what `nbflow.journal.reader.open_run` takes.
+    `trouble` says why rows cannot be written just now (None when they can), `lost` counts those that never
+    will be.
     """
 
     def __init__(self, run: str, address: Path | str, database: Database, told: _Told | None) -> None:
@@ -55,6 +56,7 @@ class Journal:
         self.tasks = self._batch.tasks
         self.cells = self._batch.cells
         self.edges = self._batch.edges
+        self.files = self._batch.files
         self.events = self._batch.events
         self.outputs = self._batch.outputs
         self._database = database

@@ -25,15 +25,16 @@ def encode(update: Update, scene: Scene, model: RunModel) -> Frame:
     """
     first = 0 if update.is_new else len(scene.marks) - len(update.marks)
     marks = [*range(first, first + len(update.marks)), *update.touched]
-    tasks = [scene.marks[mark].task for mark in marks]
     arrangement = update.arrangement
     content = {
         "first": first,
         "is_new": update.is_new,
         "is_folded": scene.is_folded,
         "apps": {mark.app: model.app_name(mark.app) for mark in update.marks},
-        "calls": [model.calls[mark.task] for mark in update.marks],
-        "called_in": [model.origins[model.origin_of[mark.task]] for mark in update.marks],
+        "has_files": len(model.files) > 1,
+        "shows_files": scene.shows_files,
+        "calls": [model.title(mark.task) for mark in update.marks],
+        "called_in": [model.origins[model.origin_of[max(0, mark.task)]] for mark in update.marks],
         "cards": {mark: list(counts) for mark, counts in scene.card_counts(marks).items()},
     }
     if arrangement is not None:
@@ -45,7 +46,7 @@ def encode(update: Update, scene: Scene, model: RunModel) -> Frame:
         _pairs("i", [(mark.task, mark.app) for mark in update.marks]),
         _pairs("i", update.edges),
         b"" if arrangement is None else _pairs("f", list(zip(arrangement.x, arrangement.y, strict=True))),
-        *_standing(marks, tasks, model),
+        *_standing(marks, [scene.marks[mark].task for mark in marks], model),
     ]
     return content, buffers
 
@@ -60,6 +61,8 @@ def encode_past(past: RunModel, scene: Scene) -> Frame:
         "first": count,
         "is_new": False,
         "is_folded": scene.is_folded,
+        "has_files": len(past.files) > 1,
+        "shows_files": scene.shows_files,
         "apps": {},
         "calls": [],
         "called_in": [],
@@ -72,12 +75,12 @@ def encode_past(past: RunModel, scene: Scene) -> Frame:
     return content, [b"", b"", b"", *_standing(range(count), tasks, past)]
 
 
-def _standing(marks: Iterable[int], tasks: Iterable[int], model: RunModel) -> list[bytes]:
+def _standing(marks: Iterable[int], tasks: Sequence[int], model: RunModel) -> list[bytes]:
     return [
         array("i", marks).tobytes(),
-        bytes(model.state_of[task] for task in tasks),
-        array("d", [model.started[task] for task in tasks]).tobytes(),
-        array("f", [model.seconds[task] for task in tasks]).tobytes(),
+        bytes(map(model.state, tasks)),
+        array("d", [model.started[max(0, task)] for task in tasks]).tobytes(),
+        array("f", [model.seconds[max(0, task)] for task in tasks]).tobytes(),
     ]
 
 

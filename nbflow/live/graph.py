@@ -15,12 +15,13 @@ from nbflow.live.esm import join_modules
 from nbflow.live.feed import Feed, Tick
 from nbflow.live.frames import Frame, encode, encode_past
 from nbflow.live.headline import Headline, Tally
+from nbflow.live.inside import tell_inside
 from nbflow.live.panes import CHARTS, STILL_WIDTH, TABS, Panes
 from nbflow.live.past import Past
 from nbflow.live.picture import draw_progress, draw_run
 from nbflow.live.scene import Scene, Update
 from nbflow.live.source import Run
-from nbflow.live.story import tell_app, tell_path, tell_task
+from nbflow.live.story import tell_app, tell_file, tell_path, tell_task
 from nbflow.live.widgets import LiveWidget
 
 __all__ = ["GraphView"]
@@ -77,6 +78,10 @@ class GraphView(LiveWidget):
     def look_back(self, seconds: float | None) -> None:
         """Show the run as it stood so many seconds after its start; with None as it stands now."""
         self.feed.ask(lambda _: self._look_back(seconds))
+
+    def show_files(self, *, are_shown: bool = True) -> None:
+        """Show files between the tasks that write and read them, or no more."""
+        self.feed.ask(lambda reader: self._answer(reader, {"kind": "files", "are_shown": are_shown}))
 
     def critical_path(self) -> list[int]:
         """Return the numbers of the tasks that made the run as long as it was, first task first."""
@@ -139,6 +144,9 @@ class GraphView(LiveWidget):
                 scene.toggle(app)
                 self._send_whole()
                 self.send(tell_app(model, scene, app))
+            case {"kind": "files", "are_shown": bool(are_shown)} if scene is not None:
+                scene.show_files(are_shown=are_shown)
+                self._send_whole()
             case {"kind": "past", "seconds": seconds}:
                 self._look_back(seconds)
             case {"kind": "pane"}:
@@ -154,8 +162,12 @@ class GraphView(LiveWidget):
         match content:
             case {"kind": "story", "task": int(task)}:
                 return [tell_task(reader, model, task)]
+            case {"kind": "file", "file": int(file)}:
+                return [tell_file(model, file)]
             case {"kind": "card", "app": int(app)} if scene is not None:
                 return [tell_app(model, scene, app)]
+            case {"kind": "look", "task": int(task)}:
+                return [tell_inside(self._run.capsule(task))]
             case {"kind": "critical"}:
                 return [tell_path(model, self.critical_path())]
         return do(self._run, reader, content)

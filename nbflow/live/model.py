@@ -8,17 +8,21 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import PurePath
 from typing import final
 
 from nbflow.core.states import FINAL, State
 from nbflow.journal.follower import News, StateChange
-from nbflow.journal.rows import AppRow, EdgeRow, TaskRow
+from nbflow.journal.rows import AppRow, EdgeRow, FileRow, TaskRow
 from nbflow.live.spans import Spans
 
-__all__ = ["SPAWNED", "Changes", "RunModel", "Summary"]
+__all__ = ["FILES", "SPAWNED", "Changes", "RunModel", "Summary"]
 
 SPAWNED = 2
 """`EdgeRow.kind` in views: a join app's body made the child; beside the kinds of the journal."""
+
+FILES = 0
+"""Stands where the app of a task would: views show a file as a task of no app, with its number negative."""
 
 MAX_CALL_LENGTH = 120
 
@@ -74,12 +78,17 @@ class RunModel:
         self.origin_of = array("l", [0])
         self.by_app: dict[int, list[int]] = {}
         self.edges: list[EdgeRow] = []
+        self.files: list[str] = [""]
+        self.read_by: dict[int, list[int]] = {}
+        self.written_by: dict[int, list[int]] = {}
+        self.writer_of: dict[int, int] = {}
         self.spans = Spans()
         self.began: float | None = None
         self.latest = 0.0
         self._first_called: dict[tuple[str, str], int] = {}
         self._shown_as: dict[int, int] = {}
         self._origin_numbers = {"": 0}
+        self._file_numbers: dict[str, int] = {}
         self._new_tasks: list[int] = []
         self._new_edges = 0
         self._touched: set[int] = set()
@@ -89,6 +98,7 @@ class RunModel:
         self.add_apps(news.apps)
         self.add_tasks(news.tasks)
         self.add_edges(news.edges)
+        self.add_files(news.files)
         self.add_changes(news.changes)
 
     def add_apps(self, rows: Iterable[AppRow]) -> None:
@@ -126,6 +136,16 @@ class RunModel:
     def add_edges(self, rows: Iterable[EdgeRow]) -> None:
         """Take in edges; both ends must have been added."""
         self.edges.extend(rows)
+
+    def add_files(self, rows: Iterable[FileRow]) -> None:
+        """Take in which files tasks read and write; a file's number is its place in `files`."""
+        for task, path, is_written in rows:
+            number = self._file_numbers.setdefault(path, len(self.files))
+            if number == len(self.files):
+                self.files.append(path)
+            (self.written_by if is_written else self.read_by).setdefault(task, []).append(number)
+            if is_written:
+                self.writer_of[number] = task
 
     def add_changes(self, changes: Iterable[StateChange]) -> None:
         """Take in what happened to tasks, in its order. A task that was never added is skipped."""
@@ -184,9 +204,21 @@ class RunModel:
                 by_app[app][self.state_of[task]] += 1
         return by_app
 
+    def state(self, task: int) -> int:
+        """Give where a task stands; a file (minus its number) stands as its writer, or is there already."""
+        if task < 0:
+            if -task not in self.writer_of:
+                return State.DONE
+            task = self.writer_of[-task]
+        return self.state_of[task if task < len(self.state_of) else 0]
+
+    def title(self, task: int) -> str:
+        """Give a task's call, or the name of a file (minus its number)."""
+        return self.calls[task] if task >= 0 else PurePath(self.files[-task]).name
+
     def app_name(self, app: int) -> str:
         """Give the name of an app."""
-        return self.app_names.get(app, f"app {app}")
+        return self.app_names.get(app, "files" if app == FILES else f"app {app}")
 
     def _number_of(self, origin: str) -> int:
         number = self._origin_numbers.setdefault(origin, len(self.origins))

@@ -94,7 +94,7 @@ def _dots(scene: Scene, model: RunModel) -> str:
     by_state: dict[int, list[int]] = {}
     for number, mark in enumerate(scene.marks):
         if mark.task:
-            by_state.setdefault(model.state_of[mark.task], []).append(number)
+            by_state.setdefault(model.state(mark.task), []).append(number)
     draw = _signs_of if len(scene.marks) <= MOST_SIGNS else _dots_of
     return "".join(draw(look_of(state), marks, scene.arrangement) for state, marks in by_state.items())
 

@@ -13,7 +13,7 @@ from nbflow.journal.rows import ARGUMENT, EdgeRow
 from nbflow.live.arrange import Arrangement, arrange
 from nbflow.live.focus import Focus
 from nbflow.live.layers import Layers
-from nbflow.live.model import SPAWNED, Changes, RunModel
+from nbflow.live.model import FILES, SPAWNED, Changes, RunModel
 
 __all__ = ["FOLD_ABOVE", "MOST_MARKS", "Mark", "Scene", "Update"]
 
@@ -27,7 +27,10 @@ MOST_MARKS = 10_000
 @final
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Be one mark: the task that it stands for, or 0 for a card, which stands for all tasks of its app."""
+    """Be one mark: the task that it stands for, or 0 for a card, which stands for all tasks of its app.
+
+    A file has its number, negative, in place of a task.
+    """
 
     task: int
     app: int
@@ -63,6 +66,7 @@ class Scene:
         self._focus = None if wanted is None else Focus(wanted)
         self._fold_above = fold_above
         self._opened: set[int] = set()
+        self._shows_files = False
         self._is_folded = False
         self._reset()
         if self._focus is not None:
@@ -83,6 +87,16 @@ class Scene:
     def opened(self) -> frozenset[int]:
         """Give the apps whose tasks are shown one by one although the scene is folded."""
         return frozenset(self._opened)
+
+    @property
+    def shows_files(self) -> bool:
+        """Tell whether files stand between the tasks that are shown one by one."""
+        return self._shows_files
+
+    def show_files(self, *, are_shown: bool) -> None:
+        """Show files, or no more; not with more marks than can be drawn."""
+        can_be = len(self.marks) + len(self._model.files) <= MOST_MARKS
+        self._shows_files, self._is_stale = are_shown and can_be, True
 
     def follow(self, changes: Changes) -> Update:
         """Take in what changed in the model and say what changes in the picture."""
@@ -145,6 +159,7 @@ class Scene:
         self._layers = Layers()
         self._mark_of_task: dict[int, int] = {}
         self._mark_of_app: dict[int, int] = {}
+        self._mark_of_file: dict[int, int] = {}
         self._linked: set[tuple[int, int, int]] = set()
         self._drawn: set[tuple[int, int]] = set()
         self.arrangement = arrange([], [], [])
@@ -155,15 +170,52 @@ class Scene:
         touched: set[int] = set()
         for task in changes.tasks:
             if wanted is None or task in wanted:
-                touched.add(self._place(task))
+                touched.add(self._place_with_files(task) if self._shows_files else self._place(task))
         fed = {edge.child for edge in changes.edges if edge.kind == ARGUMENT}
         for edge in changes.edges:
-            self._link(edge, is_hidden=edge.kind == SPAWNED and edge.child in fed)
+            self._link(edge, is_hidden=(edge.kind == SPAWNED and edge.child in fed) or self._is_by_file(edge))
         for task in changes.states:
             mark = self._mark(task)
             if mark is not None:
                 touched.add(mark)
+            if self._shows_files:
+                written = self._model.written_by.get(task, ())
+                touched.update(self._mark_of_file[file] for file in written if file in self._mark_of_file)
         return touched
+
+    def _place_with_files(self, task: int) -> int:
+        """Place what a task reads in front of it, and what it writes behind it."""
+        if self._is_folded and self._model.app_of[task] not in self._opened:
+            return self._place(task)
+        read = [self._place_file(file) for file in self._model.read_by.get(task, ())]
+        mark = self._place(task)
+        for file in read:
+            self._join(file, mark)
+        for number in self._model.written_by.get(task, ()):
+            self._join(mark, self._place_file(number))
+        return mark
+
+    def _place_file(self, number: int) -> int:
+        mark = self._mark_of_file.get(number)
+        if mark is None:
+            mark = self._mark_of_file[number] = self._new_mark(Mark(-number, FILES))
+        return mark
+
+    def _join(self, parent: int, child: int) -> None:
+        self._layers.link(parent, child)
+        if (parent, child) not in self._drawn:
+            self._drawn.add((parent, child))
+            self.edges.append((parent, child))
+
+    def _is_by_file(self, edge: EdgeRow) -> bool:
+        """Tell whether the edge goes through a file that stands between its ends."""
+        if not self._shows_files or edge.kind != ARGUMENT:
+            return False
+        read = self._model.read_by.get(edge.child, ())
+        return any(
+            file in read and file in self._mark_of_file
+            for file in self._model.written_by.get(edge.parent, ())
+        )
 
     def _place(self, task: int) -> int:
         app = self._model.app_of[task]

@@ -11,6 +11,7 @@ from nbflow.live.results import NOTHING
 
 if TYPE_CHECKING:
     from nbflow.flow.kernel import DataFlowKernel
+    from nbflow.postmortem.capsule import Capsule
 
 __all__ = ["CurrentRun", "Run", "current_run", "flush_journal"]
 
@@ -36,6 +37,10 @@ class Run(Protocol):
 
     def result_of(self, task: int) -> Any:
         """Return the result of a task that is done, as far as its future was asked for here, or NOTHING."""
+        ...
+
+    def capsule(self, task: int) -> Capsule:
+        """Return the record of a task's last failure. Raises NoCapsule."""
         ...
 
     def do(self, command: str, **arguments: Any) -> Any:
@@ -81,6 +86,10 @@ class CurrentRun:
         """Return the result of a task that is done, as far as its future was asked for here, or NOTHING."""
         future = self._futures.get(task)
         return NOTHING if future is None or not future.done() else future.result()
+
+    def capsule(self, task: int) -> Capsule:
+        """Return the record of a task's last failure. Raises NoCapsule."""
+        return self._kernel.capsule(task)
 
     def do(self, command: str, **arguments: Any) -> Any:
         """Do one of the commands that a live run takes; raise ControlError where it cannot be."""

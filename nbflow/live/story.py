@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from nbflow.core.states import State
@@ -14,7 +15,7 @@ from nbflow.live.model import RunModel
 from nbflow.live.scene import Scene
 from nbflow.live.traceback import fold, line_in
 
-__all__ = ["tell_app", "tell_draft", "tell_path", "tell_task"]
+__all__ = ["tell_app", "tell_draft", "tell_file", "tell_path", "tell_task"]
 
 LISTED_TASKS = 50
 FAILURES = frozenset(("TryFailed", "StagingFailed", "DepFailed", "Undone"))
@@ -48,6 +49,8 @@ def tell_task(reader: Reader, model: RunModel, task: int) -> dict[str, Any]:
         "failure": failure,
         "attempts": [_attempt(one) for one in tries],
         "repairs": [str(repair) for repair in reader.repairs(task)],
+        "reads": [model.files[file] for file in model.read_by.get(task, ())],
+        "writes": [model.files[file] for file in model.written_by.get(task, ())],
         "outputs": [
             {"stream": row.stream, "text": row.text[-MAX_OUTPUT_LENGTH:], "nbytes": row.nbytes}
             for row in reader.outputs(task)
@@ -89,10 +92,42 @@ def tell_app(model: RunModel, scene: Scene, app: int) -> dict[str, Any]:
         "counts": [[state, count] for state, count in enumerate(counts) if count],
         "is_opened": app in scene.opened,
         "can_toggle": scene.can_toggle(app),
-        "tasks": [
-            {"task": task, "state": model.state_of[task], "call": model.calls[task]} for task in listed
-        ],
+        "tasks": _listed(model, listed),
     }
+
+
+def tell_file(model: RunModel, number: int) -> dict[str, Any]:
+    """Tell of a file: its path, its size where this process sees it, and the tasks that write and read it."""
+    path = model.files[number]
+    try:
+        nbytes: int | None = Path(path).stat().st_size
+    except OSError:
+        nbytes = None
+    writer = model.writer_of.get(number)
+    readers = [task for task, files in model.read_by.items() if number in files]
+    return {
+        "kind": "file",
+        "task": -number,
+        "state": model.state(-number),
+        "name": model.title(-number),
+        "path": path,
+        "nbytes": nbytes,
+        "written_by": _listed(model, [] if writer is None else [writer]),
+        "read_by": _listed(model, readers[:LISTED_TASKS]),
+        "readers": len(readers),
+    }
+
+
+def _listed(model: RunModel, tasks: Sequence[int]) -> list[dict[str, Any]]:
+    return [
+        {
+            "task": task,
+            "state": model.state_of[task],
+            "call": model.calls[task],
+            "app": model.app_of[task],
+        }
+        for task in tasks
+    ]
 
 
 def tell_path(model: RunModel, path: Sequence[int]) -> dict[str, Any]:

@@ -112,6 +112,27 @@ def test_bash_app_runs_its_command_and_its_files_are_futures(tmp_path: Path) -> 
 
 
 @needs_kernel
+def test_the_journal_knows_the_files_of_each_task(tmp_path: Path) -> None:
+    @nf.bash_app
+    def write(outputs: list[str]) -> str:
+        return f"echo 1 > {outputs[0]}"
+
+    @nf.python_app
+    def read(files: list[str], token: str = "") -> int:
+        return len(files)
+
+    written = write(outputs=[tmp_path / "a.txt"])
+    reading = read([written.outputs[0], nf.File(tmp_path / "own.txt"), tmp_path / "unnamed"])
+    assert reading.result() == 3
+    rows = nf.sql("SELECT task, path, role FROM files")
+    assert [tuple(row) for row in rows] == [
+        (written.tid, str(tmp_path / "a.txt"), "writes"),
+        (reading.tid, str(tmp_path / "a.txt"), "reads"),
+        (reading.tid, str(tmp_path / "own.txt"), "reads"),
+    ]
+
+
+@needs_kernel
 def test_stdout_goes_where_it_is_told(tmp_path: Path) -> None:
     @nf.bash_app
     def say(word: str, stdout: Any = None, stderr: Any = None) -> str:

@@ -99,3 +99,34 @@ def test_a_failed_task_is_edited_while_a_cell_waits_for_it(
     assert '@nf.python_app(on_failure="hold")\ndef calibrate' in page.evaluate(cell)
     assert "if reading == 300:" in page.evaluate(cell)
     expect(opened.run(3)).to_contain_text("(15.0, 12.5)")
+
+
+def test_a_person_looks_inside_a_failure_and_opens_the_debugger(
+    notebook: Callable[..., Notebook], page: Page, pictures: Path
+) -> None:
+    opened = notebook("inside", SETUP, RUN)
+    opened.run(0)
+    graph = Graph(opened.run(1))
+    graph.wait_for("failed", 1)
+    graph.root.scroll_into_view_if_needed()
+    page.mouse.click(*graph.pixel(graph.task_in("failed")))
+    details = graph.root.locator(".nbflow-details")
+    details.get_by_role("button", name="Look at the variables").click()
+    frame = details.locator(".nbflow-frame").first
+    expect(frame.locator(".nbflow-marked")).to_contain_text("raise ValueError")
+    expect(frame.locator(".nbflow-facts")).to_contain_text("gain")
+    page.screenshot(path=pictures / "inside.png")
+    details.get_by_role("button", name="Add a cell").click()
+    cell = "() => window.jupyterapp.shell.currentWidget.content.model.cells.get(2).sharedModel.getSource()"
+    assert page.evaluate(cell).endswith(").debug()")
+    details.get_by_role("button", name="Back to the task").click()
+    expect(details.locator(".nbflow-traceback")).to_contain_text("reading 30 is out of range")
+
+    output = opened.start(2)
+    prompt = output.locator("input.jp-Stdin-input")
+    prompt.fill("p reading + gain")
+    prompt.press("Enter")
+    expect(output).to_contain_text("32")
+    prompt = output.locator("input.jp-Stdin-input")
+    prompt.fill("q")
+    prompt.press("Enter")

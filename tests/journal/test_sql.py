@@ -18,6 +18,7 @@ COLUMNS = {
     "tasks": "task app label call state try_id submitted started finished seconds slot error message root"
     " origin spawner notebook cell_id execution_count source_hash",
     "edges": "parent child kind",
+    "files": "task path role",
     "events": "seq time task app try_id event state slot seconds cause error message root why by",
     "attempts": "task app try_id slot why started ended end seconds cause error message traceback",
     "failures": "task app call try_id time slot seconds cause error message traceback",

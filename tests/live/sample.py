@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nbflow.core.states import State
-from nbflow.errors import ControlError
+from nbflow.errors import ControlError, NoCapsule
 from nbflow.journal.rows import ARGUMENT, JOIN_CHILD, AppRow, Detail, EdgeRow, EventRow, OutputRow, TaskRow
 from nbflow.journal.writer import Journal
 from nbflow.live.results import NOTHING
@@ -48,6 +48,9 @@ class SampleRun:
 
     def result_of(self, task: int) -> Any:
         return self.results.get(task, NOTHING)
+
+    def capsule(self, task: int) -> Any:
+        raise NoCapsule(f"task {task} left no record")
 
     def do(self, command: str, **arguments: Any) -> Any:
         self.done.append((command, arguments))

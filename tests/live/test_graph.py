@@ -1,9 +1,11 @@
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from nbflow.core.states import State
+from nbflow.journal.rows import FileRow
 from nbflow.live.feed import Feed
 from nbflow.live.graph import GraphView
 
@@ -185,3 +187,32 @@ def test_the_critical_path_is_told(run: SampleRun, browser: Browser) -> None:
     (told,) = (one for one in browser.send(kind="critical") if one["kind"] == "critical")
     assert told == {"kind": "critical", "tasks": [[first, 1], [second, 2]], "seconds": 1.0}
     assert browser.view.critical_path() == [first, second]
+
+
+def test_files_are_shown_when_they_are_asked_for_and_told_of(
+    run: SampleRun, browser: Browser, tmp_path: Path
+) -> None:
+    path = tmp_path / "sample.csv"
+    path.write_text("1,2\n")
+    writer = run.submit("align")
+    reader = run.submit("call", [writer])
+    run.journal.files.extend([FileRow(writer, str(path), True), FileRow(reader, str(path), False)])
+    run.publish()
+    browser.send(kind="open")
+    scene = browser.frames[-1]["scene"]
+    assert (scene["has_files"], scene["shows_files"]) == (True, False)
+    browser.view.show_files()
+    browser.view.feed.refresh(browser.view)
+    scene = browser.frames[-1]["scene"]
+    assert scene["shows_files"]
+    assert "sample.csv" in scene["calls"]
+    assert scene["apps"][0] == "files"
+    (told,) = [answer for answer in browser.send(kind="file", file=1) if answer["kind"] == "file"]
+    assert (told["path"], told["nbytes"]) == (str(path), 4)
+    assert [one["task"] for one in (*told["written_by"], *told["read_by"])] == [writer, reader]
+    path.unlink()
+    (told,) = [answer for answer in browser.send(kind="file", file=1) if answer["kind"] == "file"]
+    assert told["nbytes"] is None
+    assert "sample.csv" not in browser.view.draw(), "names of marks are for the tooltip"
+    browser.send(kind="files", are_shown=False)
+    assert not browser.frames[-1]["scene"]["shows_files"]

@@ -1,7 +1,7 @@
 from nbflow.core.states import State
 from nbflow.journal.follower import StateChange
-from nbflow.journal.rows import ARGUMENT, JOIN_CHILD, EdgeRow, TaskRow
-from nbflow.live.model import RunModel
+from nbflow.journal.rows import ARGUMENT, JOIN_CHILD, EdgeRow, FileRow, TaskRow
+from nbflow.live.model import FILES, RunModel
 from nbflow.live.scene import MOST_MARKS, Mark, Scene
 
 
@@ -116,3 +116,62 @@ def test_a_join_that_returns_older_tasks_comes_after_them() -> None:
     update = scene.follow(model.drain())
     assert list(update.edges) == [(0, 1)]
     assert scene.arrangement.x[0] < scene.arrangement.x[1]
+
+
+def with_files() -> RunModel:
+    """Return a run in which task 1 writes two files, and task 2 reads one of them, and one of its own."""
+    model = RunModel()
+    add(model, (1, 1), (2, 2), (3, 2))
+    model.add_edges([EdgeRow(1, 2, ARGUMENT), EdgeRow(1, 3, ARGUMENT)])
+    model.add_files([FileRow(1, "/data/a.csv", True), FileRow(1, "/data/b.csv", True)])
+    model.add_files([FileRow(2, "/data/a.csv", False), FileRow(2, "/data/own.csv", False)])
+    return model
+
+
+def test_files_stand_between_who_writes_and_who_reads_them_when_they_are_asked_for() -> None:
+    model = with_files()
+    scene = Scene(model)
+    assert [mark.task for mark in scene.whole().marks] == [1, 2, 3]
+    scene.show_files(are_shown=True)
+    update = scene.whole()
+    assert [mark.task for mark in update.marks] == [1, -1, -2, -3, 2, 3]
+    assert {mark.app for mark in update.marks if mark.task < 0} == {FILES}
+    named = {(update.marks[a].task, update.marks[b].task) for a, b in update.edges}
+    assert named == {(1, -1), (1, -2), (-1, 2), (-3, 2), (1, 3)}, (
+        "what goes through a file has no edge beside it"
+    )
+    x = {mark.task: update.arrangement.x[number] for number, mark in enumerate(update.marks)}
+    assert x[1] < x[-1] < x[2]
+    scene.show_files(are_shown=False)
+    assert [mark.task for mark in scene.whole().marks] == [1, 2, 3]
+
+
+def test_a_file_stands_as_the_task_that_writes_it() -> None:
+    model = with_files()
+    scene = Scene(model)
+    scene.show_files(are_shown=True)
+    scene.whole()
+    model.drain()
+    assert [model.state(-number) for number in (1, 2, 3)] == [State.WAITING, State.WAITING, State.DONE]
+    model.add_changes([StateChange(1, State.FAILED, 1.0, 0.5)])
+    assert [scene.marks[mark].task for mark in scene.follow(model.drain()).touched] == [1, -1, -2]
+    assert model.state(-1) == State.FAILED
+    assert model.title(-3) == "own.csv"
+
+
+def test_files_of_folded_tasks_are_folded_with_them() -> None:
+    model = with_files()
+    scene = Scene(model, fold_above=2)
+    scene.show_files(are_shown=True)
+    assert [mark.task for mark in scene.whole().marks] == [0, 0]
+    scene.toggle(1)
+    assert [mark.task for mark in scene.whole().marks] == [1, -1, -2, 0]
+
+
+def test_files_are_not_shown_where_they_would_be_too_many() -> None:
+    model = RunModel()
+    add(model, (1, 1))
+    model.add_files(FileRow(1, str(number), True) for number in range(MOST_MARKS))
+    scene = Scene(model)
+    scene.show_files(are_shown=True)
+    assert not scene.shows_files

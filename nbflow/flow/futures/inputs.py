@@ -16,6 +16,7 @@ from typing import Any, final
 
 from nbflow.core.ids import TaskId, TryId
 from nbflow.core.task import Task
+from nbflow.data.file import File
 from nbflow.errors import AppTypeError, DependencyError
 from nbflow.flow.futures.future import AppFuture, DataFuture, KernelFuture
 from nbflow.flow.futures.owner import Owner
@@ -28,6 +29,7 @@ __all__ = [
     "Found",
     "Invocation",
     "are_atoms",
+    "files_in",
     "find_futures",
     "keep_arrangement",
     "lasting",
@@ -47,13 +49,23 @@ def walk_futures(value: object) -> Iterator[Future[Any]]:
 
     A container that holds itself is entered once.
     """
+    return _walk(value, Future)
+
+
+def files_in(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Iterator[File]:
+    """Yield the files that a call is given, there already or promised, in order."""
+    for found in _walk([*args, *kwargs.values()], (DataFuture, File)):
+        yield found.file if isinstance(found, DataFuture) else found
+
+
+def _walk(value: object, kind: Any) -> Iterator[Any]:
     entered: set[int] = set()
     todo = [value]
     while todo:
         at = todo.pop()
         if type(at) in ATOMS:
             continue
-        if isinstance(at, Future):
+        if isinstance(at, kind):
             yield at
         elif (parts := _parts(at)) is not None and id(at) not in entered:
             entered.add(id(at))

@@ -1,10 +1,11 @@
 /** Owns the panel about one mark: a task's story with its traceback and output, or the tasks of an app. */
 
-import { inWords } from './duration.js';
 import { button, element, facts, stateIcon } from './dom.js';
+import { inWords } from './duration.js';
+import { inside } from './inside.js';
 
 export class Details {
-  /** `act` is what the panel's buttons may ask for: `retry`, `edit`, `cancel`, `show`, `scroll`, `toggle`, `close`. */
+  /** `act` is what the panel's buttons may ask for: `retry`, `edit`, `look`, `cancel`, `show` ...; see `Drawer`. */
   constructor(looks, act) {
     this.looks = looks;
     this.act = act;
@@ -20,13 +21,20 @@ export class Details {
     this.root.hidden = true;
     this.topic = null;
     this.editor = null;
+    this.isInside = false;
     this.wantsFocus = false; // a person came by keyboard and goes on in here
+  }
+
+  /** Whether something stands in place of the story. */
+  get isAway() {
+    return this.isInside || this.editor !== null;
   }
 
   close() {
     this.root.hidden = true;
     this.topic = null;
     this.editor = null;
+    this.isInside = false;
     this.wantsFocus = false;
     this.root.replaceChildren();
   }
@@ -59,6 +67,17 @@ export class Details {
     this.topic = null;
   }
 
+  /** Shows what the record of a failure kept, in place of a task's story. */
+  showInside(content, act) {
+    this.isInside = true;
+    const look = this.looks.find(one => one.word === 'failed');
+    this.fill(`inside ${content.task}`, this.title(look, content.app, `task ${content.task} · as it failed`), ...inside(content, act));
+  }
+
+  leaveInside() {
+    this.isInside = false;
+  }
+
   /** Shows the tasks of an app. */
   showApp(card) {
     const counts = element('div', 'nbflow-standing');
@@ -77,7 +96,22 @@ export class Details {
       card.can_toggle
         ? button('nbflow-button', title, title, () => this.act.toggle(card.app))
         : element('p', 'nbflow-muted', 'Too many to draw one by one.'),
-      card.tasks.length ? this.taskList(card) : null
+      this.taskList('', card.tasks, card.total - card.tasks.length)
+    );
+  }
+
+  /** Shows a file: where it is, who writes and who reads it. */
+  showFile(file) {
+    const look = this.looks[file.state];
+    const size = file.nbytes === null ? 'not there, seen from the kernel' : `${file.nbytes.toLocaleString()} bytes`;
+    const more = file.readers - file.read_by.length;
+    this.isRunning = false;
+    this.fill(
+      `file ${file.task}`,
+      this.title(look, file.name, 'a file'),
+      facts([['path', file.path], ['size', size]]),
+      this.taskList('Written by', file.written_by),
+      this.taskList('Read by', file.read_by, more)
     );
   }
 
@@ -115,6 +149,7 @@ export class Details {
     const offered = [
       story.can_retry ? offer('Retry', 'Run this task again, and what waits for it', () => this.act.retry([task])) : null,
       story.can_retry ? offer('Edit and retry', 'Edit this task, then run it again', () => this.act.edit(task)) : null,
+      text ? offer('Look inside', 'Look at the variables where it failed', () => this.act.look(task)) : null,
       story.can_cancel ? offer('Cancel', 'Cancel this task', () => this.act.cancel([task])) : null,
       text ? offer('Copy', 'Copy the traceback', () => window.navigator.clipboard.writeText(text)) : null
     ].filter(one => one !== null);
@@ -145,6 +180,8 @@ export class Details {
       ['because', story.why],
       ['attempts', story.attempts.length || null],
       ['repaired', story.repairs.join('; ') || null],
+      ['reads', story.reads.join(', ') || null],
+      ['writes', story.writes.join(', ') || null],
       ['called in', this.cellLink(story)]
     ]);
   }
@@ -154,16 +191,18 @@ export class Details {
     return cell ? button('nbflow-link', origin, `Go to the cell, ${origin}`, () => this.act.scroll(cell)) : origin;
   }
 
-  taskList(card) {
+  taskList(title, tasks, hidden = 0) {
+    if (!tasks.length) {
+      return null;
+    }
     const list = element('ul', 'nbflow-tasks');
-    for (const { task, state, call } of card.tasks) {
-      const line = button('nbflow-link', '', call, () => this.act.show(task, card.app));
+    for (const { task, state, call, app } of tasks) {
+      const line = button('nbflow-link', '', call, () => this.act.show(task, app));
       line.append(stateIcon(this.looks[state]), element('code', '', call));
       list.append(element('li', '', line));
     }
-    const hidden = card.total - card.tasks.length;
     const rest = hidden > 0 ? element('p', 'nbflow-muted', `and ${hidden.toLocaleString()} more`) : null;
-    return element('section', '', list, rest);
+    return element('section', '', title ? element('h5', '', title) : null, list, rest);
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { Details } from './details.js';
 import { Editor } from './editor.js';
-import { hasText, replaceText, scrollToCell } from './notebook.js';
+import { addCell, hasText, replaceText, scrollToCell } from './notebook.js';
 
 const RELOOK_MILLISECONDS = 2000; // a running task writes without a change of its state
 
@@ -15,6 +15,7 @@ export class Drawer {
     this.details = new Details(view.store.looks, {
       retry: tasks => link.send({ kind: 'retry', tasks }),
       edit: task => link.send({ kind: 'draft', task }),
+      look: task => link.send({ kind: 'look', task }),
       cancel: tasks => link.send({ kind: 'cancel', tasks }),
       scroll: cell => this.scroll(cell),
       show: (task, app) => view.goTo(task, app),
@@ -34,8 +35,9 @@ export class Drawer {
   /** Asks the kernel about a task, or about an app when the task is 0. */
   ask({ task, app }) {
     const { store, link } = this.view;
+    this.details.leaveInside();
     this.subject = { task, app, seenIn: store.changedIn[store.markOf({ task, app })] };
-    link.send(task ? { kind: 'story', task } : { kind: 'card', app });
+    link.send(asking(task, app));
   }
 
   /** Asks again when anything happened to the subject since: a retry may end in the same state. */
@@ -43,7 +45,7 @@ export class Drawer {
     const { store } = this.view;
     const mark = this.subject && store.markOf(this.subject);
     const isKnown = mark !== null && mark !== undefined;
-    if (isKnown && !store.past && !this.details.editor && store.changedIn[mark] !== this.subject.seenIn) {
+    if (isKnown && !store.past && !this.details.isAway && store.changedIn[mark] !== this.subject.seenIn) {
       this.ask(this.subject);
     }
   }
@@ -67,8 +69,8 @@ export class Drawer {
 
   /** Takes a message of the kernel. */
   answer(content) {
-    const isStory = content.kind === 'story' || content.kind === 'card';
-    if (!this.subject || (isStory && this.details.editor)) {
+    const isStory = ['story', 'card', 'file'].includes(content.kind);
+    if (!this.subject || (isStory && this.details.isAway)) {
       return;
     }
     if (isStory && this.root.matches(':active')) {
@@ -86,6 +88,10 @@ export class Drawer {
     if (content.kind === 'story') {
       this.subject.app = content.app_id;
       this.details.showTask(content);
+    } else if (content.kind === 'file') {
+      this.details.showFile(content);
+    } else if (content.kind === 'inside') {
+      this.showInside(content);
     } else if (content.kind === 'draft') {
       this.openEditor(content);
     } else if (content.kind === 'edited') {
@@ -97,6 +103,20 @@ export class Drawer {
     if (!scrollToCell(this.view.link.model, cell, this.root)) {
       this.view.say('That cell is not in this notebook any more.');
     }
+  }
+
+  /** Shows the record of a failure in place of the task's story. */
+  showInside(content) {
+    const source = `import nbflow\nnbflow.capsule("${content.run}", ${content.task}).debug()`;
+    const act = {
+      back: () => this.ask(this.subject),
+      debug: () => {
+        if (!addCell(this.view.link.model, this.root, source)) {
+          this.view.say(source.split('\n')[1]);
+        }
+      }
+    };
+    this.details.showInside(content, act);
   }
 
   /** Lets a person edit a task in place of its story. */
@@ -136,4 +156,12 @@ export class Drawer {
     }
     this.leaveEditor();
   }
+}
+
+/** What to ask about a task, a file (its number, negative), or an app (task 0). */
+function asking(task, app) {
+  if (task < 0) {
+    return { kind: 'file', file: -task };
+  }
+  return task ? { kind: 'story', task } : { kind: 'card', app };
 }

@@ -35,7 +35,8 @@ export class Graph {
     );
     this.finder = new Finder(this);
     this.scrubber = new Scrubber(view);
-    tools.append(this.finder.pathButton, this.scrubber.opener);
+    this.files = button('nbflow-tool', '▤', 'Show files', () => this.toggleFiles());
+    tools.append(this.finder.pathButton, this.files, this.scrubber.opener);
     this.root = element('div', 'nbflow-pane', this.canvas, this.finder.root, tools, this.scrubber.root, this.tooltip.root);
     this.frame = 0;
     this.lastMove = 0;
@@ -73,6 +74,8 @@ export class Graph {
       this.painter.selected = (subject && this.store.markOf(subject)) ?? -1;
       this.tooltip.hide();
     }
+    this.files.hidden = !this.store.hasFiles;
+    this.files.setAttribute('aria-pressed', String(this.store.showsFiles));
     this.finder.update(isNew);
     this.scrubber.update();
     this.repaint();
@@ -130,6 +133,10 @@ export class Graph {
   fit() {
     this.camera.isFitted = true;
     this.repaint();
+  }
+
+  toggleFiles() {
+    this.view.link.send({ kind: 'files', are_shown: !this.store.showsFiles });
   }
 
   hover(mark, x = 0, y = 0) {

@@ -32,6 +32,17 @@ export function scrollToCell(model, cellId, root) {
   return true;
 }
 
+/** Adds a code cell below the one that a view stands in; false where that cannot be. */
+export function addCell(model, root, source) {
+  const index = Number(root.closest('.jp-Cell')?.dataset.windowedListIndex ?? NaN);
+  const notebook = model.widget_manager?.context?.model?.sharedModel;
+  if (Number.isNaN(index) || !notebook?.insertCell) {
+    return false;
+  }
+  notebook.insertCell(index + 1, { cell_type: 'code', source });
+  return true;
+}
+
 function cellWith(model, cellId) {
   return cellsOf(model).find(cell => cell.id === cellId);
 }

@@ -99,7 +99,7 @@ export class Painter {
     }
     context.beginPath();
     for (const mark of marks) {
-      this.outline(this.x(mark), this.y(mark), look.is_solid ? radius : radius * 0.9, state);
+      this.outline(mark, look.is_solid ? radius : radius * 0.9, state);
     }
     if (look.is_solid) {
       context.fill();
@@ -134,9 +134,13 @@ export class Painter {
     context.stroke();
   }
 
-  /** A failed task is a square among discs: seen without seeing red. */
-  outline(x, y, radius, state) {
-    if (state === this.failed) {
+  /** A failed task is a square among discs, seen without seeing red; a file is a sheet. */
+  outline(mark, radius, state) {
+    const x = this.x(mark);
+    const y = this.y(mark);
+    if (this.store.task[mark] < 0) {
+      this.context.roundRect(x - radius * 0.75, y - radius, 1.5 * radius, 2 * radius, radius * 0.15);
+    } else if (state === this.failed) {
       this.context.roundRect(x - radius, y - radius, 2 * radius, 2 * radius, radius * 0.35);
     } else {
       this.context.moveTo(x + radius, y);

@@ -1,7 +1,7 @@
 /**
  * Owns what the browser knows of a graph: flat arrays over marks, fed by the kernel's messages.
  *
- * A mark is a task, or a card for all tasks of an app (its task is 0).
+ * A mark is a task, a card for all tasks of an app (its task is 0), or a file (its number, negative).
  */
 
 const GLIDE_MILLISECONDS = 350;
@@ -44,6 +44,8 @@ export class Store {
     this.moves = 0;
     this.settled = 0;
     this.isFolded = false;
+    this.hasFiles = false;
+    this.showsFiles = false;
     this.markOfTask = new Map();
     this.cardOfApp = new Map();
   }
@@ -72,6 +74,8 @@ export class Store {
   takeScene(scene, buffers, seq) {
     const [marks, edges, places, changed, states, started, seconds] = buffers.map(copied);
     this.isFolded = scene.is_folded;
+    this.hasFiles = scene.has_files;
+    this.showsFiles = scene.shows_files;
     for (const [app, name] of Object.entries(scene.apps)) {
       this.apps.set(Number(app), name);
     }

@@ -41,7 +41,7 @@ export class Tooltip {
     if (seconds !== null) {
       line.append(element('span', 'nbflow-muted', inWords(seconds)));
     }
-    if (store.task[mark]) {
+    if (store.task[mark] > 0) {
       line.append(element('span', 'nbflow-muted', `#${store.task[mark]}`));
     }
     return line;
