@@ -24,7 +24,7 @@ from nbflow.core.states import State
 from nbflow.journal.attempts import Attempt
 from nbflow.journal.reader import Reader, open_run
 from nbflow.journal.repairs import Repair
-from nbflow.journal.rows import ARGUMENT, EdgeRow
+from nbflow.journal.rows import ARGUMENT, EdgeRow, UsageRow
 from nbflow.journal.table import TaskRecord
 
 __all__ = ["configure", "run"]
@@ -92,6 +92,7 @@ def _failures(reader: Reader) -> Iterator[str]:
 def _show_task(reader: Reader, task: int, *, as_json: bool) -> int:
     record, tries = reader.task(task), reader.attempts(task)
     outputs, edges, repairs = reader.outputs(task), reader.edges_of(task), reader.repairs(task)
+    usage = reader.usage(task)
     if as_json:
         values = {
             **record.to_values(),
@@ -99,13 +100,21 @@ def _show_task(reader: Reader, task: int, *, as_json: bool) -> int:
             "repairs": [_repair_values(repair) for repair in repairs],
             "outputs": [output._asdict() for output in outputs],
             "edges": [edge._asdict() for edge in edges],
+            "usage": [used._asdict() for used in usage],
         }
         print(json_of(values))
     else:
         print("\n".join(_story(record, tries, repairs, edges)))
+        for used in usage:
+            print(f"try {used.try_id:<5} used {_amounts(used)}")
         for output in outputs:
             print(f"\n{output.stream} of try {output.try_id} ({output.nbytes} bytes)\n{output.text.rstrip()}")
     return int(record.state in FAILED)
+
+
+def _amounts(used: UsageRow) -> str:
+    held = "" if used.nbytes is None else f", at most {used.nbytes / 1e6:,.0f} MB of memory"
+    return f"{used.cpu_seconds:.2f} s of processor time{held}"
 
 
 def _story(

@@ -30,7 +30,6 @@ from nbflow.executors.capacity import capacity_for
 from nbflow.executors.protocol import Exit, Happening, Post, Try
 from nbflow.wire.bundles import (
     Bundle,
-    Outcome,
     Outcomes,
     Parcel,
     decode_order,
@@ -39,6 +38,7 @@ from nbflow.wire.bundles import (
     encode_outcomes,
 )
 from nbflow.wire.messages import Call, Kind
+from nbflow.wire.outcome import Outcome
 from nbflow.wire.values import Definitions
 from nbflow.worker.bash import Command
 from nbflow.worker.call import attempt, seconds_allowed, timed_out, title

@@ -23,6 +23,7 @@ from nbflow.worker.happenings import (
     SlotDown,
     SlotUp,
     Try,
+    Used,
 )
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "SlotDown",
     "SlotUp",
     "Try",
+    "Used",
 ]
 
 

@@ -55,6 +55,7 @@ from nbflow.executors.protocol import (
     Recovered,
     SlotDown,
     SlotUp,
+    Used,
 )
 from nbflow.flow.answers import Adoption, Answers, Kept
 from nbflow.flow.arrivals import Arrivals
@@ -144,6 +145,7 @@ class FlowLoop:
             Kept: arrivals.kept,
             Answers: arrivals.take_answers,
             Printed: self._recorder.printed,
+            Used: self._recorder.used,
             AppRow: self._recorder.app,
             CellRow: self._recorder.cell,
             **dict.fromkeys(

@@ -22,7 +22,7 @@ from nbflow.core.events import (
 from nbflow.core.states import Cause, State
 from nbflow.core.task import Failure, Task
 from nbflow.errors import RemoteError, RemoteTraceback, TaskError
-from nbflow.executors.protocol import Printed
+from nbflow.executors.protocol import Printed, Used
 from nbflow.flow.futures.describe import describe_call
 from nbflow.flow.futures.inputs import Invocation, are_atoms, files_in
 from nbflow.journal.rows import (
@@ -34,6 +34,7 @@ from nbflow.journal.rows import (
     EdgeRow,
     FileRow,
     OutputRow,
+    UsageRow,
     seconds_detail,
 )
 from nbflow.journal.writer import Journal
@@ -79,6 +80,10 @@ class Recorder:
         self._journal.outputs.append(
             OutputRow(output.task, output.try_id, output.stream, output.text, output.nbytes)
         )
+
+    def used(self, usage: Used) -> None:
+        """Record what a try used."""
+        self._journal.usage.append(UsageRow(usage.task, usage.try_id, usage.cpu_seconds, usage.nbytes))
 
     def note(self, task: Task, event: Event) -> None:
         """Record that `event` changed the state of `task`: the graph's one event stream ends here."""

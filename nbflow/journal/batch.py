@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, TypeVar, final
 
-from nbflow.journal.rows import AppRow, CellRow, EdgeRow, EventRow, FileRow, OutputRow, TaskRow
+from nbflow.journal.rows import AppRow, CellRow, EdgeRow, EventRow, FileRow, OutputRow, TaskRow, UsageRow
 
 __all__ = ["Batch", "Rows"]
 
@@ -63,10 +63,10 @@ class Rows(Generic[Row]):
 class Batch:
     """Hold rows by table, in the order in which they must be written.
 
-    The seven tables stay the same objects for life.
+    The eight tables stay the same objects for life.
     """
 
-    __slots__ = ("apps", "cells", "edges", "events", "files", "outputs", "tasks")
+    __slots__ = ("apps", "cells", "edges", "events", "files", "outputs", "tasks", "usage")
 
     def __init__(self) -> None:
         self.apps = Rows(AppRow, len(AppRow._fields))
@@ -76,6 +76,7 @@ class Batch:
         self.files = Rows(FileRow, len(FileRow._fields))
         self.events = Rows(EventRow, len(EventRow._fields))
         self.outputs = Rows(OutputRow, len(OutputRow._fields))
+        self.usage = Rows(UsageRow, len(UsageRow._fields))
 
     def __len__(self) -> int:
         return sum(len(rows) for _, rows in self.tables())
@@ -89,6 +90,7 @@ class Batch:
         yield "files", self.files
         yield "events", self.events
         yield "outputs", self.outputs
+        yield "usage", self.usage
 
     def take(self) -> Batch:
         """Move all rows into a new batch."""
@@ -108,7 +110,7 @@ class Batch:
         Outputs go first, then the oldest events: the newest say where tasks stand.
         """
         before = len(self)
-        for rows in (self.outputs, self.events, self.files, self.edges, self.tasks):
+        for rows in (self.outputs, self.usage, self.events, self.files, self.edges, self.tasks):
             excess = len(self) - bound
             if excess > 0:
                 rows.drop(excess)

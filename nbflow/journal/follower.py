@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self, TypeVar, final
 
 from nbflow.errors import JournalError
-from nbflow.journal.rows import AppRow, EdgeRow, FileRow, TaskRow
+from nbflow.journal.rows import AppRow, EdgeRow, FileRow, TaskRow, UsageRow
 from nbflow.journal.runs import connect, locate
 
 __all__ = ["Follower", "News", "StateChange"]
@@ -48,6 +48,7 @@ class News:
     edges: list[EdgeRow] = field(default_factory=list)
     files: list[FileRow] = field(default_factory=list)
     changes: list[StateChange] = field(default_factory=list)
+    usage: list[UsageRow] = field(default_factory=list)
     is_over: bool = False
 
     def __bool__(self) -> bool:
@@ -63,7 +64,7 @@ class Follower:
         self._address = locate(run)
         self._connection = connect(self._address)
         self._version = -1
-        self._seen = {"apps": 0, "tasks": 0, "edges": 0, "files": 0, "events": 0}
+        self._seen = {"apps": 0, "tasks": 0, "edges": 0, "files": 0, "events": 0, "usage": 0}
 
     def __enter__(self) -> Self:
         return self
@@ -101,6 +102,7 @@ class Follower:
             list(self._unpacked("edges", "rowid", EdgeRow._make, EdgeRow._fields)),
             list(self._unpacked("files", "rowid", FileRow._make, FileRow._fields)),
             list(self._unpacked("events", "seq", StateChange._make, _CHANGE)),
+            list(self._unpacked("usage", "rowid", UsageRow._make, UsageRow._fields)),
             is_over,
         )
 

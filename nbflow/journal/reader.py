@@ -15,14 +15,14 @@ from nbflow.core.states import State
 from nbflow.errors import JournalError
 from nbflow.journal.attempts import Attempt, attempts
 from nbflow.journal.repairs import Repair, repairs
-from nbflow.journal.rows import AppRow, CellRow, Detail, EdgeRow, EventRow, OutputRow, TaskRow
+from nbflow.journal.rows import AppRow, CellRow, Detail, EdgeRow, EventRow, OutputRow, TaskRow, UsageRow
 from nbflow.journal.runs import RunInfo, RunStatus, connect, locate, read_info
 from nbflow.journal.standing import Standing
 from nbflow.journal.table import Table, TaskRecord
 
 __all__ = ["Reader", "open_run"]
 
-_Row = TypeVar("_Row", AppRow, CellRow, EdgeRow, EventRow, OutputRow, TaskRow)
+_Row = TypeVar("_Row", AppRow, CellRow, EdgeRow, EventRow, OutputRow, TaskRow, UsageRow)
 
 CHUNK = 20_000
 """Rows read at once: a short read lets the writer tidy up its side file."""
@@ -116,6 +116,10 @@ class Reader:
     def outputs(self, task: int) -> list[OutputRow]:
         """List what the tries of `task` wrote to stdout and stderr, as far as it was kept."""
         return self._rows(OutputRow, "SELECT * FROM outputs WHERE task = ? ORDER BY rowid", task)
+
+    def usage(self, task: int) -> list[UsageRow]:
+        """List what the tries of `task` used, as far as it was measured."""
+        return self._rows(UsageRow, "SELECT * FROM usage WHERE task = ? ORDER BY try_id", task)
 
     def edges(self, since: int = 0) -> list[EdgeRow]:
         """List the edges but the first `since`: a reader that has seen n asks for `edges(since=n)`."""

@@ -22,6 +22,7 @@ __all__ = [
     "FileRow",
     "OutputRow",
     "TaskRow",
+    "UsageRow",
     "seconds_detail",
 ]
 
@@ -118,6 +119,15 @@ class OutputRow(NamedTuple):
     stream: str
     text: str
     nbytes: int
+
+
+class UsageRow(NamedTuple):
+    """Keep what one try used: `cpu_seconds` of processors, `nbytes` of memory at most (None: not known)."""
+
+    task: int
+    try_id: int
+    cpu_seconds: float
+    nbytes: int | None
 
 
 @final

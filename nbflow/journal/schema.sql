@@ -36,6 +36,9 @@ CREATE TABLE outputs (
 );
 CREATE INDEX outputs_by_task ON outputs (task);
 
+-- What tries used that were not too short to be measured: `nbytes` is the most memory that was held.
+CREATE TABLE usage (task INTEGER, try_id INTEGER, cpu_seconds REAL, nbytes INTEGER, PRIMARY KEY (task, try_id));
+
 -- Where every task stands: `started` and `seconds` are those of its current try.
 CREATE VIEW task_states AS
 SELECT

@@ -93,3 +93,7 @@ JOIN main.events AS failed ON failed.seq = (
 WHERE stands.state = 'FAILED';
 
 CREATE TEMP VIEW outputs AS SELECT task, try_id, stream, nbytes, text FROM main.outputs;
+
+CREATE TEMP VIEW usage AS
+SELECT task, try_id, cpu_seconds, nbytes FROM main.usage;
+

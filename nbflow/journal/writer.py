@@ -40,8 +40,8 @@ _Call = Callable[[], object]
 class Journal:
     """Keep the book of one run.
 
-    `apps`, `tasks`, `cells`, `edges`, `files`, `events` and `outputs` are tables, the same for life: append
-    rows, then call `commit`, all from one thread. `address` is what `nbflow.journal.reader.open_run` takes.
+    `apps`, `tasks`, `cells`, `edges`, `files`, `events`, `outputs` and `usage` are tables, the same for life:
+    append rows, then call `commit`, all from one thread. `address` is what `open_run` takes.
     `trouble` says why rows cannot be written just now (None when they can), `lost` counts those that never
     will be.
     """
@@ -59,6 +59,7 @@ class Journal:
         self.files = self._batch.files
         self.events = self._batch.events
         self.outputs = self._batch.outputs
+        self.usage = self._batch.usage
         self._database = database
         self._told = told
         self._inbox: queue.SimpleQueue[Batch | threading.Event | _Call | None] = queue.SimpleQueue()

@@ -13,7 +13,7 @@ from typing import final
 
 from nbflow.core.states import FINAL, State
 from nbflow.journal.follower import News, StateChange
-from nbflow.journal.rows import AppRow, EdgeRow, FileRow, TaskRow
+from nbflow.journal.rows import AppRow, EdgeRow, FileRow, TaskRow, UsageRow
 from nbflow.live.spans import Spans
 
 __all__ = ["FILES", "SPAWNED", "Changes", "RunModel", "Summary"]
@@ -82,6 +82,7 @@ class RunModel:
         self.read_by: dict[int, list[int]] = {}
         self.written_by: dict[int, list[int]] = {}
         self.writer_of: dict[int, int] = {}
+        self.usage: dict[int, UsageRow] = {}
         self.spans = Spans()
         self.began: float | None = None
         self.latest = 0.0
@@ -100,6 +101,7 @@ class RunModel:
         self.add_edges(news.edges)
         self.add_files(news.files)
         self.add_changes(news.changes)
+        self.usage.update((row.task, row) for row in news.usage)
 
     def add_apps(self, rows: Iterable[AppRow]) -> None:
         """Take in apps. One that is defined anew, in a cell run again, is the same app to a reader."""

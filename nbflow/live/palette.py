@@ -11,7 +11,20 @@ from typing import final
 
 from nbflow.core.states import State
 
-__all__ = ["BLUE", "GREEN", "GREY", "LEGEND", "LOOKS", "MUTED", "TEXT", "Look", "app_colour", "look_of"]
+__all__ = [
+    "AMBER",
+    "BLUE",
+    "GREEN",
+    "GREY",
+    "LEGEND",
+    "LOOKS",
+    "MUTED",
+    "TEXT",
+    "VIOLET",
+    "Look",
+    "app_colour",
+    "look_of",
+]
 
 MUTED = "var(--jp-ui-font-color2, #667080)"
 """The CSS colour of words beside the point."""

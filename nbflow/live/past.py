@@ -40,6 +40,7 @@ class Past:
             replace(
                 self._news,
                 edges=[],
+                usage=[],
                 files=[] if self._tasks else self._news.files,
                 tasks=self._news.tasks[self._tasks : tasks],
                 changes=self._news.changes[self._changes : changes],

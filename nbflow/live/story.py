@@ -51,6 +51,7 @@ def tell_task(reader: Reader, model: RunModel, task: int) -> dict[str, Any]:
         "repairs": [str(repair) for repair in reader.repairs(task)],
         "reads": [model.files[file] for file in model.read_by.get(task, ())],
         "writes": [model.files[file] for file in model.written_by.get(task, ())],
+        "usage": [{"cpu_seconds": row.cpu_seconds, "nbytes": row.nbytes} for row in reader.usage(task)[-1:]],
         "outputs": [
             {"stream": row.stream, "text": row.text[-MAX_OUTPUT_LENGTH:], "nbytes": row.nbytes}
             for row in reader.outputs(task)

@@ -23,12 +23,12 @@ from nbflow.wire.functions import dead
 from nbflow.wire.luggage import Luggage, wrap
 from nbflow.wire.manifest import Manifest, unpack_directive
 from nbflow.wire.messages import Arguments, Call, Directive, Upstream
+from nbflow.wire.outcome import Outcome
 from nbflow.wire.values import Definitions, Encoded, decode, encode, is_plain
 
 __all__ = [
     "Bundle",
     "GivenBack",
-    "Outcome",
     "Outcomes",
     "Packing",
     "Parcel",
@@ -49,10 +49,6 @@ __all__ = [
 
 Try = tuple[TaskId, TryId]
 Frames = list[Buffer]
-Text = tuple[str, int]
-"""What was kept of a stream, and how many bytes it was in all."""
-
-SILENT: Text = ("", 0)
 
 
 @final
@@ -106,37 +102,6 @@ class Parcel:
         if type(arguments) is Encoded:
             arguments = cast("Arguments", decode(arguments.data, arguments.buffers, self._definitions))
         return fn, arguments
-
-
-@final
-class Outcome:
-    """Say what came of one try: a value, or an error when `error` is not None.
-
-    A value that may change later can be handed over `Encoded`. `seconds` is the time of the call alone;
-    `stdout` and `stderr` are (kept text, bytes in all). A plain slotted class: one is made for each call.
-    """
-
-    __slots__ = ("error", "seconds", "stderr", "stdout", "task", "testimony", "try_id", "value")
-
-    def __init__(
-        self,
-        task: TaskId,
-        try_id: TryId,
-        value: Any,
-        error: BaseException | None = None,
-        seconds: float = 0.0,
-        stdout: Text = SILENT,
-        stderr: Text = SILENT,
-        testimony: Testimony | None = None,
-    ) -> None:
-        self.task = task
-        self.try_id = try_id
-        self.value = value
-        self.error = error
-        self.seconds = seconds
-        self.stdout = stdout
-        self.stderr = stderr
-        self.testimony = testimony
 
 
 @final
@@ -373,11 +338,12 @@ def _pack_outcome(outcome: Outcome, definitions: Definitions, luggage: Luggage) 
         encoded = encode_error(error, known=definitions, traceback=text)
         luggage.add(encoded.needs)
         value, failed = None, (_pack(encoded), evidence)
-    return outcome.task, outcome.try_id, value, failed, outcome.seconds, outcome.stdout, outcome.stderr
+    told = outcome.seconds, outcome.stdout, outcome.stderr, outcome.usage
+    return outcome.task, outcome.try_id, value, failed, *told
 
 
 def _unpack_outcome(item: tuple[Any, ...], definitions: Definitions) -> Outcome:
-    task, try_id, value, failed, seconds, stdout, stderr = item
+    task, try_id, value, failed, seconds, stdout, stderr, usage = item
     error = testimony = None
     if failed is not None:
         error, testimony = decode_error(failed[0], definitions), failed[1] and Testimony("", failed[1])
@@ -386,7 +352,7 @@ def _unpack_outcome(item: tuple[Any, ...], definitions: Definitions) -> Outcome:
             value = decode(value.data, value.buffers, definitions)
         except NbflowError as reason:
             value, error = None, reason
-    return Outcome(task, try_id, value, error, seconds, stdout, stderr, testimony)
+    return Outcome(task, try_id, value, error, seconds, stdout, stderr, usage, testimony)
 
 
 def _bundle(manifest: Manifest, definitions: Sequence[Any] = (), forgotten: Sequence[int] = ()) -> Frames:

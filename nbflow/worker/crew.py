@@ -16,9 +16,10 @@ from typing import Final, final
 from nbflow.core.ids import ExecutorId, NodeId, SlotId
 from nbflow.core.states import Cause
 from nbflow.errors import TaskError
-from nbflow.wire.bundles import GivenBack, Outcome, Outcomes, Report
+from nbflow.wire.bundles import GivenBack, Outcomes, Report
 from nbflow.wire.frames import Buffer
 from nbflow.wire.messages import Call
+from nbflow.wire.outcome import Outcome
 from nbflow.worker.answers import answers_for, failures
 from nbflow.worker.happenings import Exit, Happening, SlotDown, SlotUp, Try
 from nbflow.worker.host import Front, Host

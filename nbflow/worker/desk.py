@@ -18,7 +18,6 @@ from nbflow.core.ids import TaskId, TryId
 from nbflow.errors import NbflowError
 from nbflow.wire.bundles import (
     Bundle,
-    Outcome,
     Parcel,
     Place,
     Recall,
@@ -28,11 +27,13 @@ from nbflow.wire.bundles import (
     encode_outcomes,
 )
 from nbflow.wire.frames import Buffer
+from nbflow.wire.outcome import Outcome
 from nbflow.wire.values import Definitions, Encoded, encode, is_plain
 from nbflow.worker.call import Watch, attempt
 from nbflow.worker.capture import Output, Written
 from nbflow.worker.granted import granted
 from nbflow.worker.handover import Handover, Missing
+from nbflow.worker.usage import Meter
 from nbflow.worker.witness import testify
 
 __all__ = ["Desk", "Work"]
@@ -59,7 +60,7 @@ class Desk:
 
     `post` is given what there is to run, None for the end; `send` sends one message. `log` is read when the
     process has died. `watch` is shown the commands of bash apps before they start. Results are held back for
-    `hold_seconds`, so that many go at once.
+    `hold_seconds`, so that many go at once. `meter` measures calls that have a process to themselves.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Desk:
         log: TextIO,
         watch: Watch | None = None,
         hold_seconds: float = HOLD_SECONDS,
+        meter: Meter | None = None,
     ) -> None:
         self._output = output
         self._post = post
@@ -77,6 +79,7 @@ class Desk:
         self._log = log
         self._watch = watch
         self._hold_seconds = hold_seconds
+        self._meter = meter
         self._pid = os.getpid()
         self._definitions = Definitions()
         self._known: set[int] = set()
@@ -126,9 +129,12 @@ class Desk:
             return Outcome(task, try_id, None, error)
         run = partial(attempt, fn, args, kwargs, parcel.directive, self._output, task=task, watch=self._watch)
         grant = parcel.grant
+        meter = self._meter
+        began = 0.0 if meter is None else meter.begin()
         value, failure, seconds = (
             run() if grant is None else granted(grant, partial(run, launch=grant.launch), self._log)
         )
+        usage = None if meter is None else meter.end(began, seconds)
         self._output.flush()
         if os.getpid() != self._pid:  # a child that the call forked, and that came out of it
             os._exit(1 if failure else 0)
@@ -142,7 +148,7 @@ class Desk:
         if failure is None:
             handover.keep(task, value)
         outcome = Outcome(task, try_id, value, failure, seconds, *(written or ()))
-        outcome.testimony = testimony
+        outcome.testimony, outcome.usage = testimony, usage
         return outcome
 
     def send_done(self) -> None:

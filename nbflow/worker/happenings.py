@@ -25,6 +25,7 @@ __all__ = [
     "SlotDown",
     "SlotUp",
     "Try",
+    "Used",
 ]
 
 Try = tuple[TaskId, TryId]
@@ -110,6 +111,17 @@ class Printed:
 
 
 @final
+@dataclass(slots=True)
+class Used:
+    """A try used so much: processor time, and the most memory that was held (None: not known)."""
+
+    task: TaskId
+    try_id: TryId
+    cpu_seconds: float
+    nbytes: int | None
+
+
+@final
 @dataclass(frozen=True, slots=True)
 class Held:
     """Name a slot of a run that a former process led: its calls run on, or their results wait there."""
@@ -143,6 +155,7 @@ Happening = (
     Returned
     | TryFailed
     | Printed
+    | Used
     | SlotUp
     | SlotDown
     | NodeUp

@@ -27,6 +27,7 @@ from nbflow.worker.desk import Desk, Work
 from nbflow.worker.exits import EXIT_BROKEN
 from nbflow.worker.inbox import Inbox
 from nbflow.worker.lookout import Lookout
+from nbflow.worker.usage import Meter
 
 __all__ = ["Sender", "Worker", "settle_down", "survive"]
 
@@ -62,7 +63,7 @@ class Worker:
         self._capture = Capture()
         self._inbound = Inbound()
         self._orders: Inbox[Work | None] = Inbox()
-        self._desk = Desk(self._capture, self._orders.put, Sender(sock).send, log)
+        self._desk = Desk(self._capture, self._orders.put, Sender(sock).send, log, meter=Meter())
         self._reading = threading.Lock()
         self._lookout = Lookout(sock, self._capture.readers)
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from nbflow.core.events import Returned, TryFailed
 from nbflow.core.states import Cause
 from nbflow.errors import AppTimeout, RemoteTraceback, TaskError
-from nbflow.wire.bundles import Outcome
 from nbflow.wire.capsule import Testimony
 from nbflow.wire.failures import traceback_text
 from nbflow.wire.messages import Call
+from nbflow.wire.outcome import Outcome, Usage
 from nbflow.worker.call import title
 from nbflow.worker.capture import Written
-from nbflow.worker.happenings import Happening, Printed
+from nbflow.worker.happenings import Happening, Printed, Used
 
 __all__ = ["failed_by", "happenings_of", "reported"]
 
@@ -23,25 +23,28 @@ def happenings_of(
     seconds: float,
     written: Written | None,
     testimony: Testimony | None = None,
+    usage: Usage | None = None,
 ) -> list[Happening]:
-    """Return what a call printed, and then what came of it; `testimony` may go with an error."""
+    """Return what a call printed and used, and then what came of it; `testimony` may go with an error."""
     task, try_id = call.task, call.try_id
     end = (
         Returned(task, try_id, value, seconds)
         if error is None
         else failed_by(call, error, seconds, testimony)
     )
+    used = [] if usage is None else [Used(task, try_id, *usage)]
     if written is None or not (written[0][1] or written[1][1]):
-        return [end]
+        return [*used, end]
     streams = zip(("stdout", "stderr"), written, strict=True)
     printed = [Printed(task, try_id, stream, text, nbytes) for stream, (text, nbytes) in streams if nbytes]
-    return [*printed, end]
+    return [*printed, *used, end]
 
 
 def reported(call: Call, outcome: Outcome) -> list[Happening]:
     """Return what a call printed, and then what came of it, as its worker reports."""
     written = outcome.stdout, outcome.stderr
-    return happenings_of(call, outcome.value, outcome.error, outcome.seconds, written, outcome.testimony)
+    seconds, usage = outcome.seconds, outcome.usage
+    return happenings_of(call, outcome.value, outcome.error, seconds, written, outcome.testimony, usage)
 
 
 def failed_by(

@@ -17,8 +17,9 @@ import pytest
 from nbflow.core.events import Returned
 from nbflow.core.states import Cause
 from nbflow.executors.protocol import NodeDown, NodeUp
-from nbflow.wire.bundles import Outcome, encode_given_back, encode_outcomes
+from nbflow.wire.bundles import encode_given_back, encode_outcomes
 from nbflow.wire.lanes import Kind, Message, pack, text_of
+from nbflow.wire.outcome import Outcome
 from nbflow.wire.values import Definitions
 from nbflow.worker.facts import facts
 from tests.contracts.executors import Driver

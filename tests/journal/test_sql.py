@@ -23,6 +23,7 @@ COLUMNS = {
     "attempts": "task app try_id slot why started ended end seconds cause error message traceback",
     "failures": "task app call try_id time slot seconds cause error message traceback",
     "outputs": "task try_id stream nbytes text",
+    "usage": "task try_id cpu_seconds nbytes",
 }
 
 HOSTILE = [

@@ -7,7 +7,7 @@ import pytest
 from nbflow.core.states import State
 from nbflow.journal.follower import Follower
 from nbflow.journal.reader import Reader, open_run
-from nbflow.journal.rows import Detail
+from nbflow.journal.rows import Detail, UsageRow
 from nbflow.live.charts.axes import Scale, round_steps
 from nbflow.live.charts.resources import Resources
 from nbflow.live.charts.timeline import Timeline
@@ -167,3 +167,26 @@ def test_a13_names_with_markup_controls_and_colours_stay_text_in_every_chart(run
         kinds = {element.tag.removeprefix(SVG) for element in tree.iter()}
         assert kinds <= {"svg", "g", "title", "text", "rect", "path"}
         assert not any(key.startswith("on") for element in tree.iter() for key in element.attrib)
+
+
+def test_processors_and_memory_are_drawn_for_each_node_that_was_measured(run: SampleRun) -> None:
+    model = two_lanes(run)
+    assert "Processors" not in Resources(model, None, width=800, now=104.0).draw()
+    run.journal.usage.extend([UsageRow(1, 1, 1.0, 50_000_000), UsageRow(2, 1, 6.0, None)])
+    drawn = Resources(model_of(run), None, width=800, now=104.0).draw()
+    assert "Processors busy: here" in drawn
+    # Task 1 used half a processor for 2 of the 4 seconds, task 2 one and a half all the time.
+    assert "mean 1.8, most 2<" in drawn
+    assert "Memory held, MB: here" in drawn
+    assert "mean 25, most 50<" in drawn
+
+
+def test_many_nodes_are_summed_up(run: SampleRun) -> None:
+    for node in range(9):
+        task = run.submit("fit", at=100.0)
+        run.start(task, slot=f"nb{node}/1", at=100.0)
+        run.finish(task, seconds=1.0, at=101.0)
+        run.journal.usage.append(UsageRow(task, 1, 1.0, 10_000_000))
+    drawn = Resources(model_of(run), None, width=800, now=101.0).draw()
+    assert "Processors busy: 9 nodes" in drawn
+    assert "mean 90, most 90<" in drawn

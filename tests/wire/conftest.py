@@ -11,15 +11,17 @@ from typing import Any
 import pytest
 
 from nbflow.core.ids import TaskId, TryId
-from nbflow.wire.bundles import Outcome, Outcomes, decode_report, encode_bundle
+from nbflow.wire.bundles import Outcomes, decode_report, encode_bundle
 from nbflow.wire.frames import Inbound, receive, send
 from nbflow.wire.functions import Portable
 from nbflow.wire.messages import PYTHON, Call
+from nbflow.wire.outcome import Outcome
 from nbflow.wire.values import Definitions
 
 WORKER = """
 import socket, sys
-from nbflow.wire.bundles import Bundle, Outcome, decode_order, encode_outcomes
+from nbflow.wire.bundles import Bundle, decode_order, encode_outcomes
+from nbflow.wire.outcome import Outcome
 from nbflow.wire.frames import Inbound, receive, send
 from nbflow.wire.values import Definitions
 

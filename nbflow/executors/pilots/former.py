@@ -8,10 +8,11 @@ from typing import Any, Final, final
 from nbflow.core.ids import SlotId
 from nbflow.core.states import Cause
 from nbflow.errors import NotReadable, TaskError
-from nbflow.wire.bundles import GivenBack, Outcome, Outcomes, decode_report, encode_stop
+from nbflow.wire.bundles import GivenBack, Outcomes, decode_report, encode_stop
 from nbflow.wire.frames import Buffer
 from nbflow.wire.lanes import Kind, text_of
 from nbflow.wire.messages import Call
+from nbflow.wire.outcome import Outcome
 from nbflow.wire.values import Definitions
 from nbflow.worker.answers import failures
 from nbflow.worker.happenings import Happening, Held, Try

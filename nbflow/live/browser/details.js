@@ -176,6 +176,7 @@ export class Details {
       ['submitted', clock(story.submitted)],
       ['waited', story.waited === null ? null : inWords(story.waited)],
       ['ran', story.seconds === null ? null : inWords(story.seconds)],
+      ['used', story.usage.map(usage).join('') || null],
       ['on', story.slot],
       ['because', story.why],
       ['attempts', story.attempts.length || null],
@@ -225,6 +226,11 @@ function attempts(tries) {
 function output({ stream, text, nbytes }) {
   const size = nbytes > text.length ? `${stream} (${nbytes.toLocaleString()} bytes, shown in part)` : stream;
   return element('section', '', element('h5', '', size), element('pre', '', text.trimEnd()));
+}
+
+function usage({ cpu_seconds: seconds, nbytes }) {
+  const held = nbytes === null ? '' : `, at most ${(nbytes / 1e6).toLocaleString(undefined, { maximumFractionDigits: 0 })} MB of memory`;
+  return `${inWords(seconds)} of processor time${held}`;
 }
 
 function clock(time) {

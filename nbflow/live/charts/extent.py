@@ -10,7 +10,7 @@ from nbflow.live.charts.axes import Scale
 from nbflow.live.model import RunModel
 from nbflow.live.spans import Span
 
-__all__ = ["Extent", "Window", "survey"]
+__all__ = ["LEAST_SECONDS", "Extent", "Window", "survey"]
 
 Window = tuple[float, float]
 """From when to when, in seconds since the run's first task."""
