@@ -13,7 +13,7 @@ from nbflow.config.model import Pilots
 from nbflow.config.pilots import ask, berths_dir, build_pilots, find_site
 from nbflow.errors import ConfigError, ProviderError
 from nbflow.executors.protocol import Exit
-from nbflow.journal.grid import aligned
+from nbflow.journal.grid import aligned, html_table
 from nbflow.sites.model import Site
 from nbflow.sites.opening import Ask, open_session
 
@@ -83,6 +83,11 @@ class SessionTable(Sequence[PilotSession]):
         if not self._rows:
             return "no pilots: none run, and none were left"
         return aligned([COLUMNS, *(row.cells for row in self._rows)])
+
+    def _repr_html_(self) -> str:
+        if not self._rows:
+            return f"<p>{self!r}</p>"
+        return html_table(COLUMNS, [row.cells for row in self._rows])
 
 
 def sessions() -> SessionTable:

@@ -112,8 +112,8 @@ def connect(address: Path | str) -> sqlite3.Connection:
         raise JournalError(f"{address} is not a journal of nbflow")
     if version != SCHEMA_VERSION:
         connection.close()
-        newer = "newer" if version > SCHEMA_VERSION else "older"
-        raise JournalError(f"{address} was written by a {newer} nbflow (version {version} of the journal)")
+        newer = "a newer" if version > SCHEMA_VERSION else "an older"
+        raise JournalError(f"{address} was written by {newer} nbflow (version {version} of the journal)")
     return connection
 
 

@@ -161,7 +161,7 @@ class GraphView(LiveWidget):
         scene, model = self._scene, self.feed.model
         match content:
             case {"kind": "story", "task": int(task)}:
-                return [tell_task(reader, model, task)]
+                return [tell_task(reader, model, task) | {"memo": self._run.why_remembered(task)}]
             case {"kind": "file", "file": int(file)}:
                 return [tell_file(model, file)]
             case {"kind": "card", "app": int(app)} if scene is not None:

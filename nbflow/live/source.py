@@ -39,6 +39,10 @@ class Run(Protocol):
         """Return the result of a task that is done, as far as its future was asked for here, or NOTHING."""
         ...
 
+    def why_remembered(self, task: int) -> str | None:
+        """Return why a task's result was remembered or not, as far as its future was asked for here."""
+        ...
+
     def capsule(self, task: int) -> Capsule:
         """Return the record of a task's last failure. Raises NoCapsule."""
         ...
@@ -86,6 +90,11 @@ class CurrentRun:
         """Return the result of a task that is done, as far as its future was asked for here, or NOTHING."""
         future = self._futures.get(task)
         return NOTHING if future is None or not future.done() else future.result()
+
+    def why_remembered(self, task: int) -> str | None:
+        """Return why a task's result was remembered or not, as far as its future was asked for here."""
+        future = self._futures.get(task)
+        return None if future is None else self._kernel.why_remembered(future._task)
 
     def capsule(self, task: int) -> Capsule:
         """Return the record of a task's last failure. Raises NoCapsule."""

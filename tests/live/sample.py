@@ -49,6 +49,9 @@ class SampleRun:
     def result_of(self, task: int) -> Any:
         return self.results.get(task, NOTHING)
 
+    def why_remembered(self, task: int) -> str | None:
+        return None
+
     def capsule(self, task: int) -> Any:
         raise NoCapsule(f"task {task} left no record")
 

@@ -50,6 +50,7 @@ export class Details {
       story.failure ? this.failure(story.failure) : null,
       ...story.outputs.map(output),
       this.taskFacts(story),
+      story.memo ? element('section', '', element('h5', '', 'Remembered?'), element('pre', '', story.memo)) : null,
       story.attempts.length > 1 ? attempts(story.attempts) : null
     );
   }
