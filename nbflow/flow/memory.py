@@ -201,9 +201,9 @@ class Memory:
             return told
         run = self._leading.get(task.id)
         story = recall(self._store, told) if run is None else run.story()
-        return (
-            "miss: what is remembered of it was forgotten" if story is None else explain(self._store, story)
-        )
+        if story is None:
+            return f"miss: {'failures are not remembered' if task.failure else 'its result was forgotten'}"
+        return explain(self._store, story)
 
     def foresee(self, call: Invocation) -> Foresight:
         """Return what would be found if a call were looked up now; nothing changes. Raises NotMemoizable."""

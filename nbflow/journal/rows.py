@@ -112,7 +112,10 @@ class EventRow(NamedTuple):
 
 
 class OutputRow(NamedTuple):
-    """Keep what one try wrote to `stream` (stdout or stderr): `nbytes` in all, `text` maybe a part."""
+    """Keep what one try wrote to `stream` (stdout or stderr): `nbytes` in all, `text` maybe a part.
+
+    A later row of the same stream takes its place: of a call that runs, it says how far it has come.
+    """
 
     task: int
     try_id: int

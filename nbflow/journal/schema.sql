@@ -32,9 +32,8 @@ CREATE TABLE events (
 CREATE INDEX events_by_task ON events (task);
 
 CREATE TABLE outputs (
-  task INTEGER, try_id INTEGER, stream TEXT, text TEXT, nbytes INTEGER
+  task INTEGER, try_id INTEGER, stream TEXT, text TEXT, nbytes INTEGER, PRIMARY KEY (task, try_id, stream)
 );
-CREATE INDEX outputs_by_task ON outputs (task);
 
 -- What tries used that were not too short to be measured: `nbytes` is the most memory that was held.
 CREATE TABLE usage (task INTEGER, try_id INTEGER, cpu_seconds REAL, nbytes INTEGER, PRIMARY KEY (task, try_id));

@@ -23,7 +23,7 @@ from nbflow.wire.functions import dead
 from nbflow.wire.luggage import Luggage, wrap
 from nbflow.wire.manifest import Manifest, unpack_directive
 from nbflow.wire.messages import Arguments, Call, Directive, Upstream
-from nbflow.wire.outcome import Outcome
+from nbflow.wire.outcome import Outcome, Text
 from nbflow.wire.values import Definitions, Encoded, decode, encode, is_plain
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "Recall",
     "Stop",
     "Try",
+    "WrittenSoFar",
     "decode_order",
     "decode_report",
     "encode_bundle",
@@ -45,6 +46,7 @@ __all__ = [
     "encode_plain",
     "encode_recall",
     "encode_stop",
+    "encode_written_so_far",
 ]
 
 Try = tuple[TaskId, TryId]
@@ -159,10 +161,21 @@ class GivenBack:
     is_answer: bool
 
 
-Order = Bundle | Recall | Place | Stop
-Report = Outcomes | GivenBack
+@final
+@dataclass(frozen=True, slots=True)
+class WrittenSoFar:
+    """Report the end of what a call has written that still runs."""
 
-_KINDS: Final = (Bundle, Recall, Place, Stop, Outcomes, GivenBack)
+    task: TaskId
+    try_id: TryId
+    stdout: Text
+    stderr: Text
+
+
+Order = Bundle | Recall | Place | Stop
+Report = Outcomes | GivenBack | WrittenSoFar
+
+_KINDS: Final = (Bundle, Recall, Place, Stop, Outcomes, GivenBack, WrittenSoFar)
 _TAGS: Final = {kind: tag for tag, kind in enumerate(_KINDS)}
 """Messages are told apart by a number: a class in a pickle costs 2 us."""
 
@@ -252,6 +265,11 @@ def encode_outcomes(outcomes: Iterable[Outcome], definitions: Definitions, known
 def encode_given_back(tries: Collection[Try], *, is_answer: bool) -> Frames:
     """Encode the tries that will not be run here."""
     return _frames((_TAGS[GivenBack], list(tries), is_answer))
+
+
+def encode_written_so_far(task: TaskId, try_id: TryId, stdout: Text, stderr: Text) -> Frames:
+    """Encode the end of what a call has written that still runs."""
+    return _frames((_TAGS[WrittenSoFar], task, try_id, stdout, stderr))
 
 
 def decode_report(frames: Sequence[Buffer], definitions: Definitions) -> Report:

@@ -7,7 +7,7 @@ from typing import Any, final
 from nbflow.core.ids import TaskId, TryId
 from nbflow.wire.capsule import Testimony
 
-__all__ = ["Outcome", "Usage"]
+__all__ = ["Outcome", "Text", "Usage"]
 
 Text = tuple[str, int]
 """What was kept of a stream, and how many bytes it was in all."""

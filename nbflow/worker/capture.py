@@ -11,7 +11,7 @@ import select
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Final, Protocol, final
 
@@ -22,6 +22,7 @@ __all__ = ["HEAD_NBYTES", "TAIL_NBYTES", "Capture", "Kept", "Output", "Written",
 HEAD_NBYTES = 32_768
 TAIL_NBYTES = 32_768
 CHUNK_NBYTES = 65_536
+PEEK_NBYTES = 4_096
 CHUNKS_PER_DRAIN = 64
 """Bounds one drain, so that a child that never stops writing does not keep the call from ending."""
 
@@ -67,6 +68,12 @@ class Kept:
                 f"[... {left_out:,} bytes left out ...]\n"
                 f"{tail.decode(errors='replace')}"
             )
+
+    def end(self, most: int) -> str:
+        """Return the last bytes, `most` of them at most, as text."""
+        with self._lock:
+            kept = self._tail if len(self._tail) >= most else self._head + self._tail
+            return kept[-most:].decode(errors="replace")
 
     def take(self) -> tuple[str, int]:
         """Return what was kept and the number of bytes in all, and start anew."""
@@ -157,6 +164,22 @@ class Capture:
             self._connect()
         if sys.stdout is not self._files[0] or sys.stderr is not self._files[1]:
             self._connect()
+
+    def push(self) -> None:
+        """Push Python's own buffers into the pipes while a call runs; waits while a pipe is full."""
+        for file in self._files:
+            with suppress(OSError, ValueError):  # a task closed it
+                file.flush()
+
+    @property
+    def nbytes(self) -> int:
+        """Return how much the call has written so far."""
+        return self.stdout.nbytes + self.stderr.nbytes
+
+    def peek(self) -> Written:
+        """Return the end of what the call has written so far."""
+        out, err = ((kept.end(PEEK_NBYTES), kept.nbytes) for kept in self._kept)
+        return out, err
 
     def collect(self) -> Written | None:
         """Return what the call wrote; None when it was silent."""

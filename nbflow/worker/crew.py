@@ -25,7 +25,7 @@ from nbflow.worker.happenings import Exit, Happening, SlotDown, SlotUp, Try
 from nbflow.worker.host import Front, Host
 from nbflow.worker.load import Load, Packers, take_out
 from nbflow.worker.losses import closed, never_started, reason_of, recalled
-from nbflow.worker.outcomes import failed_by, reported
+from nbflow.worker.outcomes import failed_by, printed_so_far, reported
 from nbflow.worker.process import Ending, WorkerProcess
 from nbflow.worker.sharing import Sharing, are_alone
 from nbflow.worker.vacancy import REST_SECONDS, STARTS, Vacancy, vacancy_after
@@ -266,6 +266,8 @@ class Crew:
                 self._take_outcome(worker, outcome)
         elif type(report) is GivenBack:
             self._take_back(worker, report)
+        elif (report.task, report.try_id) in worker.hand:
+            self.news += printed_so_far(report)
 
     def _go_on(self, worker: WorkerProcess) -> None:
         if not worker.hand:
@@ -277,12 +279,10 @@ class Crew:
     def _take_outcome(self, worker: WorkerProcess, outcome: Outcome) -> None:
         key = outcome.task, outcome.try_id
         call = worker.hand.pop(key, None)
-        if call is None:
-            return
-        if key in worker.dropped:
+        if call is not None and key in worker.dropped:
             worker.forgive(key)
-            return
-        self.news += reported(call, outcome)
+        elif call is not None:
+            self.news += reported(call, outcome)
 
     def _take_back(self, worker: WorkerProcess, report: GivenBack) -> None:
         """Take back what has not started.

@@ -9,10 +9,10 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Protocol, TextIO, final
+from typing import Any, Protocol, TextIO, final
 
 from nbflow.core.ids import TaskId, TryId
 from nbflow.errors import NbflowError
@@ -25,6 +25,7 @@ from nbflow.wire.bundles import (
     decode_order,
     encode_given_back,
     encode_outcomes,
+    encode_written_so_far,
 )
 from nbflow.wire.frames import Buffer
 from nbflow.wire.outcome import Outcome
@@ -42,6 +43,9 @@ HOLD_SECONDS = 0.005
 
 Work = tuple[Place | None, deque[Parcel]]
 """Calls to be run, and where."""
+
+Running = tuple[TaskId, TryId, Any, Sequence[Any], Mapping[str, Any]]
+"""The call that runs: its try, its function and its arguments."""
 
 
 class Recorder(Output, Protocol):
@@ -87,6 +91,7 @@ class Desk:
         self._bundles: list[deque[Parcel]] = []
         self._done: list[Outcome] = []
         self._sending = threading.Lock()
+        self.running: Running | None = None
         self._sent = 0.0
 
     @property
@@ -130,10 +135,12 @@ class Desk:
         run = partial(attempt, fn, args, kwargs, parcel.directive, self._output, task=task, watch=self._watch)
         grant = parcel.grant
         meter = self._meter
+        self.running = task, try_id, fn, args, kwargs
         began = 0.0 if meter is None else meter.begin()
         value, failure, seconds = (
             run() if grant is None else granted(grant, partial(run, launch=grant.launch), self._log)
         )
+        self.running = None
         usage = None if meter is None else meter.end(began, seconds)
         self._output.flush()
         if os.getpid() != self._pid:  # a child that the call forked, and that came out of it
@@ -159,6 +166,13 @@ class Desk:
                 del self._done[: len(outcomes)]
                 self._send(encode_outcomes(outcomes, self._definitions, self._known))
                 self._sent = time.perf_counter()
+
+    def tell_written(self, running: Running, written: Callable[[], Written]) -> None:
+        """Report what a call has written so far, if it still runs when it was looked at."""
+        with self._sending:
+            so_far = written()
+            if self.running is running:
+                self._send(encode_written_so_far(running[0], running[1], *so_far))
 
     def give_back(self, tries: Collection[tuple[TaskId, TryId]], *, is_answer: bool = False) -> None:
         """Report tries that will not be run here; without any it says that this desk is there."""

@@ -27,6 +27,7 @@ from nbflow.worker.desk import Desk, Work
 from nbflow.worker.exits import EXIT_BROKEN
 from nbflow.worker.inbox import Inbox
 from nbflow.worker.lookout import Lookout
+from nbflow.worker.tail import Tail
 from nbflow.worker.usage import Meter
 
 __all__ = ["Sender", "Worker", "settle_down", "survive"]
@@ -64,6 +65,7 @@ class Worker:
         self._inbound = Inbound()
         self._orders: Inbox[Work | None] = Inbox()
         self._desk = Desk(self._capture, self._orders.put, Sender(sock).send, log, meter=Meter())
+        self._tail = Tail(self._capture, self._desk)
         self._reading = threading.Lock()
         self._lookout = Lookout(sock, self._capture.readers)
 
@@ -104,6 +106,8 @@ class Worker:
                 self._read()
             if found.is_late and self._desk.has_results:
                 self._desk.send_done()
+            if found.is_late or found.has_output:
+                self._tail.look()
 
     # Both
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from nbflow.core.events import Returned, TryFailed
 from nbflow.core.states import Cause
 from nbflow.errors import AppTimeout, RemoteTraceback, TaskError
+from nbflow.wire.bundles import WrittenSoFar
 from nbflow.wire.capsule import Testimony
 from nbflow.wire.failures import traceback_text
 from nbflow.wire.messages import Call
@@ -13,7 +14,7 @@ from nbflow.worker.call import title
 from nbflow.worker.capture import Written
 from nbflow.worker.happenings import Happening, Printed, Used
 
-__all__ = ["failed_by", "happenings_of", "reported"]
+__all__ = ["failed_by", "happenings_of", "printed_so_far", "reported"]
 
 
 def happenings_of(
@@ -38,6 +39,12 @@ def happenings_of(
     streams = zip(("stdout", "stderr"), written, strict=True)
     printed = [Printed(task, try_id, stream, text, nbytes) for stream, (text, nbytes) in streams if nbytes]
     return [*printed, *used, end]
+
+
+def printed_so_far(report: WrittenSoFar) -> list[Happening]:
+    """Return what a call that still runs has printed."""
+    streams = ("stdout", *report.stdout), ("stderr", *report.stderr)
+    return [Printed(report.task, report.try_id, *told) for told in streams if told[2]]
 
 
 def reported(call: Call, outcome: Outcome) -> list[Happening]:

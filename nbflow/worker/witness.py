@@ -28,7 +28,7 @@ from nbflow.wire.secrecy import WITHHELD, Veil, conceal_source, has_secret_name,
 from nbflow.worker.capture import Written
 from nbflow.worker.pictures import check_plain, is_safe, picture
 
-__all__ = ["keep", "testify"]
+__all__ = ["keep", "testify", "veiled"]
 
 FIRST_FRAMES, LAST_FRAMES = 10, 30
 MOST_VARIABLES = 100
@@ -75,9 +75,7 @@ def testify(
         frames = [] if error is None else list(_frames(error))
         given = dict(name_arguments(fn, args, kwargs))
         veil = Veil.of(given, *(namespace for frame, _ in frames for namespace in _namespaces(frame)))
-        if written is not None:
-            (out, out_nbytes), (err, err_nbytes) = written
-            written = (veil.over(out), out_nbytes), (veil.over(err), err_nbytes)
+        written = written and _over(written, veil)
         if error is None:
             return None, written
         if isinstance(error, TaskError) and error.args:  # our own words, which quote a user's
@@ -87,6 +85,18 @@ def testify(
     except Exception as broken:  # noqa: BLE001 - an account that fails must not take the failure's place
         note = f"<what is told here could not be put together: {type(broken).__name__}>"
         return Testimony(note, "") if error is not None else None, written and ((note, 0), ("", 0))
+
+
+def veiled(
+    written: Written, fn: Any, args: Sequence[Any], kwargs: Mapping[str, Any], *namespaces: Mapping[str, Any]
+) -> Written:
+    """Return what a call has written, without the secrets among its arguments and in these namespaces."""
+    return _over(written, Veil.of(dict(name_arguments(fn, args, kwargs)), *namespaces))
+
+
+def _over(written: Written, veil: Veil) -> Written:
+    (out, out_nbytes), (err, err_nbytes) = written
+    return (veil.over(out), out_nbytes), (veil.over(err), err_nbytes)
 
 
 def keep(value: Any, name: str, veil: Veil, limit: int = VALUE_NBYTES) -> Variable:

@@ -160,12 +160,18 @@ def test_bytes_that_changed_meanwhile_are_not_remembered(kernel: Any) -> None:
     assert "an argument was changed" in first.task.why()
 
 
+def test_a_failure_says_that_it_is_not_remembered(kernel: Any) -> None:
+    failed = define("@nf.python_app(cache=True)\ndef app(n):\n    return 1 / n\n")(0)
+    nf.wait([failed])
+    assert failed.task.why() == "miss: failures are not remembered"
+
+
 def test_what_was_forgotten_says_so(kernel: Any) -> None:
     app = define("@nf.python_app(cache=True)\ndef app(n):\n    return n\n")
     future = app(1)
     future.result(10)
     nf.forget(app)
-    assert future.task.why() == "miss: what is remembered of it was forgotten"
+    assert future.task.why() == "miss: its result was forgotten"
 
 
 def test_an_answer_shows_as_it_reads_and_changes_in_colour(kernel: Any) -> None:

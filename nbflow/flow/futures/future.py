@@ -168,7 +168,7 @@ class KernelFuture(concurrent.futures.Future[T], Generic[T]):
                 kept = self._task.state in _KEPT
                 if time.monotonic() >= end:
                     stands = "is kept waiting" if kept else "goes on"
-                    raise TimeoutError(f"task {self._task.id} is not done after {timeout} s; it {stands}")
+                    raise TimeoutError(f"task {self._task.id} is not done after {timeout:.3g} s; it {stands}")
                 if kept and not is_told and (why := self._kernel.why_waiting(self._task)):
                     is_told = True
                     sys.stderr.write(f"nbflow: {why}\n")
