@@ -22,6 +22,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, final
@@ -47,9 +48,10 @@ Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 class Keeper:
     """Keep one program running, and let one channel at a time talk to it."""
 
-    def __init__(self, door: Path, seconds: float) -> None:
+    def __init__(self, door: Path, seconds: float, opened: Callable[[], None]) -> None:
         self._door = door
         self._seconds = seconds
+        self._opened = opened
         self._token = secrets.token_hex(16).encode()
         self._channel: asyncio.StreamWriter | None = None
         self._orphaned = asyncio.Event()
@@ -71,6 +73,7 @@ class Keeper:
         server = await asyncio.start_server(self._take, LOOPBACK, 0, limit=LINE_NBYTES)
         port = server.sockets[0].getsockname()[1]
         _write(self._door, {"port": port, "token": self._token.decode(), "pid": os.getpid()})
+        self._opened()
         self._wait_for_channel()
         ending = asyncio.create_task(self._end_orphan())
         while line := await program.stdout.readline():
@@ -81,6 +84,12 @@ class Keeper:
         if self._channel is not None:
             self._channel.close()
         return self._orphaned.is_set()
+
+    def owns_door(self) -> bool:
+        """Return whether it is the one behind the door, and the door is there."""
+        with suppress(OSError, ValueError):
+            return bool(json.loads(self._door.read_text())["token"] == self._token.decode())
+        return False
 
     async def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -114,14 +123,34 @@ class Keeper:
         self._stdin.close()
 
 
-def _keep(door: Path, seconds: float, argv: list[str]) -> None:
-    """Keep a program in a process of its own, which is nobody's child: a kernel may end all that it has."""
+def _keep(door: Path, lock: int, seconds: float, argv: list[str]) -> None:
+    """Keep a program in a process of its own, which is nobody's child: a kernel may end all that it has.
+
+    It holds the lock until it has a door, even when the one that started it is killed meanwhile: of two
+    programs, neither would have all of the engines.
+    """
     if os.fork():
         os._exit(0)
-    if asyncio.run(Keeper(door, seconds).run(argv)):
-        shutil.rmtree(door.parent, ignore_errors=True)
-    else:
-        door.unlink(missing_ok=True)
+    keeper = Keeper(door, seconds, opened=lambda: os.close(lock))
+    is_orphaned = asyncio.run(keeper.run(argv))
+    if _lock(door) is not None and keeper.owns_door():
+        if is_orphaned:
+            shutil.rmtree(door.parent, ignore_errors=True)
+        else:
+            door.unlink(missing_ok=True)
+
+
+def _lock(door: Path, flags: int = 0) -> int | None:
+    """Be the only one who opens or closes a door; return None where its directory was removed."""
+    path = door.with_suffix(".lock")
+    with suppress(FileNotFoundError):
+        while True:
+            lock = os.open(path, os.O_WRONLY | os.O_CLOEXEC | flags, 0o600)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if os.path.samestat(os.fstat(lock), path.stat()):
+                return lock
+            os.close(lock)
+    return None
 
 
 def _write(door: Path, what: object) -> None:
@@ -143,15 +172,16 @@ def _connect(door: Path) -> socket.socket | None:
     return sock
 
 
-def _start(door: Path, words: list[str]) -> socket.socket:
+def _start(door: Path, lock: int, words: list[str]) -> socket.socket:
     """Start a keeper and connect to it."""
     door.unlink(missing_ok=True)
     subprocess.run(
-        [sys.executable, "-m", "nbflow.worker.standby", KEEP, *words],
+        [sys.executable, "-m", "nbflow.worker.standby", KEEP, str(lock), *words],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
+        pass_fds=[lock],
         check=True,
     )
     give_up = time.monotonic() + START_SECONDS
@@ -192,15 +222,15 @@ def main() -> None:
     if sys.argv[1] == END:
         _end_all(Path(sys.argv[2]))
         return
-    *flags, directory, name, seconds = sys.argv[1 : 5 if sys.argv[1] == KEEP else 4]
+    *flags, directory, name, seconds = sys.argv[1 : 6 if sys.argv[1] == KEEP else 4]
     door = Path(directory) / f"{name}.json"
     if flags:
-        _keep(door, float(seconds), sys.argv[5:])
+        _keep(door, int(flags[1]), float(seconds), sys.argv[6:])
         return
-    door.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with door.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        sock = _connect(door) or _start(door, sys.argv[1:])
+    while (lock := _lock(door, os.O_CREAT)) is None:
+        door.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    sock = _connect(door) or _start(door, lock, sys.argv[1:])
+    os.close(lock)
     _join(sock)
 
 

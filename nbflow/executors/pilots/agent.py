@@ -19,21 +19,29 @@ from __future__ import annotations
 import json
 import os
 import queue
+import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, final
 
+import psutil
+
 from nbflow.worker.facts import BLOCK, own_address
+from nbflow.worker.keeper import WORD
 
 __all__ = ["ENGINE_FILE", "main"]
 
 ENGINE_FILE: Final = "security/ipcontroller-engine.json"
 CLIENT_FILE: Final = "security/ipcontroller-client.json"
 LOOK_SECONDS: Final = 0.3
+START_LOOK_SECONDS: Final = 0.05
+CONNECT_SECONDS: Final = 5.0
 ANSWER_SECONDS: Final = 20.0
 RESTART_SECONDS: Final = 1.0
 
@@ -68,20 +76,45 @@ class Controller:
         self._start()
 
     def look(self) -> bool:
-        """Start it again when it has ended; return whether that was done."""
-        if self._process.poll() is None or time.monotonic() < self._due:
+        """Start it again when it, or a part of it, has ended; return whether that was done."""
+        if self._is_whole() or time.monotonic() < self._due:
             return False
-        self._line.close()
+        self.close()
         self._start()
         return True
 
+    def count_parts(self) -> None:
+        """Note of which processes it consists, now that it serves: without one of them it is of no use."""
+        with suppress(psutil.Error):
+            self._parts = psutil.Process(self._pid()).children(recursive=True)
+
     def close(self) -> None:
         """End it, with all that it has started."""
+        pid = self._pid()
         self._line.close()
-        self._process.wait()
+        if self._process.wait() and pid:  # its keeper was killed, and it too, but not what it had started
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(pid, signal.SIGKILL)
+
+    def _is_whole(self) -> bool:
+        if self._process.poll() is not None:
+            return False
+        try:
+            return all(part.status() != psutil.STATUS_ZOMBIE for part in self._parts)
+        except psutil.NoSuchProcess:
+            return False
+
+    def _pid(self) -> int:
+        """Return its process id, as soon as its keeper says it; 0 when there will be none."""
+        if self._said_pid is None:
+            word = self._line.recv(WORD.size)
+            (self._said_pid,) = WORD.unpack(word) if word else (0,)
+        return self._said_pid
 
     def _start(self) -> None:
         self._due = time.monotonic() + RESTART_SECONDS
+        self._parts: list[psutil.Process] = []
+        self._said_pid: int | None = None
         self._line, line = socket.socketpair()
         with line, self._log.open("ab") as log:
             self._process = subprocess.Popen(
@@ -114,6 +147,8 @@ class Agent:
         self._directory = directory
         self._orders: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
         self._controller = Controller(directory, address)
+        self._client: Any = None
+        self._is_heard = False
         self._known: set[int] = set()
         self._replies: dict[int, tuple[Any, float]] = {}
         self._unanswered: dict[int, dict[str, Any]] = {}
@@ -122,45 +157,67 @@ class Agent:
         """Serve until stdin is closed."""
         threading.Thread(target=self._read, name="nbflow-agent-stdin", daemon=True).start()
         try:
-            self._client = self._open_client()
             while True:
-                if self._controller.look():
-                    self._tell({"is": "restarted"})
-                self._enlist()
+                self._look()
                 try:
-                    order = self._orders.get(timeout=LOOK_SECONDS)
+                    order = self._orders.get(
+                        timeout=START_LOOK_SECONDS if self._client is None else LOOK_SECONDS
+                    )
                 except queue.Empty:
                     continue
                 if order is None:
                     return
                 if "hello" in order:
+                    self._is_heard = True
                     self._greet()
                 else:
                     self._send_out(order)
         finally:
             self._controller.close()
 
-    def _open_client(self) -> Any:
+    def _look(self) -> None:
+        """See to the controller, to the way to it, and to engines that are new."""
+        if self._controller.look():
+            self._forget_client()
+            self._tell({"is": "restarted"})
+        if self._client is not None:
+            self._enlist()
+        elif (self._directory / CLIENT_FILE).exists() and (self._directory / ENGINE_FILE).exists():
+            self._open_client()
+
+    def _open_client(self) -> None:
+        """Connect to the controller, unless it cannot be reached yet: its files are older than it is."""
         import ipyparallel
 
-        path = self._directory / CLIENT_FILE
-        while not (path.exists() and (self._directory / ENGINE_FILE).exists()):
-            self._controller.look()
-            time.sleep(0.05)
-        return ipyparallel.Client(connection_info=str(path), timeout=30)
+        path = str(self._directory / CLIENT_FILE)
+        with suppress(TimeoutError, ValueError):  # no answer, or a file that is being written
+            self._client = ipyparallel.Client(connection_info=path, timeout=CONNECT_SECONDS)
+            self._controller.count_parts()
+            if self._is_heard:
+                self._greet()
+
+    def _forget_client(self) -> None:
+        """Ask the engines again that have not answered, by way of the next controller."""
+        if self._client is not None:
+            self._client.close(linger=0)
+            self._client = None
+        self._known -= self._replies.keys()
+        self._replies.clear()
 
     def _greet(self) -> None:
-        self._tell({"is": "ready"})
-        for told in self._unanswered.values():
-            self._tell(told)
+        if self._client is not None:
+            self._tell({"is": "ready"})
+            for told in self._unanswered.values():
+                self._tell(told)
 
     def _enlist(self) -> None:
         """Prepare engines that are new, and tell of those that are prepared."""
         from nbflow.worker import lane
 
         for engine in set(self._client.ids) - self._known:
-            self._known.add(engine)
-            self._replies[engine] = self._client[engine].apply_async(lane.prepare), time.monotonic()
+            if (reply := self._ask(engine, lane.prepare)) is not None:
+                self._known.add(engine)
+                self._replies[engine] = reply, time.monotonic()
         for engine, (reply, asked) in list(self._replies.items()):
             if reply.ready():
                 del self._replies[engine]
@@ -169,15 +226,26 @@ class Agent:
                 del self._replies[engine]
                 self._known.discard(engine)  # ask again: the controller may have been away
 
+    def _ask(self, engine: int, function: Callable[..., Any], *args: Any, **named: Any) -> Any:
+        """Call a function at an engine; return what its reply comes in, None when the engine is gone."""
+        from ipyparallel.error import NoEnginesRegistered
+
+        try:
+            return self._client[engine].apply_async(function, *args, **named)
+        except (IndexError, NoEnginesRegistered):
+            return None
+
     def _tell_of(self, engine: int, reply: Any) -> None:
         try:
             prepared = reply.get()
         except Exception as error:  # noqa: BLE001 - whatever the other side raised
             text = f"an engine came up and cannot start a lane: {error}"
-            block = self._client[engine].apply_async(os.getenv, BLOCK, "")
-            block.add_done_callback(
-                lambda reply: self._tell({"is": "trouble", "block": reply.result(), "text": text})
-            )
+            if (block := self._ask(engine, os.getenv, BLOCK, "")) is None:
+                self._known.discard(engine)  # it died; it is another one if there is one of this number again
+            else:
+                block.add_done_callback(
+                    lambda reply: self._tell({"is": "trouble", "block": reply.result(), "text": text})
+                )
             return
         if not prepared["key"]:
             return  # its lane runs
@@ -189,9 +257,11 @@ class Agent:
     def _send_out(self, order: dict[str, Any]) -> None:
         from nbflow.worker import lane
 
+        if self._client is None:
+            return  # it is told of again once there is a way to it
         engine = order.pop("id")
         if self._unanswered.pop(engine, None) is not None:  # else it was sent out by another foreman
-            self._client[engine].apply_async(lane.connect, **order)
+            self._ask(engine, lane.connect, **order)
 
     def _read(self) -> None:
         for line in sys.stdin:

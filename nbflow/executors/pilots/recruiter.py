@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 import threading
@@ -22,6 +23,8 @@ __all__ = ["Recruiter"]
 log = logging.getLogger("nbflow")
 
 START_SECONDS: Final = 60.0
+START_TRIES: Final = 2
+"""The agent that was found may have been about to end, as it was of no use for long."""
 RESTART_SECONDS: Final = 1.0
 GOODBYE_SECONDS: Final = 10.0
 
@@ -61,9 +64,10 @@ class Recruiter:
         self._thread.start()
         self._is_settled.wait(START_SECONDS)
         if not self._is_ready:
+            what = "ended" if self._is_settled.is_set() else f"was not there within {START_SECONDS:g} s,"
             self.close()
             raise SiteError(
-                f"ipyparallel's controller at {self._label} did not start within {START_SECONDS:g} s: "
+                f"ipyparallel's controller at {self._label} {what} before engines could register: "
                 f"`nbflow doctor {self._label}` says why"
             )
 
@@ -84,15 +88,17 @@ class Recruiter:
             self._thread.join()
 
     def _run(self) -> None:
-        while True:
+        for ends in itertools.count(1):
             try:
                 self._listen()
             except NbflowError as error:
                 log.warning("nbflow: %s", error)
-            self._is_settled.set()
-            if not self._is_open or not self._is_ready:
+            if not self._is_ready and ends == START_TRIES:
+                self._is_settled.set()
                 return
-            time.sleep(RESTART_SECONDS)
+            time.sleep(RESTART_SECONDS if self._is_open else 0)
+            if not self._is_open:
+                return
             self._restart()
 
     def _restart(self) -> None:
