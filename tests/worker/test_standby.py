@@ -1,4 +1,4 @@
-"""Programs that outlive the channel they were started through: there is one of each, whoever is killed when."""
+"""Programs that outlive the channel they were started through: one of each, whoever is killed when."""
 
 import subprocess
 import sys
@@ -52,7 +52,7 @@ def standby(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Standby
         assert time.monotonic() < deadline
 
 
-def greet(channel: subprocess.Popen[bytes]) -> bytes:
+def greeted(channel: subprocess.Popen[bytes]) -> bytes:
     """Return the pid of the program that answers the greeting of a channel."""
     assert channel.stdout is not None
     return channel.stdout.readline()
@@ -60,14 +60,14 @@ def greet(channel: subprocess.Popen[bytes]) -> bytes:
 
 def test_the_next_channel_finds_what_one_that_was_killed_had_started(standby: Standby) -> None:
     with standby.open() as first:
-        pid = greet(first)
+        pid = greeted(first)
         first.kill()
     with standby.open() as second:
-        assert greet(second) == pid
+        assert greeted(second) == pid
         second.kill()
 
 
-def test_a_channel_that_is_killed_while_it_starts_the_program_leaves_one_and_not_two(
+def test_a_channel_that_is_killed_while_it_starts_a_program_leaves_one_and_not_two(
     standby: Standby,
 ) -> None:
     for _ in range(5):
@@ -76,7 +76,7 @@ def test_a_channel_that_is_killed_while_it_starts_the_program_leaves_one_and_not
                 time.sleep(0.001)
             first.kill()
         with standby.open() as second:
-            assert int(greet(second)) in {one.pid for one in standby.processes("-m echo")}
+            assert int(greeted(second)) in {one.pid for one in standby.processes("-m echo")}
             assert len(standby.processes("-m echo")) == 1
             assert second.stdin is not None
             second.stdin.write(LEAVE)
@@ -84,16 +84,16 @@ def test_a_channel_that_is_killed_while_it_starts_the_program_leaves_one_and_not
             second.wait(20)
 
 
-def test_what_has_no_channel_for_long_ends_with_its_directory_unless_there_is_another(
+def test_what_has_no_channel_for_long_ends_with_its_directory(
     standby: Standby,
 ) -> None:
     with standby.open(seconds=0.5) as first:
-        pid = greet(first)
+        pid = greeted(first)
         first.kill()
     deadline = time.monotonic() + 20
     while standby.directory.exists():
         assert time.monotonic() < deadline
         time.sleep(0.05)
     with standby.open() as second:
-        assert greet(second) != pid
+        assert greeted(second) != pid
         second.kill()

@@ -73,6 +73,8 @@ class Controller:
         if not (keys := directory / "ipcontroller_config.py").exists():
             self._write_keys(keys)
         self._due = 0.0
+        self._parts: list[psutil.Process] = []
+        self._known_pid: int | None = None
         self._start()
 
     def look(self) -> bool:
@@ -106,15 +108,15 @@ class Controller:
 
     def _pid(self) -> int:
         """Return its process id, as soon as its keeper says it; 0 when there will be none."""
-        if self._said_pid is None:
+        if self._known_pid is None:
             word = self._line.recv(WORD.size)
-            (self._said_pid,) = WORD.unpack(word) if word else (0,)
-        return self._said_pid
+            self._known_pid = int(WORD.unpack(word)[0]) if word else 0
+        return self._known_pid
 
     def _start(self) -> None:
         self._due = time.monotonic() + RESTART_SECONDS
-        self._parts: list[psutil.Process] = []
-        self._said_pid: int | None = None
+        self._parts = []
+        self._known_pid = None
         self._line, line = socket.socketpair()
         with line, self._log.open("ab") as log:
             self._process = subprocess.Popen(
