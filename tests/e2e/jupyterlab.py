@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Locator, Page
+from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
 CHROMIUM_FLAGS = [
     "--no-sandbox",
@@ -122,6 +123,9 @@ def open_lab(page: Page, lab: Lab, path: str = "") -> None:
     page.wait_for_selector("#jupyterlab-splash", state="detached", timeout=60_000)
 
 
+KERNEL = "window.jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel"
+
+
 class Notebook:
     """The notebook that is in front, with a kernel that is ready."""
 
@@ -129,10 +133,17 @@ class Notebook:
         self.page = page
         self.panel = page.locator(".jp-NotebookPanel:not(.lm-mod-hidden)")
         self.panel.wait_for()
-        page.wait_for_function(
-            "() => window.jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'",
-            timeout=60_000,
-        )
+        try:
+            self._wait_until_idle()
+        except PlaywrightTimeoutError:
+            # Rarely a kernel of Jupyter's never answers Lab's first question; people restart it.
+            kernel = page.evaluate(f"() => [{KERNEL}?.status, {KERNEL}?.connectionStatus]")
+            print(f"{page.url}: the kernel is {kernel}, and is started again")
+            page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.restartKernel()")
+            self._wait_until_idle()
+
+    def _wait_until_idle(self) -> None:
+        self.page.wait_for_function(f"() => {KERNEL}?.status === 'idle'", timeout=45_000)
 
     def cell(self, index: int) -> Locator:
         """Return a cell, counted from 0."""

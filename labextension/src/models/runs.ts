@@ -26,6 +26,7 @@ export class RunsModel {
   private isFirstLook = true;
   private looks = 0;
   private lastTaken = 0;
+  private isStale = false;
   private readonly poll: Poll;
   private readonly unfollow: () => void;
   private readonly changedSignal = new Signal<this, undefined>(this);
@@ -34,7 +35,7 @@ export class RunsModel {
   constructor(private readonly api: Api) {
     this.poll = new Poll({
       name: 'nbflow:runs',
-      factory: () => this.look(),
+      factory: () => this.lookUntilFresh(),
       frequency: { interval: 5000, backoff: true, max: MOST_SECONDS * 1000 },
       standby: 'when-hidden'
     });
@@ -89,8 +90,9 @@ export class RunsModel {
     return this.details.get(id);
   }
 
-  /** Looks now. */
+  /** Looks now; and once more after a look that is under way, which may have asked too early to see it all. */
   async refresh(): Promise<void> {
+    this.isStale = true;
     await this.poll.refresh();
     await this.poll.tick.catch(() => undefined); // told as `problem`
   }
@@ -132,6 +134,13 @@ export class RunsModel {
     this.unfollow();
     this.poll.dispose();
     Signal.clearData(this);
+  }
+
+  private async lookUntilFresh(): Promise<void> {
+    do {
+      this.isStale = false;
+      await this.look();
+    } while (this.isStale);
   }
 
   private async look(): Promise<void> {
