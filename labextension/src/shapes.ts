@@ -50,7 +50,7 @@ export interface Session {
   readonly state: string;
 }
 
-/** Tasks that failed for one reason, and what helps; message and traceback are those of the first. */
+/** Tasks that failed for one reason, and what helps; call, message and traceback are those of the first. */
 export interface Cause {
   readonly reason: string;
   readonly error: string;
@@ -60,6 +60,7 @@ export interface Cause {
   readonly advice: string;
   readonly count: number;
   readonly tasks: readonly number[];
+  readonly call: string;
   readonly blocked: number;
   readonly traceback: string | null;
 }

@@ -109,6 +109,7 @@ def _group(reader: Reader, found: FailureGroup) -> dict[str, Any]:
     return found.to_values() | {
         "count": len(found.tasks),
         "tasks": found.numbers[:STEERED_TASKS],
+        "call": found.tasks[0].call,
         "traceback": tries[-1].detail.traceback if tries else None,
     }
 

@@ -16,12 +16,12 @@ import fcntl
 import json
 import os
 import secrets
+import select
 import shutil
 import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -127,11 +127,16 @@ def _keep(door: Path, lock: int, seconds: float, argv: list[str]) -> None:
     """Keep a program in a process of its own, which is nobody's child: a kernel may end all that it has.
 
     It holds the lock until it has a door, even when the one that started it is killed meanwhile: of two
-    programs, neither would have all of the engines.
+    programs, neither would have all of the engines. Then it closes its stdout.
     """
     if os.fork():
         os._exit(0)
-    keeper = Keeper(door, seconds, opened=lambda: os.close(lock))
+
+    def opened() -> None:
+        os.close(lock)
+        os.dup2(2, 1)
+
+    keeper = Keeper(door, seconds, opened)
     is_orphaned = asyncio.run(keeper.run(argv))
     if _lock(door) is not None and keeper.owns_door():
         if is_orphaned:
@@ -175,20 +180,22 @@ def _connect(door: Path) -> socket.socket | None:
 def _start(door: Path, lock: int, words: list[str]) -> socket.socket:
     """Start a keeper and connect to it."""
     door.unlink(missing_ok=True)
-    subprocess.run(
+    log = os.open(door.with_suffix(".log"), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    starter = subprocess.Popen(
         [sys.executable, "-m", "nbflow.worker.standby", KEEP, str(lock), *words],
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=log,
         start_new_session=True,
         pass_fds=[lock],
-        check=True,
     )
-    give_up = time.monotonic() + START_SECONDS
-    while (sock := _connect(door)) is None:
-        if time.monotonic() > give_up:
-            raise SystemExit(f"nbflow: {' '.join(words)} did not start within {START_SECONDS:g} s")
-        time.sleep(0.02)
+    os.close(log)
+    assert starter.stdout is not None
+    # The keeper closes its stdout when it has a door; or it has ended, and there will never be one.
+    select.select([starter.stdout], [], [], START_SECONDS)
+    starter.wait()
+    if (sock := _connect(door)) is None:
+        raise SystemExit(f"nbflow: {' '.join(words)} did not start; {door.with_suffix('.log')} may say why")
     return sock
 
 

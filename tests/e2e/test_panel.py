@@ -98,7 +98,8 @@ def test_the_panel_lists_a_live_run_and_opens_its_view(
     view = page.locator(".nbflow-lab-view")
     expect(view).to_contain_text("three cannot be halved")
     expect(view).to_contain_text("user error")
-    expect(view.locator("code")).to_contain_text('raise ValueError("three cannot be halved")')
+    expect(view.locator("code").first).to_have_text("halve(3)")
+    expect(view.locator("code").last).to_contain_text('raise ValueError("three cannot be halved")')
     expect(view).to_contain_text("edit the function")
     page.screenshot(path=pictures / "panel-failures.png")
 

@@ -39,6 +39,7 @@ async def test_parts_of_a_run(sample: Journal, jp_fetch: Any) -> None:
     assert (group["reason"], group["place"]) == ("user error", "area in flow.py: line 3")
     assert "edit the function" in group["advice"]
     assert "negative" in group["traceback"]
+    assert group["call"] == "area(-1)"
     story = await part("tasks/2")
     assert (len(story["attempts"]), story["children"]) == (2, [3])
     assert (await part("tasks/1/output"))["outputs"][0]["text"] == "hello\n"

@@ -84,6 +84,16 @@ def test_a_channel_that_is_killed_while_it_starts_a_program_leaves_one_and_not_t
             second.wait(20)
 
 
+def test_the_channel_of_a_program_that_dies_at_once_ends_too(standby: Standby) -> None:
+    for _ in range(5):
+        with standby.open() as channel:
+            while not (programs := standby.processes("-m echo")):
+                time.sleep(0.001)
+            for program in programs:
+                program.kill()
+            channel.wait(10)
+
+
 def test_what_has_no_channel_for_long_ends_with_its_directory(
     standby: Standby,
 ) -> None:

@@ -48,6 +48,10 @@ function Group({ cause, isOnly, ...part }: Part & { cause: Cause; isOnly: boolea
       <p className="nbflow-lab-muted">{extent(cause)}</p>
       {isLive(part.run) && isEdited && <Editor tasks={cause.tasks} close={() => { edit(false); }} {...part} />}
       <dl className="nbflow-lab-cause-facts">
+        <dt>{cause.count === 1 ? 'Call' : 'First call'}</dt>
+        <dd>
+          <code>{cause.call}</code>
+        </dd>
         <dt>Reason</dt>
         <dd>{cause.reason}</dd>
         <dt>Where</dt>
