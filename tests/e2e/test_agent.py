@@ -115,8 +115,14 @@ def test_F8_a_controller_that_loses_a_part_is_started_again_and_nothing_of_the_o
     agent.send(HELLO)
     assert agent.hear() == {"is": "ready"}
     with agent.engine("first"):
-        told = agent.hear()
+        assert agent.hear()["block"] == "first"
+    with agent.engine("second"):
+        assert agent.hear()["block"] == "second"
         before = processes(tmp_path, "ipyparallel.controller")
         part(tmp_path).kill()
-        assert [agent.hear(), agent.hear(), agent.hear()] == [{"is": "restarted"}, {"is": "ready"}, told]
+        assert [agent.hear(), agent.hear()] == [{"is": "restarted"}, {"is": "ready"}]
+        assert agent.hear()["block"] == "second", "nobody had fetched it"
         assert not [process for process in processes(tmp_path, "ipyparallel.controller") if process in before]
+        # They are numbered from 0 again.
+        with agent.engine("third"):
+            assert agent.hear()["block"] == "third"

@@ -199,12 +199,13 @@ class Agent:
                 self._greet()
 
     def _forget_client(self) -> None:
-        """Ask the engines again that have not answered, by way of the next controller."""
+        """Ask all engines again, by way of the next controller: it numbers those anew that come to it."""
         if self._client is not None:
             self._client.close(linger=0)
             self._client = None
-        self._known -= self._replies.keys()
+        self._known.clear()
         self._replies.clear()
+        self._unanswered.clear()
 
     def _greet(self) -> None:
         if self._client is not None:
@@ -259,8 +260,6 @@ class Agent:
     def _send_out(self, order: dict[str, Any]) -> None:
         from nbflow.worker import lane
 
-        if self._client is None:
-            return  # it is told of again once there is a way to it
         engine = order.pop("id")
         if self._unanswered.pop(engine, None) is not None:  # else it was sent out by another foreman
             self._ask(engine, lane.connect, **order)
