@@ -151,7 +151,7 @@ class Agent:
         self._controller = Controller(directory, address)
         self._client: Any = None
         self._is_heard = False
-        self._known: set[int] = set()
+        self._known: dict[int, str] = {}
         self._replies: dict[int, tuple[Any, float]] = {}
         self._unanswered: dict[int, dict[str, Any]] = {}
 
@@ -217,9 +217,11 @@ class Agent:
         """Prepare engines that are new, and tell of those that are prepared."""
         from nbflow.worker import lane
 
-        for engine in set(self._client.ids) - self._known:
-            if (reply := self._ask(engine, lane.prepare)) is not None:
-                self._known.add(engine)
+        # By their UUIDs, which ipyparallel has no public name for: a controller that was restarted gives
+        # the number of an engine that died to the next one.
+        for engine, uuid in dict(self._client._engines).items():
+            if self._known.get(engine) != uuid and (reply := self._ask(engine, lane.prepare)) is not None:
+                self._known[engine] = uuid
                 self._replies[engine] = reply, time.monotonic()
         for engine, (reply, asked) in list(self._replies.items()):
             if reply.ready():
@@ -227,7 +229,7 @@ class Agent:
                 self._tell_of(engine, reply)
             elif time.monotonic() - asked > ANSWER_SECONDS:
                 del self._replies[engine]
-                self._known.discard(engine)  # ask again: the controller may have been away
+                self._known.pop(engine, None)  # ask again: the controller may have been away
 
     def _ask(self, engine: int, function: Callable[..., Any], *args: Any, **named: Any) -> Any:
         """Call a function at an engine; return what its reply comes in, None when the engine is gone."""
@@ -244,7 +246,7 @@ class Agent:
         except Exception as error:  # noqa: BLE001 - whatever the other side raised
             text = f"an engine came up and cannot start a lane: {error}"
             if (block := self._ask(engine, os.getenv, BLOCK, "")) is None:
-                self._known.discard(engine)  # it died; it is another one if there is one of this number again
+                self._known.pop(engine, None)  # it died
             else:
                 block.add_done_callback(
                     lambda reply: self._tell({"is": "trouble", "block": reply.result(), "text": text})
