@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final
 
@@ -16,9 +17,9 @@ __all__ = ["Adoption", "Answer", "Answers", "Joining", "Kept"]
 @final
 @dataclass(slots=True)
 class Kept:
-    """A result was kept, or could not be; the event about it goes on its way. So does a receipt behind it."""
+    """Results were kept, or could not be; the events about them go on. So do the receipts behind them."""
 
-    event: Returned | Receipt
+    events: Sequence[Returned | Receipt]
 
 
 @final

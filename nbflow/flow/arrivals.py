@@ -6,7 +6,7 @@ Some of it takes a thread beside the loop (a disk, a user's code); what comes ba
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, final
 
 from nbflow.core.events import Event, MemoHit, MemoMissed, Returned, Spawned, TryFailed
@@ -70,6 +70,10 @@ class Arrivals:
             Adoption: adopt,
             Receipt: sign,
         }
+        self._past: dict[type[Any], Callable[[Any], None]] = {
+            Returned: self.keep,
+            Receipt: self._past_memory,
+        }
 
     def returned(self, event: Returned) -> None:
         """Take what a try returned."""
@@ -103,10 +107,7 @@ class Arrivals:
 
     def kept(self, kept: Kept) -> None:
         """Go on with what the memory has dealt with."""
-        if type(kept.event) is Receipt:
-            self._past_memory(kept.event)
-        else:
-            self.keep(kept.event)
+        _handle_each(kept.events, self._past)
 
     def _past_memory(self, receipt: Receipt) -> None:
         if self._keeper.is_open:
@@ -116,12 +117,7 @@ class Arrivals:
 
     def take_answers(self, answers: Answers) -> None:
         """Go on with what the keeper has dealt with."""
-        handlers = self._go_on
-        for event in answers.events:
-            try:
-                handlers[type(event)](event)
-            except Exception:
-                log.exception("nbflow could not handle %r", event)
+        _handle_each(answers.events, self._go_on)
 
     def _joining(self, joining: Joining) -> None:
         event = joining.event
@@ -133,9 +129,12 @@ class Arrivals:
         """See whether earlier work stands for a task: of the same call, else of an equal one."""
         if type(task.bond) is Shelf:
             self._keeper.look_up(task)
+            return
+        task.bond = None
+        if task.options.memoized:
+            self._memory.look_up(task)
         else:
-            task.bond = None
-            self._unbound(MemoMissed(task.id, task.try_id))
+            self._apply(MemoMissed(task.id, task.try_id))
 
     def _unbound(self, event: MemoMissed) -> None:
         task = self._graph.tasks.get(event.task)
@@ -196,6 +195,15 @@ class Arrivals:
         return Spawned(
             event.task, event.try_id, event.value, found.tasks, len(found.foreign), seconds=event.seconds
         )
+
+
+def _handle_each(events: Iterable[Any], handlers: Mapping[type[Any], Callable[[Any], None]]) -> None:
+    for event in events:
+        try:
+            handlers[type(event)](event)
+        except Exception:
+            # A defect of ours must not end what comes behind it.
+            log.exception("nbflow could not handle %r", event)
 
 
 def _counts(task: Task, event: TryFailed) -> bool:

@@ -23,8 +23,8 @@ from nbflow.flow.futures.future import AppFuture, DataFuture
 from nbflow.flow.futures.inputs import Invocation, walk_futures
 from nbflow.flow.internal import DERIVATIONS
 from nbflow.flow.kernel import DataFlowKernel
-from nbflow.flow.memory import cannot, restore
 from nbflow.flow.plan import AppPlan, Plan
+from nbflow.flow.recipes import cannot, restore
 from nbflow.flow.spec import AppSpec
 from nbflow.flow.standin import standing_in
 from nbflow.memo.why import Story

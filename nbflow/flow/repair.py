@@ -25,8 +25,8 @@ from nbflow.flow.futures.describe import describe_arguments, describe_value
 from nbflow.flow.futures.inputs import find_futures
 from nbflow.flow.futures.owner import Owner
 from nbflow.flow.loop import FlowLoop
-from nbflow.flow.memory import Recipe
 from nbflow.flow.options import change_options
+from nbflow.flow.recipes import Recipe
 from nbflow.flow.request import Request
 from nbflow.flow.spec import AppSpec, newest
 from nbflow.wire.functions import Function

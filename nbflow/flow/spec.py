@@ -10,7 +10,7 @@ from typing import Any, final
 from nbflow.core.ids import AppId
 from nbflow.core.task import Options
 from nbflow.errors import NbflowError, NotMemoizable
-from nbflow.flow.memory import Recipe
+from nbflow.flow.recipes import Recipe
 from nbflow.journal.rows import AppRow
 from nbflow.memo.keys import Binder, Code
 from nbflow.wire.fingerprint import Fingerprinter

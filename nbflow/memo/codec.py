@@ -15,11 +15,16 @@ __all__ = ["decode", "encode"]
 _TO_JSON = json.JSONEncoder(separators=(",", ":")).encode
 _SCALARS = frozenset((type(None), bool, int, float, str))
 _JSON_DEPTH = 20
+_LARGE = 1 << 64
 _PLAIN_KINDS = "biufcSU"
 
 
 def encode(value: Any) -> tuple[str, bytes]:
     """Return the name of a codec, and the value in it. Raises NotMemoizable when nothing can keep it."""
+    if (
+        type(value) is int and -_LARGE < value < _LARGE
+    ):  # the same as the encoder writes, at a quarter of the price
+        return "json", b"%d" % value
     if _is_json(value, _JSON_DEPTH):
         return "json", _TO_JSON(value).encode()
     if type(value) is bytes:

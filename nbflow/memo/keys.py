@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, final
 
 from nbflow.errors import AppTypeError, NotMemoizable
@@ -19,6 +19,11 @@ PLAIN_LENGTH = 48
 PLAIN_BITS = 200
 KEY_NBYTES = 16
 """Half of a SHA-256: keys lie all over the store's index, which costs by its size."""
+
+NUMBERS = frozenset((int, float, bool, type(None)))
+"""None of them reads like a secret."""
+
+NUMBER_NBYTES = 8
 
 WRITTEN = frozenset(("outputs", "stdout", "stderr"))
 """Arguments that name what the call writes: their content before it does not count."""
@@ -47,11 +52,19 @@ def plain_form(value: Any) -> str | None:
 @final
 @dataclass(frozen=True, slots=True)
 class Code:
-    """Say what a call runs: the app's name, its fingerprint, and how (`kind`, as `bash strict`)."""
+    """Say what a call runs: the app's name, its fingerprint, and how (`kind`, as `bash strict`).
+
+    `number` is made of these, and tells it from others in a database.
+    """
 
     app: str
     kind: str
     fingerprint: Fingerprint
+    number: int = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        named = hashlib.sha256(repr((self.fingerprint.digest, self.app, self.kind)).encode())
+        object.__setattr__(self, "number", int.from_bytes(named.digest()[:NUMBER_NBYTES], signed=True))
 
 
 @final
@@ -59,13 +72,11 @@ class Code:
 class Key:
     """Tell a call from others by `digest`; `forms` says what went into it, as the text of a Python dict.
 
-    `outputs` are the files that it writes; `is_plain` tells that no argument can change. Not frozen: there is
-    one for each call, and a frozen one costs 0.7 us more.
+    `is_plain` tells that no argument can change. Not frozen: there is one for each call, and a frozen one
+    costs 0.7 us more.
     """
 
     digest: bytes
-    code: Code
-    outputs: Sequence[str]
     forms: str
     is_plain: bool
 
@@ -94,7 +105,10 @@ class Binder:
             raise AppTypeError(f"ignore={unknown}: the function takes {', '.join(parameters) or 'nothing'}")
         self._left_out = frozenset(ignore) | WRITTEN
         self._names = tuple(parameters)
-        self._is_plain = bool(parameters) and all(one.kind in _NAMED for one in parameters.values())
+        self._code: Code | None = None
+        self._is_plain = bool(parameters) and all(
+            one.kind in _NAMED and name not in self._left_out for name, one in parameters.items()
+        )
 
     def key(
         self, code: Code, args: tuple[Any, ...], kwargs: Mapping[str, Any], outputs: Sequence[str]
@@ -110,20 +124,26 @@ class Binder:
                     form = _sealed(form_of(value))
                 except NotMemoizable as error:
                     raise error.within(name) from None
-            elif has_secret_name(name) or conceal(form) is not form:
+            elif has_secret_name(name) or (type(value) not in NUMBERS and conceal(form) is not form):
                 form = _sealed(form.encode("utf-8", "surrogatepass"))
             forms[name] = form
         told = repr(forms)  # text in quotes: no two calls read alike
-        whole = hashlib.sha256(code.fingerprint.digest)
-        whole.update(f"{code.kind!r}{outputs!r}{told}".encode("utf-8", "surrogatepass"))
-        return Key(whole.digest()[:KEY_NBYTES], code, outputs, told, is_plain)
+        if code is not self._code:
+            self._code = code
+            self._of_code = hashlib.sha256(code.fingerprint.digest + repr(code.kind).encode())
+        whole = self._of_code.copy()
+        whole.update(f"{outputs!r}{told}".encode("utf-8", "surrogatepass"))
+        return Key(whole.digest()[:KEY_NBYTES], told, is_plain)
 
     def named(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
         """Return the arguments that count, by name."""
         if self._is_plain and not kwargs and len(args) == len(self._names):
-            named: Iterable[tuple[str, Any]] = zip(self._names, args, strict=True)
-        elif self._signature is None:
-            named = [*((str(place), value) for place, value in enumerate(args)), *kwargs.items()]
+            return zip(self._names, args, strict=True)
+        if self._signature is None:
+            named: Iterable[tuple[str, Any]] = [
+                *((str(place), value) for place, value in enumerate(args)),
+                *kwargs.items(),
+            ]
         else:
             bound = self._signature.bind(*args, **kwargs)
             bound.apply_defaults()

@@ -12,12 +12,14 @@ import hashlib
 import hmac
 import json
 import logging
+import marshal
 import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar, final
@@ -25,13 +27,14 @@ from typing import Any, TypeVar, final
 from nbflow.memo.codec import decode
 from nbflow.memo.keys import Code
 from nbflow.memo.places import make_private, user_key, write_durably
+from nbflow.memo.recent import Recent, Row
 
-__all__ = ["Entry", "Outputs", "Record", "Store"]
+__all__ = ["Entry", "Outputs", "Store", "row_of"]
 
 log = logging.getLogger("nbflow")
 T = TypeVar("T")
 
-DATABASE = "results-2.sqlite"
+DATABASE = "results-3.sqlite"
 INLINE_NBYTES = 1 << 16
 BUSY_SECONDS = 5.0
 AGAIN_SECONDS = 0.01
@@ -61,32 +64,23 @@ CACHE_KIB = 1 << 16
 CHECKPOINT_PAGES = 8_000
 """For the same reason: pages that many commits change are copied back once, not once for each."""
 
-COLUMNS = "key, codec, payload, is_apart, outputs, used, seal"
+SEALED = "key, codec, payload, is_apart, outputs"
+SEALED_WIDTH = 5
+COLUMNS = f"{SEALED}, used, code, nbytes, asked, seconds, forms"
+"""What a row is, in this order."""
+
+NBYTES_AT = 7
+
 Outputs = Sequence[tuple[str, str]]
 
 
 @final
 @dataclass(slots=True)
-class Record:
-    """Be the result of one call, looked up at `asked`, on its way into the store.
-
-    Not frozen, as Entry is not: there is one for each call, and a frozen one costs 2 us.
-    """
-
-    key: bytes
-    code: Code
-    forms: str
-    outputs: Outputs
-    codec: str
-    data: bytes
-    asked: float
-    seconds: float
-
-
-@final
-@dataclass(slots=True)
 class Entry:
-    """Be what a call gave: its value as `codec` and `data`, and the digests of the files that it wrote."""
+    """Be what a call gave: its value as `codec` and `data`, and the digests of the files that it wrote.
+
+    Not frozen: there is one for each hit, and a frozen one costs 2 us.
+    """
 
     codec: str
     data: bytes
@@ -95,6 +89,16 @@ class Entry:
     def value(self) -> Any:
         """Return the value, a new copy each time. Raises whatever its own code raises."""
         return decode(self.codec, self.data)
+
+
+def row_of(key: bytes, code: Code, forms: str, entry: Entry, asked: float, now: float, seconds: float) -> Row:
+    """Return the row of a call that was looked up at `asked`, and of its result.
+
+    A tuple: there is one for each call, and an object costs a microsecond more.
+    """
+    told = json.dumps(entry.outputs) if entry.outputs else "[]"
+    data = entry.data
+    return key, entry.codec, data, 0, told, now, code.number, len(data), asked, seconds, forms
 
 
 @final
@@ -112,22 +116,32 @@ class Store:
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
         self._has_warned = False
+        self._recent = Recent(partial(self._seal, kind=b"batch"))
+        self._codes: set[int] = set()
 
-    def find(self, keys: Iterable[bytes], *, is_use: bool = True) -> dict[bytes, Entry]:
+    def find(
+        self, keys: Iterable[bytes], codes: Collection[int] = (), *, is_use: bool = True
+    ) -> dict[bytes, Entry]:
         """Return what is remembered of these calls; nothing that is damaged.
 
-        Results that are used go last when the store is full; a mere look may say that it `is_use` not.
+        The numbers of their `codes` may save a look. Results that are used go last when the store is full; a
+        mere look may say that it `is_use` not.
         """
         wanted = list(keys)
-        return self._run(lambda: self._find(wanted, is_use=is_use), {}) if wanted else {}
+        return self._run(lambda: self._find(wanted, codes, is_use=is_use), {}) if wanted else {}
 
-    def add(self, records: Sequence[Record]) -> None:
-        """Remember results; when this returns they outlive the process."""
-        self._run(lambda: self._add(records), None)
+    def add(self, rows: list[Row], codes: Collection[Code]) -> None:
+        """Remember results of calls of these codes; when this returns they outlive the process."""
+        self._run(lambda: self._add(rows, codes), None)
 
     def query(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
         """Return the rows of a question; none when the store cannot be read."""
+        self.settle()
         return self._run(lambda: self._open().execute(sql, values).fetchall(), [])
+
+    def settle(self) -> None:
+        """Put what came last into the index: where it is asked for in other ways than by its key."""
+        self._run(self._settle, None)
 
     def remove(self, keys: Sequence[bytes]) -> None:
         """Forget these calls, and the files that nobody needs any longer."""
@@ -139,6 +153,8 @@ class Store:
             if self._connection is not None:
                 self._connection.close()
                 self._connection = None
+                self._recent.clear()
+                self._codes.clear()
 
     def _run(self, action: Callable[[], T], otherwise: T) -> T:
         with self._lock:
@@ -188,87 +204,137 @@ class Store:
             self._has_warned = True
             log.warning("nbflow: the store of results in %s: %s", self.directory, why)
 
-    def _find(self, keys: list[bytes], *, is_use: bool) -> dict[bytes, Entry]:
+    def _find(self, keys: list[bytes], codes: Collection[int], *, is_use: bool) -> dict[bytes, Entry]:
         found: dict[bytes, Entry] = {}
         stale: list[bytes] = []
         now = time.time()
-        step = self._most_variables()
-        for start in range(0, len(keys), step):
-            some = keys[start : start + step]
-            marks = ", ".join("?" * len(some))
-            for row in self._open().execute(f"SELECT {COLUMNS} FROM results WHERE key IN ({marks})", some):
-                entry = self._entry(row)
-                if entry is not None:
-                    found[row[0]] = entry
-                    if not isinstance(row[5], float) or now - row[5] > USED_SECONDS:
-                        stale.append(row[0])
+        for key, codec, payload, is_apart, outputs, used, *_ in self._rows_of(keys, codes):
+            data = self._blob_data(payload) if is_apart else payload
+            if data is None:
+                continue
+            names = [(path, digest) for path, digest in json.loads(outputs)] if outputs != "[]" else []
+            found[key] = Entry(codec, data, names)
+            if not isinstance(used, float) or now - used > USED_SECONDS:
+                stale.append(key)
         if stale and is_use:
-            with self._transaction() as connection:
+            with self._indexed() as connection:
                 connection.executemany(
                     "UPDATE results SET used = ? WHERE key = ?", [(now, key) for key in stale]
                 )
         return found
 
-    def _entry(self, row: tuple[Any, ...]) -> Entry | None:
-        """Return what a row says, or None when any of it is not as it was written."""
-        key, codec, payload, is_apart, outputs, _, seal = row
-        if not isinstance(payload, bytes) or not isinstance(codec, str) or not isinstance(seal, bytes):
-            return None
-        if not hmac.compare_digest(seal, self._seal(key, codec, payload, is_apart, outputs)):
-            return None
-        if is_apart:
-            try:
-                data = self._blob(payload).read_bytes()
-            except OSError:
-                return None
-            if hashlib.sha256(data).digest() != payload:
-                self._blob(payload).unlink(missing_ok=True)  # so that it is written again
-                return None
-        else:
-            data = payload
-        return Entry(
-            codec, data, [(path, digest) for path, digest in json.loads(outputs)] if outputs != "[]" else []
-        )
+    def _rows_of(self, keys: list[bytes], codes: Collection[int]) -> Iterator[Row]:
+        """Yield what is remembered of these calls, and is as it was written."""
+        connection = self._open()
+        self._recent.refresh(connection)
+        others: list[bytes] = []
+        for key in keys:
+            recent = self._recent.find(key)
+            if recent is None:
+                others.append(key)
+            else:
+                yield recent
+        if codes and self._recent.holds_all_of(codes):
+            return
+        step = self._most_variables()
+        for start in range(0, len(others), step):
+            some = others[start : start + step]
+            marks = ", ".join("?" * len(some))
+            sql = f"SELECT {SEALED}, used, seal FROM results WHERE key IN ({marks})"
+            for *row, used, seal in connection.execute(sql, some):
+                if isinstance(seal, bytes) and hmac.compare_digest(seal, self._seal_row(*row)):
+                    yield (*row, used)
 
-    def _seal(self, *fields: Any) -> bytes:
-        sealed = repr(fields).encode("utf-8", "surrogatepass")
-        return hashlib.blake2b(sealed, key=self._key, digest_size=SEAL_NBYTES).digest()
+    def _blob_data(self, digest: bytes) -> bytes | None:
+        """Return a large result; None when its file is not there, or is damaged."""
+        path = self._blob(digest)
+        try:
+            data = path.read_bytes()
+        except OSError:
+            return None
+        if hashlib.sha256(data).digest() == digest:
+            return data
+        path.unlink(missing_ok=True)  # so that it is written again
+        return None
+
+    def _seal(self, data: bytes, kind: bytes) -> bytes:
+        return hashlib.blake2b(data, key=self._key, digest_size=SEAL_NBYTES, person=kind).digest()
+
+    def _seal_row(self, *fields: Any) -> bytes:
+        # Version 2 writes equal values alike, whoever else holds them.
+        return self._seal(marshal.dumps(fields, 2), b"row")
 
     def _blob(self, digest: bytes) -> Path:
         return self.directory / "blobs" / digest.hex()
 
-    def _add(self, records: Sequence[Record]) -> None:
-        now = time.time()
-        codes = {id(record.code): record.code for record in records}
-        with self._transaction() as connection:
-            ids = {key: _code_id(connection, code) for key, code in codes.items()}
-            rows = [value for record in records for value in self._row(record, ids[id(record.code)], now)]
-            step = self._most_variables() // WIDTH * WIDTH
-            for start in range(0, len(rows), step):
-                some = rows[start : start + step]
-                marks = ", ".join((f"({', '.join('?' * WIDTH)})",) * (len(some) // WIDTH))
-                connection.execute(f"INSERT OR REPLACE INTO results VALUES {marks}", some)
+    def _add(self, rows: list[Row], codes: Collection[Code]) -> None:
+        connection = self._open()
+        rows = [row if row[NBYTES_AT] <= INLINE_NBYTES else self._put_apart(row) for row in rows]
+        for _ in range(2):
+            unknown = [code for code in codes if code.number not in self._codes]
+            if unknown:
+                self._add_codes(unknown)
+            if self._recent.add(connection, rows, {code.number for code in codes}):
+                break
+            self._codes.clear()  # another kernel has removed all results of one
+        else:
+            raise sqlite3.DatabaseError("it does not find what was just written")
+        if self._recent.is_full:
+            self._settle()
 
-    def _row(self, record: Record, code: int, now: float) -> tuple[Any, ...]:
-        """Return the row of a record; a large result is on the disk before its row is."""
-        payload, is_apart = record.data, int(len(record.data) > INLINE_NBYTES)
-        if is_apart:
-            payload = hashlib.sha256(record.data).digest()
-            path = self._blob(payload)
-            if not path.exists() or path.stat().st_size != len(record.data):
-                write_durably(path, record.data)
-            else:
-                os.utime(path)  # it is needed again, whatever the age of who needed it first
-        outputs = json.dumps(record.outputs) if record.outputs else "[]"
-        seal = self._seal(record.key, record.codec, payload, is_apart, outputs)
-        return (
-            record.key, code, len(record.data), record.asked, now, record.seconds, record.codec, is_apart,
-            outputs, record.forms, seal, payload,
-        )  # fmt: skip
+    def _add_codes(self, codes: Collection[Code]) -> None:
+        with self._transaction() as connection:
+            for code in codes:
+                cursor = connection.execute(
+                    "INSERT OR IGNORE INTO codes VALUES (?, ?, ?, ?, ?)",
+                    (
+                        code.number,
+                        code.fingerprint.digest,
+                        code.app,
+                        code.kind,
+                        json.dumps(code.fingerprint.parts),
+                    ),
+                )
+                if cursor.rowcount == 1:
+                    self._recent.new_codes.add(code.number)
+        self._codes.update(code.number for code in codes)
+
+    def _put_apart(self, row: Row) -> Row:
+        """Have a large result on the disk; return the row that names it."""
+        key, codec, data, _, *more = row
+        digest = hashlib.sha256(data).digest()
+        path = self._blob(digest)
+        if not path.exists() or path.stat().st_size != len(data):
+            write_durably(path, data)
+        else:
+            os.utime(path)  # it is needed again, whatever the age of who needed it first
+        return (key, codec, digest, 1, *more)
+
+    def _settle(self) -> None:
+        self._recent.refresh(self._open())
+        if not self._recent.is_empty:
+            with self._indexed():
+                pass
+
+    @contextlib.contextmanager
+    def _indexed(self) -> Iterator[sqlite3.Connection]:
+        """Begin a transaction in which all rows are in the index."""
+        with self._transaction() as connection:
+            self._index_recent(connection)
+            yield connection
+        self._recent.clear()
+
+    def _index_recent(self, connection: sqlite3.Connection) -> None:
+        rows = self._recent.take(connection)
+        values = [value for row in rows for value in (*row, self._seal_row(*row[:SEALED_WIDTH]))]
+        step = self._most_variables() // WIDTH * WIDTH
+        for start in range(0, len(values), step):
+            some = values[start : start + step]
+            marks = ", ".join((f"({', '.join('?' * WIDTH)})",) * (len(some) // WIDTH))
+            connection.execute(f"INSERT OR REPLACE INTO results ({COLUMNS}, seal) VALUES {marks}", some)
 
     def _remove(self, keys: Sequence[bytes]) -> None:
-        connection = self._open()
-        with self._transaction():
+        with self._indexed() as connection:
             connection.executemany("DELETE FROM results WHERE key = ?", [(key,) for key in keys])
             connection.execute("DELETE FROM codes WHERE id NOT IN (SELECT code FROM results)")
         kept = {row[0].hex() for row in connection.execute("SELECT payload FROM results WHERE is_apart = 1")}
@@ -287,6 +353,7 @@ class Store:
         except BaseException:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
+            self._recent.clear()
             raise
 
 
@@ -309,16 +376,6 @@ def _lay_out(connection: sqlite3.Connection) -> None:
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
                 raise
         time.sleep(AGAIN_SECONDS)
-
-
-def _code_id(connection: sqlite3.Connection, code: Code) -> int:
-    known = code.fingerprint.digest, code.app, code.kind
-    connection.execute(
-        "INSERT OR IGNORE INTO codes (digest, app, kind, parts) VALUES (?, ?, ?, ?)",
-        (*known, json.dumps(code.fingerprint.parts)),
-    )
-    sql = "SELECT id FROM codes WHERE digest = ? AND app = ? AND kind = ?"
-    return int(connection.execute(sql, known).fetchone()[0])
 
 
 def _text(data: bytes) -> str:

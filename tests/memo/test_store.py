@@ -1,3 +1,4 @@
+import marshal
 import os
 import pickle
 import random
@@ -7,6 +8,8 @@ import stat
 import subprocess
 import sys
 import threading
+import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -19,17 +22,27 @@ from nbflow.memo import store as module
 from nbflow.memo.codec import decode, encode
 from nbflow.memo.collect import find_garbage, forget
 from nbflow.memo.keys import Code
-from nbflow.memo.store import DATABASE, Record, Store
+from nbflow.memo.recent import MOST_NBYTES
+from nbflow.memo.store import DATABASE, Entry, Store, row_of
 from nbflow.wire.fingerprint import CodePart, Fingerprint
 
 LARGE = 100_000
 
 
-def record(number: int, value: Any, app: str = "app") -> Record:
-    codec, data = encode(value)
-    code = Code(app, "python", Fingerprint(b"c" * 32, (CodePart("app", "00", "def app(x): ..."),)))
-    forms = repr({"x": f"int {number}"})
-    return Record(key(number), code, forms, [], codec, data, asked=0.0, seconds=1.0)
+def code_of(app: str = "app") -> Code:
+    return Code(app, "python", Fingerprint(b"c" * 32, (CodePart("app", "00", "def app(x): ..."),)))
+
+
+def add(store: Store, values: Mapping[int, Any], app: str = "app") -> None:
+    """Remember what calls of an app gave."""
+    now, code = time.time(), code_of(app)
+    store.add(
+        [
+            row_of(key(number), code, repr({"x": f"int {number}"}), Entry(*encode(value), ()), 0.0, now, 1.0)
+            for number, value in values.items()
+        ],
+        [code],
+    )
 
 
 def key(number: int) -> bytes:
@@ -37,7 +50,9 @@ def key(number: int) -> bytes:
 
 
 def values(store: Store, *numbers: int) -> dict[int, Any]:
-    return {found[0]: entry.value() for found, entry in store.find(map(key, numbers)).items()}
+    return {
+        found[0]: entry.value() for found, entry in store.find(map(key, numbers), [code_of().number]).items()
+    }
 
 
 @pytest.fixture
@@ -46,7 +61,7 @@ def store(tmp_path: Path) -> Store:
 
 
 def test_what_was_added_is_found_by_others(store: Store, tmp_path: Path) -> None:
-    store.add([record(1, {"a": [1, 2.5, None]}), record(2, "x" * LARGE), record(3, {1, 2})])
+    add(store, {1: {"a": [1, 2.5, None]}, 2: "x" * LARGE, 3: {1, 2}})
     assert values(Store(tmp_path / "memo"), 1, 2, 3, 4) == {
         1: {"a": [1, 2.5, None]},
         2: "x" * LARGE,
@@ -56,12 +71,36 @@ def test_what_was_added_is_found_by_others(store: Store, tmp_path: Path) -> None
 
 def test_an_old_sqlite_takes_fewer_values_at_once(store: Store) -> None:
     store._open().setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 30)
-    store.add([record(number, number) for number in range(100)])
+    add(store, {number: number for number in range(100)})
+    store.settle()
     assert values(store, *range(100)) == {number: number for number in range(100)}
 
 
+def test_F14_kernels_see_what_another_adds_settles_and_forgets(store: Store, tmp_path: Path) -> None:
+    other = Store(tmp_path / "memo")
+    for turn in range(3):
+        add(store, {1: turn, 2: turn})
+        assert values(other, 1, 2) == {1: turn, 2: turn}
+        add(other, {2: "newer", 3: turn})
+        add(store, {4: turn})
+        assert values(store, 1, 2, 3, 4) == {1: turn, 2: "newer", 3: turn, 4: turn}
+        if turn == 1:
+            other.settle()
+            assert values(store, 1, 2, 3, 4) == {1: 1, 2: "newer", 3: 1, 4: 1}
+        assert forget(other, "app") == 4
+        assert values(store, 1, 2, 3, 4) == values(other, 1, 2, 3, 4) == {}
+
+
+def test_what_is_in_memory_is_bounded(store: Store) -> None:
+    for number in range(100):
+        add(store, {number: "x" * (MOST_NBYTES // 200)})
+    assert store._recent._nbytes <= MOST_NBYTES
+    add(store, {100: "y" * (MOST_NBYTES // 200)})
+    assert len(values(store, *range(101))) == 101
+
+
 def test_only_the_user_can_look_inside(store: Store) -> None:
-    store.add([record(1, "x" * LARGE)])
+    add(store, {1: "x" * LARGE})
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in store.directory.rglob("*")}
     assert stat.S_IMODE(store.directory.stat().st_mode) == modes.pop("blobs") == 0o700
     assert set(modes.values()) == {0o600}
@@ -72,18 +111,25 @@ def test_a_pickle_that_another_wrote_is_never_opened(store: Store, tmp_path: Pat
         def __reduce__(self) -> Any:
             return os.mkdir, (str(tmp_path / "sprung"),)
 
-    store.add([record(1, {1, 2})])
+    add(store, {1: {1, 2}})
+    others = [(*row[:2], pickle.dumps(Trap()), *row[3:]) for row in store._recent._rows.values()]
+    forged = Store(tmp_path / "memo")
+    forged._open().execute("UPDATE recent SET rows = ?", (marshal.dumps(others),))
+    assert values(forged, 1) == {}
+    forged.settle()
+    add(store, {1: {1, 2}})
+    store.settle()
     store._open().execute("UPDATE results SET payload = ?", (pickle.dumps(Trap()),))
     assert values(store, 1) == {}
     assert not (tmp_path / "sprung").exists()
 
 
 def test_a_lost_key_loses_the_results_and_nothing_else(store: Store, tmp_path: Path) -> None:
-    store.add([record(1, 1)])
+    add(store, {1: 1})
     (store.directory / "key").write_bytes(b"short")
     again = Store(tmp_path / "memo")
     assert values(again, 1) == {}
-    again.add([record(1, 2)])
+    add(again, {1: 2})
     assert values(again, 1) == {1: 2}
 
 
@@ -103,25 +149,27 @@ def flipped(whole: bytes, chance: random.Random, times: int = 1) -> bytes:
 def test_F13_a_damaged_large_result_is_recomputed(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "INLINE_NBYTES", 100)
     value = "x" * 400
-    store.add([record(1, value)])
+    add(store, {1: value})
     (blob,) = (store.directory / "blobs").iterdir()
     whole, chance = blob.read_bytes(), random.Random(13)
     truncated = [whole[:length] for length in range(len(whole))]
     for damaged in [*truncated, *(flipped(whole, chance) for _ in range(100)), b"foreign" * 100]:
         blob.write_bytes(damaged)
         assert values(store, 1) == {}
-        store.add([record(1, value)])
+        add(store, {1: value})
         assert values(store, 1) == {1: value}
 
 
 EXPECTED = {number: [number, "text" * number] for number in range(20)}
 
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, bytes]:
+@pytest.fixture(scope="module", params=["in the index", "recent"])
+def whole(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, bytes]:
     """Return a good database, as one file, and the key that sealed it."""
     good = Store(tmp_path_factory.mktemp("good"))
-    good.add([record(number, value) for number, value in EXPECTED.items()])
+    add(good, EXPECTED)
+    if request.param == "in the index":
+        good.settle()
     good._open().execute("PRAGMA journal_mode = DELETE")
     good.close()
     return (good.directory / DATABASE).read_bytes(), (good.directory / "key").read_bytes()
@@ -134,8 +182,8 @@ def expect_no_wrong_value(directory: Path, database: bytes, secret: bytes) -> St
     (directory / "key").write_bytes(secret)
     store = Store(directory)
     assert values(store, *EXPECTED).items() <= EXPECTED.items()
-    store.add([record(21, "new")])
-    store.add([record(21, "new")])
+    add(store, {21: "new"})
+    add(store, {21: "new"})
     assert values(store, 21) in ({}, {21: "new"})
     return store
 
@@ -198,7 +246,7 @@ def deadly(function):
 os.fsync, os.replace, os.link = deadly(os.fsync), deadly(os.replace), deadly(os.link)
 store = Store(Path(sys.argv[1]))
 for number in range(1, 4):
-    store.add([record(number, chr(64 + number) * LARGE)])
+    add(store, {number: chr(64 + number) * LARGE})
     print(number, flush=True)
 """
 
@@ -222,7 +270,7 @@ def test_F14_whatever_was_told_to_be_remembered_is_there_after_any_crash(tmp_pat
         found = values(store, 1, 2, 3)
         assert set(found) >= set(told)
         assert all(value == chr(64 + number) * LARGE for number, value in found.items())
-        store.add([record(4, 4)])
+        add(store, {4: 4})
         assert values(store, 4) == {4: 4}
         if code == 0:
             break
@@ -231,7 +279,7 @@ def test_F14_whatever_was_told_to_be_remembered_is_there_after_any_crash(tmp_pat
 
 
 def test_F14_what_a_crash_left_half_written_is_cleared_away(store: Store) -> None:
-    store.add([record(1, "x" * LARGE)])
+    add(store, {1: "x" * LARGE})
     half = store.directory / "blobs" / f".{'0' * 64}.half"
     half.write_bytes(b"half")
     os.utime(half, (1, 1))
@@ -246,7 +294,7 @@ from tests.memo.test_store import *
 store, chance, seed = Store(Path(sys.argv[1])), random.Random(sys.argv[2]), int(sys.argv[2])
 for turn in range(60):
     numbers = [chance.randrange(30) for _ in range(5)]
-    store.add([record(number, [number, "x" * (LARGE if number % 7 == 0 else number)]) for number in numbers])
+    add(store, {number: [number, "x" * (LARGE if number % 7 == 0 else number)] for number in numbers})
     for number, value in values(store, *range(30)).items():
         assert value[0] == number and set(value[1]) <= {"x"}, value
     if turn % 10 == seed:
@@ -283,7 +331,7 @@ def test_F14_a_store_may_be_begun_by_many_at_the_same_moment(tmp_path: Path) -> 
             def begin(number: int, turn: int = turn, together: threading.Barrier = together) -> bool:
                 store = Store(tmp_path / str(turn))
                 together.wait()
-                store.add([record(number, number)])
+                add(store, {number: number})
                 store.close()
                 return store._has_warned
 
@@ -294,7 +342,7 @@ def test_F14_a_store_may_be_begun_by_many_at_the_same_moment(tmp_path: Path) -> 
 def test_the_least_used_goes_first(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(1, 5):
         monkeypatch.setattr(module.time, "time", lambda number=number: 1e6 + number * 1e4)
-        store.add([record(number, "x" * 1000)])
+        add(store, {number: "x" * 1000})
     values(store, 1)
     garbage = find_garbage(store, max_nbytes=2100)
     assert sorted(garbage.keys) == [key(2), key(3)]
@@ -304,7 +352,8 @@ def test_the_least_used_goes_first(store: Store, monkeypatch: pytest.MonkeyPatch
 
 
 def test_forgetting_an_app_leaves_the_others(store: Store) -> None:
-    store.add([record(1, 1, "one"), record(2, 2, "two")])
+    add(store, {1: 1}, "one")
+    add(store, {2: 2}, "two")
     assert forget(store, "one") == 1
     assert values(store, 1, 2) == {2: 2}
 

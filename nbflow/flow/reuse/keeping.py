@@ -25,7 +25,7 @@ from nbflow.flow.answers import Adoption, Answer, Answers, Joining
 from nbflow.flow.former.bonds import FOLLOWING, Joined, identities_of
 from nbflow.flow.former.past import APART, DONE, FRESH, PICKLED, PLAIN, SENT, Finished, Result, Sent, index_of
 from nbflow.flow.futures.inputs import Found, are_atoms
-from nbflow.flow.memory import written_by
+from nbflow.flow.recipes import written_by
 from nbflow.flow.reuse.forms import form_of_call, form_of_joined
 from nbflow.flow.reuse.restoring import bind, missed
 from nbflow.flow.reuse.shelf import Work, code_of
@@ -263,7 +263,7 @@ class Keeper:
     def _add(self, task: Task, value: Any) -> bool:
         call = task.call
         if call.recipe is not self._recipe:
-            _check_code(call.recipe)
+            call.recipe.check()
             self._recipe, self._code = call.recipe, code_of(call)
         if not are_atoms(call.args, call.kwargs):
             _check_arguments(task)
@@ -366,12 +366,6 @@ def _check_arguments(task: Task) -> None:
     form = form_of_call(call.recipe.binder, call.args, call.kwargs, task.parents, call.directive.outputs)
     if form != call.form:
         raise NotMemoizable("an argument was changed, or a file that it names, while the call was under way")
-
-
-def _check_code(recipe: Any) -> None:
-    """Raise NotMemoizable when code that is shared with this process was changed since then."""
-    if recipe.alive is not None and recipe.alive.snapshot().digest != recipe.code.fingerprint.digest:
-        raise NotMemoizable("the code, or something that it uses, was changed while the call was under way")
 
 
 def results_limit() -> int:

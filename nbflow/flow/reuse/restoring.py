@@ -12,7 +12,7 @@ from nbflow.core.events import MemoHit, MemoMissed
 from nbflow.core.task import Task
 from nbflow.errors import ResultsError
 from nbflow.flow.former.past import Result
-from nbflow.flow.memory import written_by
+from nbflow.flow.recipes import written_by
 from nbflow.memo.files import digest_of
 
 __all__ = ["bind", "missed"]
