@@ -57,6 +57,9 @@ PASSING = frozenset(
 MOST_VARIABLES = 12_000
 """In one statement, where SQLite takes so many: Python's lock is let go of for each, and waited for again."""
 
+MOST_ROWS = 1000
+"""In one batch: SQLite takes a gigabyte in one value, and rows hold up to INLINE_NBYTES."""
+
 WIDTH = 12
 CACHE_KIB = 1 << 16
 """Keys lie all over the index: with SQLite's own 2 MB each look at a large store is a read."""
@@ -268,6 +271,10 @@ class Store:
         return self.directory / "blobs" / digest.hex()
 
     def _add(self, rows: list[Row], codes: Collection[Code]) -> None:
+        for start in range(0, len(rows), MOST_ROWS):
+            self._add_batch(rows[start : start + MOST_ROWS], codes)
+
+    def _add_batch(self, rows: list[Row], codes: Collection[Code]) -> None:
         connection = self._open()
         rows = [row if row[NBYTES_AT] <= INLINE_NBYTES else self._put_apart(row) for row in rows]
         for _ in range(2):
