@@ -5,14 +5,14 @@ import pytest
 
 from nbflow.cli import main
 from nbflow.memo.store import Store
-from tests.memo.test_store import record, values
+from tests.memo.test_store import add, values
 
 
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     monkeypatch.setenv("NBFLOW_CACHE_DIR", str(tmp_path))
     store = Store(tmp_path)
-    store.add([record(1, "x" * 1_000_000), record(2, "x" * 2_000_000)])
+    add(store, {1: "x" * 1_000_000, 2: "x" * 2_000_000})
     return store
 
 

@@ -23,7 +23,7 @@ from nbflow.memo.codec import decode, encode
 from nbflow.memo.collect import find_garbage, forget
 from nbflow.memo.keys import Code
 from nbflow.memo.recent import MOST_NBYTES
-from nbflow.memo.store import DATABASE, INLINE_NBYTES, Entry, Store, row_of
+from nbflow.memo.store import DATABASE, Entry, Store, row_of
 from nbflow.wire.fingerprint import CodePart, Fingerprint
 
 LARGE = 100_000
@@ -91,16 +91,14 @@ def test_F14_kernels_see_what_another_adds_settles_and_forgets(store: Store, tmp
         assert values(store, 1, 2, 3, 4) == values(other, 1, 2, 3, 4) == {}
 
 
-def test_many_large_results_that_come_at_once_are_several_batches(store: Store) -> None:
-    now, code = time.time(), code_of()
-    data = b"x" * INLINE_NBYTES
-    rows = [
-        row_of(number.to_bytes(16), code, "{}", Entry("bytes", data, ()), now, now, 1.0)
-        for number in range(2500)
-    ]
-    store.add(rows, [code])
-    assert len(store.find(row[0] for row in rows)) == len(rows)
-    assert store.query("SELECT count(*), sum(nbytes) FROM results") == [(2500, 2500 * INLINE_NBYTES)]
+def test_many_results_that_come_at_once_are_several_batches(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MOST_ROWS", 10)
+    add(store, {number: "x" * number for number in range(25)})
+    assert store._open().execute("SELECT count(*) FROM recent").fetchone() == (3,)
+    assert len(values(store, *range(25))) == 25
+    assert store.query("SELECT count(*) FROM results") == [(25,)]
 
 
 def test_what_is_in_memory_is_bounded(store: Store) -> None:
